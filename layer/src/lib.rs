@@ -1,0 +1,1 @@
+//! What gets a script from a desk to Lambda: the emulator, the packager and the commands.

@@ -1,0 +1,2 @@
+//! The `rhambda` process.
+fn main() {}

@@ -1,0 +1,1 @@
+//! What a Lambda function needs inside its execution environment: the runtime for Rhai scripts.

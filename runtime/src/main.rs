@@ -1,0 +1,2 @@
+//! The `bootstrap` process.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The language the end-to-end tests are written in.
