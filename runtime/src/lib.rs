@@ -1,1 +1,99 @@
-//! What a Lambda function needs inside its execution environment: the runtime for Rhai scripts.
+//! What runs inside Lambda: a Rhai script as a function.
+//!
+//! The story, told once in [`run`]:
+//!
+//! ```text
+//! environment -> config -> handler -> engine (compile once)
+//!                                        |
+//!                  next -> event -> call -> response | error
+//!                    ^                          |
+//!                    +--------------------------+
+//! ```
+//!
+//! Data flows one way. The engine (rhai) and the client of the Runtime API (ureq) never meet: the
+//! loop holds both.
+
+pub mod api;
+pub mod bounds;
+pub mod config;
+pub mod context;
+mod diagnosis;
+pub mod engine;
+pub mod error;
+mod frames;
+pub mod handler;
+pub mod invocation;
+pub mod invoke_loop;
+pub mod json;
+mod library;
+pub mod logging;
+pub mod memory;
+pub mod modules;
+mod names;
+pub mod suggest;
+
+use api::Api;
+use config::{Config, Environment, Logging};
+use engine::Script;
+use error::{ApiError, InitError};
+
+/// The exit codes of `bootstrap`; only the text in Lambda's log depends on them.
+mod exit {
+    /// Init failed, or the Runtime API is gone.
+    pub const FAILURE: u8 = 1;
+    /// `bootstrap` was started by hand.
+    pub const USAGE: u8 = 2;
+}
+
+/// Runs the function that the environment describes, until the Runtime API ends it.
+///
+/// Returns the exit code.
+#[must_use]
+pub fn run(environment: &Environment) -> u8 {
+    logging::start(Logging::from_environment(environment));
+    invoke_loop::keep_panics_quiet();
+    let Some(runtime_api) = environment.get("AWS_LAMBDA_RUNTIME_API") else {
+        eprintln!(
+            "bootstrap {} runs a Rhai script as an AWS Lambda function. Lambda starts it and sets \
+             AWS_LAMBDA_RUNTIME_API, which is not set here.\n\
+             To run a script on this machine: rhambda invoke hello.rhai",
+            env!("CARGO_PKG_VERSION")
+        );
+        return exit::USAGE;
+    };
+    let api = Api::new(runtime_api);
+    let working_directory = environment.get("LAMBDA_TASK_ROOT").unwrap_or("/var/task");
+    match serve(environment, runtime_api, &api, working_directory) {
+        Ok(never) => match never {},
+        Err(End::Init(InitError(report))) => {
+            logging::error_report(&report);
+            if let Err(error) = api.send_init_error(&report, working_directory) {
+                log::error!("the init error could not be reported: {error}");
+            }
+        }
+        Err(End::Api(error)) => log::error!("{error}"),
+    }
+    exit::FAILURE
+}
+
+enum End {
+    Init(InitError),
+    Api(ApiError),
+}
+
+fn serve(
+    environment: &Environment,
+    runtime_api: &str,
+    api: &Api,
+    working_directory: &str,
+) -> Result<std::convert::Infallible, End> {
+    let config = Config::from_environment(environment, runtime_api).map_err(End::Init)?;
+    let script = invoke_loop::guarded(|| Script::load(&config))
+        .unwrap_or_else(|report| Err(InitError(report)))
+        .map_err(End::Init)?;
+    log::info!("{} is ready", config.handler);
+    if config.snap_start {
+        api.wait_for_restore().map_err(End::Api)?;
+    }
+    invoke_loop::serve(api, &script, working_directory).map_err(End::Api)
+}

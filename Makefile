@@ -1,0 +1,45 @@
+# The recipes are short on purpose: what is longer belongs in the tool.
+
+ARCH ?= x86_64
+BOOTSTRAP = target/bootstrap/$(ARCH)/bootstrap
+LAYER = target/layer/rhambda-layer-$(ARCH).zip
+RHAMBDA = target/debug/rhambda
+
+TARGET_x86_64 = x86_64-unknown-linux-gnu
+
+.DEFAULT_GOAL := help
+.PHONY: help run test bootstrap layer tool lint fmt check bench clean
+
+help: ## Show what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+run: bootstrap tool ## Build bootstrap and send an API Gateway event through a script
+	$(RHAMBDA) invoke scripts/orders_api.rhai --bootstrap $(BOOTSTRAP) --event scripts/orders_api.event.json
+
+test: bootstrap layer ## Install what the tests need, and run them all
+	tests/install
+	cargo test --workspace
+
+bootstrap: ## Build target/bootstrap/$(ARCH)/bootstrap, one static file
+	RUSTFLAGS="-C target-feature=+crt-static" cargo build --release -p rhambda-runtime --bin bootstrap \
+	  --target $(TARGET_$(ARCH)) --target-dir target/static
+	@mkdir -p $(dir $(BOOTSTRAP)) && cp target/static/$(TARGET_$(ARCH))/release/bootstrap $(BOOTSTRAP)
+	@echo "$(BOOTSTRAP): $$(stat -c %s $(BOOTSTRAP)) bytes, zipped about $$(gzip -9 -c $(BOOTSTRAP) | wc -c)"
+
+layer: bootstrap tool ## Write the layer's zip
+	$(RHAMBDA) layer --arch $(ARCH) --bootstrap $(BOOTSTRAP) -o $(LAYER)
+
+tool: ## Build the tool, rhambda
+	cargo build -p rhambda-layer --bin rhambda
+
+lint: ## Run the linter on everything
+	cargo clippy --workspace --all-targets -- -D warnings
+
+fmt: ## Format everything
+	cargo fmt --all
+
+check: test lint ## Everything that CI runs
+	cargo fmt --all --check
+
+clean: ## Remove what was built
+	rm -rf target .cache

@@ -1,0 +1,269 @@
+//! The calls of the Runtime API, and nothing else.
+//!
+//! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use ureq::http::{HeaderMap, HeaderValue, Response};
+use ureq::{Agent, Body};
+
+use crate::error::{ApiError, Report};
+use crate::invocation::Invocation;
+
+const REQUEST_ID: &str = "Lambda-Runtime-Aws-Request-Id";
+const DEADLINE_MS: &str = "Lambda-Runtime-Deadline-Ms";
+const FUNCTION_ARN: &str = "Lambda-Runtime-Invoked-Function-Arn";
+const TRACE_ID: &str = "Lambda-Runtime-Trace-Id";
+const CLIENT_CONTEXT: &str = "Lambda-Runtime-Client-Context";
+const COGNITO_IDENTITY: &str = "Lambda-Runtime-Cognito-Identity";
+const TENANT_ID: &str = "Lambda-Runtime-Aws-Tenant-Id";
+const INVOCATION_ID: &str = "Lambda-Runtime-Invocation-Id";
+const ERROR_TYPE: &str = "Lambda-Runtime-Function-Error-Type";
+const XRAY_CAUSE: &str = "Lambda-Runtime-Function-XRay-Error-Cause";
+
+const USER_AGENT: &str = concat!("rhambda/", env!("CARGO_PKG_VERSION"));
+
+/// Tries of `/next` before the API counts as gone, and the first pause between them.
+const TRIES: u32 = 3;
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+/// More than any answer of the API: an event is at most 6 MiB and 100 bytes.
+const MAX_BODY_BYTES: u64 = 64 << 20;
+
+/// What became of a response or an error that was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// The API took it.
+    Accepted,
+    /// The API did not take it, and there is nothing to do but to ask for the next event.
+    Dropped,
+}
+
+/// A client of the Runtime API: one connection, kept for the life of the environment.
+#[derive(Debug)]
+pub struct Api {
+    agent: Agent,
+    base: String,
+    next: String,
+}
+
+impl Api {
+    /// A client of the API at `host:port`, which may be followed by a path.
+    #[must_use]
+    pub fn new(runtime_api: &str) -> Self {
+        let agent = Agent::config_builder()
+            // The variables for outgoing traffic must never touch the Runtime API.
+            .proxy(None)
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_response_header_size(1 << 20)
+            .max_idle_age(Duration::from_secs(24 * 3600))
+            .input_buffer_size(16 << 10)
+            .output_buffer_size(16 << 10)
+            .user_agent(USER_AGENT)
+            .accept("")
+            .accept_encoding("")
+            .build()
+            .new_agent();
+        let base = format!("http://{}/2018-06-01/runtime", runtime_api.trim_end_matches('/'));
+        Self { agent, next: format!("{base}/invocation/next"), base }
+    }
+
+    /// `GET /runtime/invocation/next`: blocks, for as long as it takes, until there is an event.
+    ///
+    /// Asking again is safe, since the API hands out the same event until it is answered.
+    ///
+    /// # Errors
+    /// An [`ApiError`] when the API is gone, refuses, or hands out what cannot be answered.
+    pub fn next_invocation(&self) -> Result<Invocation, ApiError> {
+        let mut tried = 1;
+        loop {
+            let outcome = self.agent.get(&self.next).call().and_then(|mut response| {
+                let body = drain(&mut response)?;
+                Ok((response, body))
+            });
+            match outcome {
+                Ok((response, payload)) if response.status() == 200 => {
+                    return invocation(response.headers(), payload);
+                }
+                // Some emulators answer so while there is nothing to do.
+                Ok((response, _)) if response.status() == 204 => std::thread::sleep(FIRST_PAUSE),
+                Ok((response, body)) => {
+                    return Err(refused("next", response.status().as_u16(), &body));
+                }
+                Err(cause) if tried == TRIES => return Err(transport("next", cause)),
+                Err(cause) => {
+                    log::warn!("`next` failed and is tried again: {cause}");
+                    std::thread::sleep(FIRST_PAUSE * 2u32.pow(tried - 1));
+                    tried += 1;
+                }
+            }
+        }
+    }
+
+    /// `POST /runtime/invocation/{id}/response`: the result, as JSON.
+    ///
+    /// # Errors
+    /// An [`ApiError`] when the API is gone or asks the runtime to stop.
+    pub fn send_response(&self, to: &Invocation, body: &[u8]) -> Result<Delivery, ApiError> {
+        self.send("response", to, body, &[])
+    }
+
+    /// `POST /runtime/invocation/{id}/error`: what went wrong.
+    ///
+    /// # Errors
+    /// An [`ApiError`] when the API is gone or asks the runtime to stop.
+    pub fn send_error(
+        &self,
+        to: &Invocation,
+        report: &Report,
+        working_directory: &str,
+    ) -> Result<Delivery, ApiError> {
+        let cause = report.xray_cause(working_directory).unwrap_or_default();
+        let headers = [(ERROR_TYPE, report.error_type.as_str()), (XRAY_CAUSE, &cause)];
+        self.send("error", to, &report.to_json(), &headers)
+    }
+
+    /// `POST /runtime/init/error`: why there will be no invocations.
+    ///
+    /// # Errors
+    /// An [`ApiError`] when the report did not arrive.
+    pub fn send_init_error(
+        &self,
+        report: &Report,
+        working_directory: &str,
+    ) -> Result<(), ApiError> {
+        let cause = report.xray_cause(working_directory).unwrap_or_default();
+        let headers = [(ERROR_TYPE, report.error_type.as_str()), (XRAY_CAUSE, &cause)];
+        let url = format!("{}/init/error", self.base);
+        let (status, body) = self
+            .post(&url, &report.to_json(), &headers, None)
+            .map_err(|cause| transport("init/error", cause))?;
+        match status {
+            // A 403 says that the environment has already been told.
+            200..=299 | 403 => Ok(()),
+            _ => Err(refused("init/error", status, &body)),
+        }
+    }
+
+    /// `GET /runtime/restore/next`: blocks through the snapshot, and returns in a restored
+    /// environment.
+    ///
+    /// # Errors
+    /// An [`ApiError`] on anything but 200.
+    pub fn wait_for_restore(&self) -> Result<(), ApiError> {
+        let url = format!("{}/restore/next", self.base);
+        let mut response =
+            self.agent.get(&url).call().map_err(|cause| transport("restore/next", cause))?;
+        let body = drain(&mut response).map_err(|cause| transport("restore/next", cause))?;
+        match response.status().as_u16() {
+            200 => Ok(()),
+            status => Err(refused("restore/next", status, &body)),
+        }
+    }
+
+    fn send(
+        &self,
+        call: &'static str,
+        to: &Invocation,
+        body: &[u8],
+        headers: &[(&str, &str)],
+    ) -> Result<Delivery, ApiError> {
+        let url = format!("{}/invocation/{}/{call}", self.base, to.request_path);
+        let invocation_id = to.invocation_id.as_deref();
+        let mut is_second = false;
+        loop {
+            match self.post(&url, body, headers, invocation_id) {
+                Ok((200..=299, _)) => return Ok(Delivery::Accepted),
+                // The first try had arrived after all.
+                Ok((400 | 403, _)) if is_second => return Ok(Delivery::Accepted),
+                Ok((410, _)) => {
+                    log::warn!("the invocation had timed out; its {call} is dropped");
+                    return Ok(Delivery::Dropped);
+                }
+                Ok((status @ 400..=499, body)) => {
+                    let said = String::from_utf8_lossy(&body);
+                    log::error!("the Runtime API answered `{call}` with {status}: {said}");
+                    return Ok(Delivery::Dropped);
+                }
+                Ok((status, body)) => return Err(refused(call, status, &body)),
+                Err(cause) if is_second => return Err(transport(call, cause)),
+                Err(cause) => {
+                    log::warn!("`{call}` failed and is sent again: {cause}");
+                    is_second = true;
+                }
+            }
+        }
+    }
+
+    fn post(
+        &self,
+        url: &str,
+        body: &[u8],
+        headers: &[(&str, &str)],
+        invocation_id: Option<&[u8]>,
+    ) -> Result<(u16, Vec<u8>), ureq::Error> {
+        let mut request = self.agent.post(url).header("Content-Type", "application/json");
+        for (name, value) in headers.iter().filter(|(_, value)| !value.is_empty()) {
+            request = request.header(*name, *value);
+        }
+        if let Some(value) = invocation_id.and_then(|id| HeaderValue::from_bytes(id).ok()) {
+            request = request.header(INVOCATION_ID, value);
+        }
+        let mut response = request.send(body)?;
+        let body = drain(&mut response)?;
+        Ok((response.status().as_u16(), body))
+    }
+}
+
+/// Reads an answer to its end: a connection is used again only after that.
+fn drain(response: &mut Response<Body>) -> Result<Vec<u8>, ureq::Error> {
+    response.body_mut().with_config().limit(MAX_BODY_BYTES).read_to_vec()
+}
+
+fn transport(call: &'static str, cause: ureq::Error) -> ApiError {
+    ApiError::Transport { call, cause: Box::new(cause) }
+}
+
+fn refused(call: &'static str, status: u16, body: &[u8]) -> ApiError {
+    ApiError::Refused { call, status, body: String::from_utf8_lossy(body).into_owned() }
+}
+
+fn invocation(headers: &HeaderMap, payload: Vec<u8>) -> Result<Invocation, ApiError> {
+    let bytes = |name: &str| {
+        headers.get(name).map(HeaderValue::as_bytes).filter(|value| !value.is_empty())
+    };
+    let text = |name: &str| bytes(name).map(|value| String::from_utf8_lossy(value).into_owned());
+    let request_id = bytes(REQUEST_ID).ok_or(ApiError::NoRequestId)?;
+    let deadline = text(DEADLINE_MS);
+    let deadline_ms = deadline.as_deref().and_then(|value| value.trim().parse().ok());
+    if let (Some(value), None) = (&deadline, deadline_ms) {
+        log::warn!("the deadline `{value}` is not a number of milliseconds; there is none");
+    }
+    Ok(Invocation {
+        request_path: percent_encoded(request_id),
+        request_id: String::from_utf8_lossy(request_id).into_owned(),
+        deadline_ms,
+        function_arn: text(FUNCTION_ARN),
+        trace_id: text(TRACE_ID),
+        client_context: text(CLIENT_CONTEXT),
+        cognito_identity: text(COGNITO_IDENTITY),
+        tenant_id: text(TENANT_ID),
+        invocation_id: bytes(INVOCATION_ID).map(<[u8]>::to_vec),
+        payload,
+    })
+}
+
+/// A path segment: everything but RFC 3986's unreserved characters is encoded.
+fn percent_encoded(bytes: &[u8]) -> String {
+    let mut path = String::with_capacity(bytes.len());
+    for &byte in bytes {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            path.push(char::from(byte));
+        } else {
+            let _ = write!(path, "%{byte:02X}");
+        }
+    }
+    path
+}

@@ -1,0 +1,336 @@
+//! What Lambda, and the function's owner, told us through the environment.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use log::LevelFilter;
+
+use crate::error::{ErrorType, InitError, Report};
+use crate::suggest;
+
+/// The stack of the thread that runs scripts. Untouched pages cost nothing.
+pub const STACK_BYTES: usize = 64 << 20;
+
+/// What the runtime stays below so that the stack never overflows.
+pub const STACK_RESERVE_BYTES: usize = 1 << 20;
+
+/// The largest response Lambda takes, in bytes: 6 MiB and 100.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+pub const MAX_RESPONSE_BYTES: usize = 6 * 1024 * 1024 + 100;
+
+/// The process's environment, read once.
+#[derive(Debug, Default)]
+pub struct Environment(BTreeMap<String, String>);
+
+impl Environment {
+    /// Keeps the variables this runtime reads; those that are not UTF-8 count as absent.
+    pub fn read(variables: impl Iterator<Item = (OsString, OsString)>) -> Self {
+        Self(
+            variables
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+                .filter(|(name, _)| {
+                    ["AWS_LAMBDA_", "LAMBDA_", "_LAMBDA_", "_HANDLER", "RHAMBDA_"]
+                        .iter()
+                        .any(|prefix| name.starts_with(prefix))
+                })
+                .filter_map(|(name, value)| Some((name, value.into_string().ok()?)))
+                .collect(),
+        )
+    }
+
+    /// The value of a variable; an empty one counts as absent.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    fn owned(&self, name: &str) -> Option<String> {
+        self.get(name).map(str::to_owned)
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+}
+
+/// What the function is called and where it logs: the part of the context that never changes.
+#[derive(Debug, Default, Clone)]
+pub struct Function {
+    /// `AWS_LAMBDA_FUNCTION_NAME`.
+    pub name: Option<String>,
+    /// `AWS_LAMBDA_FUNCTION_VERSION`.
+    pub version: Option<String>,
+    /// `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`, in MB.
+    pub memory_mb: Option<u64>,
+    /// `AWS_LAMBDA_LOG_GROUP_NAME`.
+    pub log_group: Option<String>,
+    /// `AWS_LAMBDA_LOG_STREAM_NAME`.
+    pub log_stream: Option<String>,
+}
+
+/// What a script may use up. Zero means: no limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// How long before Lambda's deadline a script is stopped.
+    pub deadline_margin: Duration,
+    /// How long the top level may run.
+    pub init_timeout: Duration,
+    /// Operations of one invocation, as the engine counts them.
+    pub operations: u64,
+    /// Nested function calls.
+    pub call_levels: usize,
+    /// Nesting of one expression in the source.
+    pub expr_depth: usize,
+    /// Bytes of one string or blob; `None`: bounded by the memory alone.
+    pub string_bytes: Option<usize>,
+    /// Elements of one array; `None`: bounded by the memory alone.
+    pub array_size: Option<usize>,
+    /// Properties of one map; `None`: bounded by the memory alone.
+    pub map_size: Option<usize>,
+    /// Bytes that all values together may hold.
+    pub memory_bytes: usize,
+}
+
+/// How records are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Tab-separated lines.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What logging is told at the start.
+#[derive(Debug, Clone)]
+pub struct Logging {
+    /// `AWS_LAMBDA_LOG_FORMAT`.
+    pub format: LogFormat,
+    /// `AWS_LAMBDA_LOG_LEVEL`: the least level of a script's record that is written.
+    pub level: LevelFilter,
+    /// `RHAMBDA_LOG`: the least level of the runtime's own records.
+    pub own_level: LevelFilter,
+    /// `_LAMBDA_TELEMETRY_LOG_FD`: the descriptor that takes framed records.
+    pub telemetry_fd: Option<i32>,
+}
+
+/// Everything init needs to know.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `AWS_LAMBDA_RUNTIME_API`: `host:port`, perhaps with a path.
+    pub runtime_api: String,
+    /// `_HANDLER`.
+    pub handler: String,
+    /// Where scripts are looked for, in this order: the task root, then the layers' root.
+    pub roots: Vec<PathBuf>,
+    /// `AWS_LAMBDA_INITIALIZATION_TYPE` is `snap-start`.
+    pub snap_start: bool,
+    /// The function's own description.
+    pub function: Function,
+    /// What a script may use up.
+    pub limits: Limits,
+}
+
+impl Logging {
+    /// How to log, from the environment. Never fails: an init error must be able to reach the log.
+    #[must_use]
+    pub fn from_environment(environment: &Environment) -> Self {
+        let format = match environment.get("AWS_LAMBDA_LOG_FORMAT") {
+            Some(value) if value.eq_ignore_ascii_case("json") => LogFormat::Json,
+            _ => LogFormat::Text,
+        };
+        let default = match format {
+            LogFormat::Json => LevelFilter::Info,
+            LogFormat::Text => LevelFilter::Debug,
+        };
+        Self {
+            format,
+            level: environment
+                .get("AWS_LAMBDA_LOG_LEVEL")
+                .and_then(|value| {
+                    if value.eq_ignore_ascii_case("fatal") {
+                        Some(LevelFilter::Error)
+                    } else {
+                        value.parse().ok()
+                    }
+                })
+                .unwrap_or(default),
+            own_level: environment
+                .get("RHAMBDA_LOG")
+                .and_then(|value| value.parse().ok())
+                .unwrap_or(LevelFilter::Warn),
+            telemetry_fd: environment
+                .get("_LAMBDA_TELEMETRY_LOG_FD")
+                .and_then(|value| value.parse().ok()),
+        }
+    }
+}
+
+/// The settings a function's owner may make, and what each takes.
+pub const SETTINGS: [&str; 11] = [
+    "RHAMBDA_DEADLINE_MARGIN_MS",
+    "RHAMBDA_INIT_TIMEOUT_MS",
+    "RHAMBDA_LAYER_ROOT",
+    "RHAMBDA_LOG",
+    "RHAMBDA_MAX_ARRAY_SIZE",
+    "RHAMBDA_MAX_CALL_LEVELS",
+    "RHAMBDA_MAX_EXPR_DEPTH",
+    "RHAMBDA_MAX_MAP_SIZE",
+    "RHAMBDA_MAX_MEMORY_MB",
+    "RHAMBDA_MAX_OPERATIONS",
+    "RHAMBDA_MAX_STRING_SIZE",
+];
+
+impl Config {
+    /// Reads and checks the configuration.
+    ///
+    /// # Errors
+    /// `Runtime.ConfigInvalid` names the variable that is missing, misspelt or out of range, its
+    /// value, and what it takes.
+    pub fn from_environment(environment: &Environment, runtime_api: &str) -> Result<Self, InitError> {
+        for name in environment.names().filter(|name| name.starts_with("RHAMBDA_")) {
+            if !SETTINGS.contains(&name) && name != "RHAMBDA_WRAPPED" {
+                let hint = suggest::nearest(name, SETTINGS)
+                    .map(|near| format!("did you mean `{near}`?"))
+                    .unwrap_or_else(|| format!("the settings are {}", SETTINGS.join(", ")));
+                return Err(invalid(format!("unknown setting `{name}`; {hint}")));
+            }
+        }
+        if let Some(value) = environment.get("RHAMBDA_LOG") {
+            if value.parse::<LevelFilter>().is_err() {
+                return Err(invalid(format!(
+                    "`RHAMBDA_LOG` is `{value}`; it takes off, error, warn, info, debug or trace"
+                )));
+            }
+        }
+        let task_root = environment
+            .owned("LAMBDA_TASK_ROOT")
+            .map(PathBuf::from)
+            .or_else(|| std::env::current_dir().ok())
+            .unwrap_or_else(|| "/var/task".into());
+        let layer_root = environment.get("RHAMBDA_LAYER_ROOT").unwrap_or("/opt").into();
+        let memory_mb = environment
+            .get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+            .and_then(|value| value.parse::<u64>().ok())
+            .filter(|&mb| mb > 0);
+        Ok(Self {
+            runtime_api: runtime_api.to_owned(),
+            handler: environment
+                .owned("_HANDLER")
+                .ok_or_else(|| invalid("`_HANDLER` is not set; it takes `file.function`".into()))?,
+            roots: vec![task_root, layer_root],
+            snap_start: environment.get("AWS_LAMBDA_INITIALIZATION_TYPE") == Some("snap-start"),
+            function: Function {
+                name: environment.owned("AWS_LAMBDA_FUNCTION_NAME"),
+                version: environment.owned("AWS_LAMBDA_FUNCTION_VERSION"),
+                memory_mb,
+                log_group: environment.owned("AWS_LAMBDA_LOG_GROUP_NAME"),
+                log_stream: environment.owned("AWS_LAMBDA_LOG_STREAM_NAME"),
+            },
+            limits: Limits::from_environment(environment, memory_mb.unwrap_or(128))?,
+        })
+    }
+}
+
+impl Limits {
+    /// The defaults for a function of this memory size, and what the owner set instead.
+    ///
+    /// Lambda gives CPU in step with memory, so the operations do the same: two million for each
+    /// MB are about four minutes of pure script at any size.
+    fn from_environment(environment: &Environment, memory_mb: u64) -> Result<Self, InitError> {
+        let number = |name: &str, default: u64, low: u64, high: u64| -> Result<u64, InitError> {
+            let Some(value) = environment.get(name) else { return Ok(default) };
+            value
+                .replace('_', "")
+                .parse()
+                .ok()
+                .filter(|number| (low..=high).contains(number))
+                .ok_or_else(|| {
+                    invalid(format!(
+                        "`{name}` is `{value}`; it takes a whole number from {low} to {high}"
+                    ))
+                })
+        };
+        let size = |name: &str| -> Result<Option<usize>, InitError> {
+            Ok(match number(name, 0, 1, 1 << 40)? {
+                0 => None,
+                given => Some(given as usize),
+            })
+        };
+        // A single operation can at most double what a script holds, so that two fifths of the
+        // memory are the most that is safe.
+        let budget_mb = (memory_mb * 2 / 5).max(32);
+        Ok(Self {
+            deadline_margin: Duration::from_millis(number(
+                "RHAMBDA_DEADLINE_MARGIN_MS",
+                100,
+                1,
+                60_000,
+            )?),
+            init_timeout: Duration::from_millis(number(
+                "RHAMBDA_INIT_TIMEOUT_MS",
+                9_000,
+                1,
+                900_000,
+            )?),
+            operations: number(
+                "RHAMBDA_MAX_OPERATIONS",
+                memory_mb.saturating_mul(2_000_000),
+                0,
+                u64::MAX,
+            )?,
+            call_levels: number("RHAMBDA_MAX_CALL_LEVELS", 1_000, 1, 100_000)? as usize,
+            expr_depth: number("RHAMBDA_MAX_EXPR_DEPTH", 128, 8, 1_000)? as usize,
+            string_bytes: size("RHAMBDA_MAX_STRING_SIZE")?,
+            array_size: size("RHAMBDA_MAX_ARRAY_SIZE")?,
+            map_size: size("RHAMBDA_MAX_MAP_SIZE")?,
+            memory_bytes: number("RHAMBDA_MAX_MEMORY_MB", budget_mb, 1, 1 << 20)? as usize
+                * (1 << 20),
+        })
+    }
+}
+
+fn invalid(message: String) -> InitError {
+    InitError(Box::new(Report::new(ErrorType::ConfigInvalid, message)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(pairs: &[(&str, &str)]) -> Result<Config, InitError> {
+        let environment =
+            Environment::read(pairs.iter().map(|(name, value)| (name.into(), value.into())));
+        Config::from_environment(&environment, "127.0.0.1:9001")
+    }
+
+    #[test]
+    fn the_limits_grow_with_the_memory_size() {
+        let limits = |mb| {
+            config(&[("_HANDLER", "a.b"), ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", mb)]).unwrap().limits
+        };
+        assert_eq!(limits("128").memory_bytes, 51 << 20);
+        assert_eq!(limits("10240").memory_bytes, 4096 << 20);
+        assert_eq!(limits("1024").operations, 2_048_000_000);
+    }
+
+    #[test]
+    fn a_setting_that_cannot_be_meant_is_named() {
+        for (name, value, said) in [
+            ("RHAMBDA_MAX_OPERATION", "5", "did you mean `RHAMBDA_MAX_OPERATIONS`?"),
+            ("RHAMBDA_MAX_CALL_LEVELS", "many", "`RHAMBDA_MAX_CALL_LEVELS` is `many`"),
+            ("RHAMBDA_MAX_CALL_LEVELS", "0", "from 1 to 100000"),
+            ("RHAMBDA_MAX_MEMORY_MB", "-1", "`-1`"),
+            ("RHAMBDA_LOG", "loud", "it takes off, error"),
+        ] {
+            let message = config(&[("_HANDLER", "a.b"), (name, value)]).unwrap_err().to_string();
+            assert!(message.contains(said), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_missing_handler_is_named() {
+        assert!(config(&[]).unwrap_err().to_string().contains("_HANDLER"));
+    }
+}

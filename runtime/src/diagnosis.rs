@@ -1,0 +1,330 @@
+//! The engine's errors -> one [`Report`]: type, message, place, source excerpt, call chain, hint.
+
+use rhai::{Dynamic, EvalAltResult, Map, ParseError, Position};
+
+use crate::bounds::{Bounds, Stop};
+use crate::config::Limits;
+use crate::error::{ErrorType, Frame, Location, Report};
+use crate::frames::Trace;
+use crate::json;
+use crate::modules::Roots;
+use crate::names::NATIVE_FUNCTIONS;
+use crate::suggest;
+
+/// What is known about the script when an error is explained.
+pub struct Diagnosis<'a> {
+    /// Where the texts of scripts are read again for an excerpt.
+    pub roots: &'a Roots,
+    /// The names of the script's own functions.
+    pub functions: &'a [String],
+    /// The names of `let` variables at the top level, which functions cannot see.
+    pub top_level_variables: &'a [String],
+    /// Why the script was stopped, if it was.
+    pub bounds: &'a Bounds,
+    /// The bounds' numbers, to name them.
+    pub limits: &'a Limits,
+    /// What was seen of the error on its way.
+    pub trace: &'a Trace,
+}
+
+impl Diagnosis<'_> {
+    /// Explains an error that came out of `function` of the script `file`; the function is empty
+    /// for the top level.
+    #[must_use]
+    pub fn explain(&self, error: &EvalAltResult, file: &str, function: &str) -> Report {
+        let (innermost, mut frames) = unwound(error, file, function);
+        if error_is_stopping(innermost) && !self.trace.frames.is_empty() {
+            // The chain of an error that stops a script is what the functions saw of it; the
+            // engine's own positions are those of calls by then.
+            let top_level = frames.pop().filter(|frame| frame.function.is_empty());
+            frames = self.trace.frames.clone();
+            frames.extend(top_level);
+        }
+        let mut report = self.described(innermost);
+        if let EvalAltResult::ErrorParsing(..) = innermost {
+            report.error_type = ErrorType::UserCodeSyntaxError;
+        }
+        frames.retain(|frame| frame.location.line > 0 || frames_matter(frame));
+        report.frames = frames;
+        report.excerpt = self.excerpt(report.location());
+        report
+    }
+
+    /// Explains why a script does not compile.
+    #[must_use]
+    pub fn explain_syntax(&self, error: &ParseError, file: &str) -> Report {
+        let mut report =
+            Report::new(ErrorType::UserCodeSyntaxError, lower_first(&error.err_type().to_string()));
+        report.frames = vec![Frame { function: String::new(), location: at(file, error.position()) }];
+        report.excerpt = self.excerpt(report.location());
+        report
+    }
+
+    fn described(&self, error: &EvalAltResult) -> Report {
+        use EvalAltResult as E;
+        let (error_type, message) = match error {
+            E::ErrorRuntime(value, _) => return thrown(value),
+            E::ErrorTerminated(..) => self.stopped(),
+            E::ErrorStackOverflow(_) => (
+                ErrorType::StackOverflow,
+                format!(
+                    "calls are nested more than {} deep (RHAMBDA_MAX_CALL_LEVELS)",
+                    self.limits.call_levels
+                ),
+            ),
+            E::ErrorTooManyOperations(_) => self.stopped(),
+            E::ErrorDataTooLarge(what, _) => {
+                (ErrorType::DataTooLarge, format!("{} too large", lower_first(what)))
+            }
+            E::ErrorParsing(kind, _) => {
+                (ErrorType::UserCodeSyntaxError, lower_first(&kind.to_string()))
+            }
+            E::ErrorModuleNotFound(message, _) => (
+                ErrorType::ModuleNotFound,
+                if message.contains(' ') {
+                    message.clone()
+                } else {
+                    format!("module `{message}` is not imported; write `import \"…\" as {message};`")
+                },
+            ),
+            E::ErrorVariableNotFound(name, position) => {
+                (ErrorType::VariableNotFound, self.missing_variable(name, *position))
+            }
+            E::ErrorFunctionNotFound(signature, _) => {
+                (ErrorType::FunctionNotFound, self.missing_function(signature))
+            }
+            E::ErrorPropertyNotFound(name, _) => (
+                ErrorType::PropertyNotFound,
+                if name.contains(' ') {
+                    format!("there is no property {name}")
+                } else {
+                    format!("there is no property `{name}`")
+                },
+            ),
+            E::ErrorDotExpr(text, position) | E::ErrorIndexingType(text, position) => {
+                (ErrorType::PropertyNotFound, self.missing_property(text, *position))
+            }
+            E::ErrorArrayBounds(..)
+            | E::ErrorStringBounds(..)
+            | E::ErrorBitFieldBounds(..)
+            | E::ErrorIndexNotFound(..) => (ErrorType::IndexNotFound, plain(error)),
+            E::ErrorMismatchDataType(..) | E::ErrorMismatchOutputType(..) | E::ErrorFor(_) => {
+                (ErrorType::TypeMismatch, plain(error))
+            }
+            E::ErrorArithmetic(..) => (ErrorType::ArithmeticError, plain(error)),
+            _ => (ErrorType::RuntimeError, plain(error)),
+        };
+        Report::new(error_type, message)
+    }
+
+    fn stopped(&self) -> (ErrorType, String) {
+        match self.bounds.stopped() {
+            Some(Stop::Memory) => (
+                ErrorType::MemoryLimit,
+                format!(
+                    "the script holds more than {} MB (RHAMBDA_MAX_MEMORY_MB, or a larger memory \
+                     size of the function)",
+                    self.limits.memory_bytes >> 20
+                ),
+            ),
+            Some(Stop::Stack) => {
+                (ErrorType::StackOverflow, "calls are nested until the stack is full".into())
+            }
+            Some(Stop::Operations) => (
+                ErrorType::OperationLimit,
+                format!(
+                    "the script used more than {} operations (RHAMBDA_MAX_OPERATIONS)",
+                    self.limits.operations
+                ),
+            ),
+            Some(Stop::Deadline) | None => (
+                ErrorType::DeadlineExceeded,
+                "the script was still running and was stopped shortly before the deadline".into(),
+            ),
+        }
+    }
+
+    fn missing_variable(&self, name: &str, position: Position) -> String {
+        let mut message = format!("variable `{name}` not found");
+        if let Some((namespace, constant)) = name.rsplit_once("::") {
+            message.push_str(&format!("; module `{namespace}` has no constant `{constant}`"));
+        } else if self.top_level_variables.iter().any(|variable| variable == name) {
+            message.push_str(&format!(
+                "; functions see a `const` of the top level, not a `let`: write \
+                 `const {name} = …`, or keep a value that changes in `this.{name}`"
+            ));
+        } else if let Some(hint) = self.hint(position) {
+            message.push_str(&format!("; {hint}"));
+        } else if name.chars().all(|letter| letter.is_ascii_uppercase() || "_0123456789".contains(letter)) {
+            message.push_str(&format!(
+                "; for a constant of an imported module's own top level write `global::{name}`"
+            ));
+        }
+        message
+    }
+
+    fn missing_function(&self, signature: &str) -> String {
+        let name = signature.split([' ', '(']).next().unwrap_or(signature);
+        let arguments = signature[name.len()..].trim();
+        let name = name.rsplit("::").next().unwrap_or(name);
+        let mut message = format!("function `{name}` not found for {}", shown(arguments));
+        let is_known = NATIVE_FUNCTIONS.contains(&name)
+            || self.functions.iter().any(|other| other == name);
+        if is_known {
+            message.push_str("; it takes other arguments");
+        } else {
+            let all = self.functions.iter().map(String::as_str);
+            let all = all.chain(NATIVE_FUNCTIONS);
+            if let Some(near) = suggest::nearest(name, all) {
+                message.push_str(&format!("; did you mean `{near}`?"));
+            }
+        }
+        message
+    }
+
+    /// What is said of a property that a value of some type does not have.
+    fn missing_property(&self, text: &str, position: Position) -> String {
+        // The engine says: Unknown property 'x' - a getter is not registered for type 'y'.
+        let quoted: Vec<&str> = text.split('\'').skip(1).step_by(2).collect();
+        let mut message = match quoted.as_slice() {
+            [property, kind] if text.starts_with("Unknown property") => {
+                format!("there is no property `{property}` of `{kind}`")
+            }
+            _ => lower_first(text),
+        };
+        if let Some(hint) = self.hint(position) {
+            message.push_str(&format!("; {hint}"));
+        }
+        message
+    }
+
+    fn hint(&self, position: Position) -> Option<&str> {
+        self.trace.hint.as_ref().filter(|hint| hint.position == position).map(|hint| hint.text.as_str())
+    }
+
+    /// The line of the error with its neighbours above, and a caret under the column.
+    fn excerpt(&self, location: Option<&Location>) -> Vec<String> {
+        const ABOVE: usize = 2;
+        const WIDEST: usize = 160;
+        let Some(location) = location.filter(|location| location.line > 0) else {
+            return Vec::new();
+        };
+        let Some(text) = self.roots.text_of(&location.file) else { return Vec::new() };
+        let width = location.line.to_string().len();
+        let mut lines = Vec::new();
+        let first = location.line.saturating_sub(ABOVE).max(1);
+        for (number, line) in text.lines().enumerate().map(|(index, line)| (index + 1, line)) {
+            if (first..=location.line).contains(&number) {
+                let line: String = line.replace('\t', " ").chars().take(WIDEST).collect();
+                lines.push(format!("{number:>width$} | {line}").trim_end().to_owned());
+            }
+        }
+        if (1..=WIDEST).contains(&location.column) {
+            lines.push(format!("{:width$} | {}^", "", " ".repeat(location.column - 1)));
+        }
+        lines
+    }
+}
+
+/// The error at the heart of a nest of calls, and the chain that leads to it, innermost first.
+fn unwound<'e>(
+    error: &'e EvalAltResult,
+    file: &str,
+    function: &str,
+) -> (&'e EvalAltResult, Vec<Frame>) {
+    let (mut error, mut file, mut function) = (error, file.to_owned(), function.to_owned());
+    let mut frames = Vec::new();
+    loop {
+        let (inner, inner_file, inner_function) = match error {
+            EvalAltResult::ErrorInFunctionCall(name, source, inner, _) => {
+                let name = if name.starts_with("anon$") { "a closure" } else { name };
+                let source = if source.is_empty() { &file } else { source };
+                (inner, source.clone(), name.to_owned())
+            }
+            EvalAltResult::ErrorInModule(path, inner, _) => (inner, path.clone(), String::new()),
+            _ => break,
+        };
+        frames.push(Frame { function, location: at(&file, error.position()) });
+        (error, file, function) = (inner, inner_file, inner_function);
+    }
+    frames.push(Frame { function, location: at(&file, error.position()) });
+    frames.reverse();
+    (error, frames)
+}
+
+fn at(file: &str, position: Position) -> Location {
+    Location {
+        file: file.to_owned(),
+        line: position.line().unwrap_or(0),
+        column: position.position().unwrap_or(0),
+    }
+}
+
+fn error_is_stopping(error: &EvalAltResult) -> bool {
+    error.is_system_exception() && !matches!(error, EvalAltResult::ErrorParsing(..))
+}
+
+fn frames_matter(frame: &Frame) -> bool {
+    !frame.function.is_empty()
+}
+
+/// What a script threw: text is the message, a map may name its type, anything else is shown.
+fn thrown(value: &Dynamic) -> Report {
+    let mut report = Report::new(ErrorType::ScriptError, "");
+    report.is_thrown = true;
+    if let Some(map) = value.read_lock::<Map>() {
+        let mut rest = map.clone();
+        let mut take = |names: [&str; 2]| {
+            names.iter().find_map(|&name| {
+                let text = map.get(name)?.clone().into_string().ok()?;
+                rest.remove(name);
+                Some(text)
+            })
+        };
+        report.thrown_type = take(["type", "errorType"]).filter(|name| !name.is_empty());
+        let message = take(["message", "errorMessage"]);
+        // A caught error that is thrown again carries the engine's own fields.
+        report.message = message.unwrap_or_else(|| json::to_value(value).to_string());
+        if !rest.is_empty() {
+            report.data = Some(json::to_value(&Dynamic::from_map(rest)));
+        }
+    } else if value.is_unit() {
+        report.message = "an error without a value".into();
+    } else if let Ok(text) = value.as_immutable_string_ref() {
+        report.message = text.to_string();
+    } else {
+        report.message = match json::to_value(value) {
+            serde_json::Value::String(text) => text,
+            other => other.to_string(),
+        };
+    }
+    report
+}
+
+/// The engine's own wording, without the position it appends.
+fn plain(error: &EvalAltResult) -> String {
+    let text = error.to_string();
+    let place = format!(" ({})", error.position());
+    lower_first(text.strip_suffix(&place).unwrap_or(&text))
+}
+
+fn lower_first(text: &str) -> String {
+    let mut characters = text.chars();
+    match characters.next() {
+        // A name in capitals stays as it is.
+        Some(first) if !characters.clone().next().is_some_and(char::is_uppercase) => {
+            first.to_lowercase().chain(characters).collect()
+        }
+        _ => text.to_owned(),
+    }
+}
+
+/// The argument types of a signature as people know them.
+fn shown(arguments: &str) -> String {
+    let inside = arguments.trim_start_matches('(').trim_end_matches(')');
+    match inside.trim() {
+        "" => "no arguments".into(),
+        types => format!("({types})"),
+    }
+}
+

@@ -1,0 +1,329 @@
+//! The Rhai engine as we set it up, and a compiled script that is ready to be called.
+//!
+//! <https://rhai.rs/book/engine/>: the script's top level runs once, as a module; the module is
+//! registered globally, so that its functions see its imports and constants, and one of them is
+//! called for each event with a map that outlives the invocation as `this`.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rhai::packages::{Package, StandardPackage};
+use rhai::{
+    AST, ASTFlags, CallFnOptions, Dynamic, Engine, EvalAltResult, FnAccess, Map, Module, Scope,
+    Stmt,
+};
+
+use crate::bounds::{self, Bounds, Stop};
+use crate::config::{Config, Function, Limits};
+use crate::context::Context;
+use crate::diagnosis::Diagnosis;
+use crate::error::{ErrorType, InitError, InvocationError, Report};
+use crate::frames::{self, Frames, Trace};
+use crate::handler::Handler;
+use crate::invocation::Invocation;
+use crate::modules::{Modules, Roots, Source};
+use crate::{json, library, memory, suggest};
+
+/// A script, compiled and run once at its top level, whose handler can be called.
+pub struct Script {
+    engine: Engine,
+    file: String,
+    handler: Handler,
+    takes_context: bool,
+    functions: Vec<String>,
+    top_level_variables: Vec<String>,
+    /// What `this` is in the handler: it lives as long as the environment.
+    state: RefCell<Dynamic>,
+    /// Functions are called through the global module; the engine still asks for a script.
+    empty: AST,
+    roots: Rc<Roots>,
+    bounds: Rc<Bounds>,
+    limits: Limits,
+    frames: Rc<Frames>,
+    trace: Rc<RefCell<Trace>>,
+    function: Rc<Function>,
+}
+
+impl Script {
+    /// Finds, compiles and initialises the script that the handler setting names.
+    ///
+    /// # Errors
+    /// An [`InitError`] of the type that fits what failed: the setting, the file, the syntax, the
+    /// handler function, or the top level.
+    pub fn load(config: &Config) -> Result<Self, InitError> {
+        let handler = Handler::parse(&config.handler)?;
+        let roots = Rc::new(Roots::new(config.roots.clone()));
+        let source = roots.read(&handler.file).map_err(|message| {
+            InitError(Box::new(Report::new(
+                ErrorType::ImportModuleError,
+                format!("no script for handler `{}`: {message}", handler.setting),
+            )))
+        })?;
+        let bounds = Bounds::new(&config.limits);
+        let trace = Rc::new(RefCell::new(Trace::new(roots.clone())));
+        let frames = Rc::new(Frames::default());
+        let mut engine = engine(&config.limits, &bounds, &trace);
+        engine.set_module_resolver(Modules::new(roots.clone(), frames.clone()));
+        let mut script = Self {
+            engine,
+            file: source.file.clone(),
+            handler,
+            takes_context: false,
+            functions: Vec::new(),
+            top_level_variables: Vec::new(),
+            state: RefCell::new(Dynamic::from_map(Map::new())),
+            empty: AST::empty(),
+            roots,
+            bounds,
+            limits: config.limits.clone(),
+            frames,
+            trace,
+            function: Rc::new(config.function.clone()),
+        };
+        script.compile(&source)?;
+        Ok(script)
+    }
+
+    fn compile(&mut self, source: &Source) -> Result<(), InitError> {
+        memory::set_limit(memory::used().saturating_add(self.limits.memory_bytes));
+        self.bounds.start(Instant::now().checked_add(self.limits.init_timeout));
+        let ast = self.engine.compile(&source.text).map_err(|error| {
+            InitError(Box::new(self.diagnosis(|diagnosis| {
+                diagnosis.explain_syntax(&error, &self.file)
+            })))
+        })?;
+        let ast = self.frames.wrap(&ast, &source.file).map_err(|error| {
+            InitError(Box::new(self.diagnosis(|diagnosis| {
+                diagnosis.explain_syntax(&error, &self.file)
+            })))
+        })?;
+        self.functions = ast.iter_functions().map(|function| function.name.to_owned()).collect();
+        self.top_level_variables = top_level_variables(&ast);
+        self.takes_context = self.handler_takes_context(&ast)?;
+        let mut scope = Scope::new();
+        let global = &mut self.engine.new_global_runtime_state();
+        let module = Module::eval_ast_as_new_raw(&self.engine, &mut scope, global, &ast);
+        let module = module.map_err(|error| InitError(Box::new(self.explain_init(&error))))?;
+        self.engine.register_global_module(module.into());
+        Ok(())
+    }
+
+    /// Checks that the handler is there, and says whether it wants the context too.
+    fn handler_takes_context(&self, ast: &AST) -> Result<bool, InitError> {
+        let name = self.handler.function.as_str();
+        let callable = |parameters: usize| {
+            ast.iter_functions().any(|function| {
+                function.name == name
+                    && function.params.len() == parameters
+                    && function.access == FnAccess::Public
+                    && function.this_type.is_none()
+            })
+        };
+        if callable(2) {
+            return Ok(true);
+        }
+        if callable(1) {
+            return Ok(false);
+        }
+        let mut there: Vec<String> = ast
+            .iter_functions()
+            .filter(|function| !function.name.starts_with("anon$"))
+            .map(|function| {
+                let private = if function.access == FnAccess::Private { "private " } else { "" };
+                format!("`{private}fn {}({})`", function.name, function.params.join(", "))
+            })
+            .collect();
+        there.sort();
+        let names = ast.iter_functions().map(|function| function.name);
+        let hint = suggest::nearest(name, names)
+            .filter(|near| !near.starts_with("anon$"))
+            .map(|near| format!(" Did you mean `{near}`?"))
+            .unwrap_or_default();
+        let there = match there.as_slice() {
+            [] => "no function at all".to_owned(),
+            functions => functions.join(", "),
+        };
+        Err(InitError(Box::new(Report::new(
+            ErrorType::HandlerNotFound,
+            format!(
+                "{} has no public `fn {name}(event)` or `fn {name}(event, context)`.{hint} \
+                 It has {there}",
+                self.file
+            ),
+        ))))
+    }
+
+    /// Calls the handler with one event, and gives the response as JSON text.
+    ///
+    /// # Errors
+    /// An [`InvocationError`] of the type that fits: the event, the script, a limit, the result.
+    pub fn invoke(
+        &self,
+        invocation: &Invocation,
+        is_cold_start: bool,
+    ) -> Result<Vec<u8>, InvocationError> {
+        self.trace.borrow_mut().clear();
+        self.bounds.start(self.deadline(invocation.deadline_ms));
+        let event = json::read(&invocation.payload).map_err(|error| {
+            let (error_type, message) = match error.is_out_of_memory {
+                true => (ErrorType::MemoryLimit, format!("the event is too large: {error}")),
+                false => (ErrorType::UnmarshalError, format!("the event is not JSON: {error}")),
+            };
+            InvocationError(Box::new(Report::new(error_type, message)))
+        })?;
+        let context =
+            self.takes_context.then(|| Context::new(&self.function, invocation, is_cold_start));
+        let result = self.call(event, context).map_err(|error| {
+            let report = self.diagnosis(|diagnosis| {
+                diagnosis.explain(&error, &self.file, &self.handler.function)
+            });
+            if self.bounds.stopped() == Some(Stop::Memory) {
+                self.forget_state();
+            }
+            InvocationError(Box::new(report))
+        })?;
+        let mut response = Vec::with_capacity(256);
+        json::write(&result, &mut response).map_err(|error| {
+            let report = Report::new(ErrorType::MarshalError, format!("the result has {error}"));
+            InvocationError(Box::new(report))
+        })?;
+        if response.len() > crate::config::MAX_RESPONSE_BYTES {
+            let report = Report::new(
+                ErrorType::ResponseSizeTooLarge,
+                too_large(response.len(), &result),
+            );
+            return Err(InvocationError(Box::new(report)));
+        }
+        Ok(response)
+    }
+
+    fn call(
+        &self,
+        event: Dynamic,
+        context: Option<Context>,
+    ) -> Result<Dynamic, Box<EvalAltResult>> {
+        let mut state = self.state.borrow_mut();
+        let options = CallFnOptions::new()
+            .eval_ast(false)
+            .in_all_namespaces(true)
+            .bind_this_ptr(&mut state);
+        let scope = &mut Scope::new();
+        let name = &self.handler.function;
+        let result: Result<Dynamic, _> = match context {
+            Some(context) => self.engine.call_fn_with_options(
+                options,
+                scope,
+                &self.empty,
+                name,
+                (event, Dynamic::from(context)),
+            ),
+            None => {
+                self.engine.call_fn_with_options(options, scope, &self.empty, name, (event,))
+            }
+        };
+        result.or_else(|error| match *error {
+            EvalAltResult::Exit(value, _) => Ok(value),
+            _ => Err(error),
+        })
+    }
+
+    /// Drops what the script keeps, so that an environment that ran out of memory can go on.
+    fn forget_state(&self) {
+        let kept = self.state.replace(Dynamic::from_map(Map::new()));
+        if kept.read_lock::<Map>().is_some_and(|map| !map.is_empty()) {
+            log::warn!("the script ran out of memory; what it kept in `this` is dropped");
+        }
+    }
+
+    /// When the script has to be stopped: the deadline less its margin, which is never more than
+    /// half of what is left.
+    fn deadline(&self, deadline_ms: Option<u64>) -> Option<Instant> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let left = Duration::from_millis(deadline_ms?).saturating_sub(now);
+        let margin = self.limits.deadline_margin.min(left / 2);
+        // A deadline that no clock can hold is none.
+        Instant::now().checked_add(left - margin)
+    }
+
+    fn explain_init(&self, error: &EvalAltResult) -> Report {
+        let mut report = self.diagnosis(|diagnosis| diagnosis.explain(error, &self.file, ""));
+        report.error_type = match (report.error_type, self.bounds.stopped()) {
+            (ErrorType::UserCodeSyntaxError, _) => ErrorType::UserCodeSyntaxError,
+            (ErrorType::ModuleNotFound, _) => ErrorType::ImportModuleError,
+            (_, Some(Stop::Deadline)) => {
+                report.message = format!(
+                    "the top level was still running after {} ms and was stopped",
+                    self.limits.init_timeout.as_millis()
+                );
+                ErrorType::InitTimeout
+            }
+            _ => ErrorType::UserCodeInitError,
+        };
+        report
+    }
+
+    fn diagnosis<T>(&self, explain: impl FnOnce(&Diagnosis) -> T) -> T {
+        // Explaining may take memory that the script has no more.
+        let limit = memory::limit();
+        memory::set_limit(usize::MAX);
+        let explained = explain(&Diagnosis {
+            roots: &self.roots,
+            functions: &self.functions,
+            top_level_variables: &self.top_level_variables,
+            bounds: &self.bounds,
+            limits: &self.limits,
+            trace: &self.trace.borrow(),
+        });
+        memory::set_limit(limit);
+        explained
+    }
+}
+
+fn engine(
+    limits: &Limits,
+    bounds: &Rc<Bounds>,
+    trace: &Rc<RefCell<Trace>>,
+) -> Engine {
+    let mut engine = Engine::new_raw();
+    StandardPackage::new().register_into_engine(&mut engine);
+    bounds::apply(&mut engine, bounds, limits);
+    frames::register(&mut engine, trace);
+    Context::register(&mut engine);
+    library::register(&mut engine);
+    engine
+}
+
+fn top_level_variables(ast: &AST) -> Vec<String> {
+    ast.statements()
+        .iter()
+        .filter_map(|statement| match statement {
+            Stmt::Var(variable, flags, _) if !flags.contains(ASTFlags::CONSTANT) => {
+                Some(variable.0.name.to_string())
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// Says how large a response is, and which of its parts are the largest.
+fn too_large(bytes: usize, result: &Dynamic) -> String {
+    let mut message = format!(
+        "the response has {bytes} bytes; Lambda takes at most {}",
+        crate::config::MAX_RESPONSE_BYTES
+    );
+    let Some(map) = result.read_lock::<Map>() else { return message };
+    let mut parts: Vec<(usize, &str)> = map
+        .iter()
+        .map(|(key, value)| {
+            let mut part = Vec::new();
+            let written = json::write(value, &mut part);
+            (if written.is_ok() { part.len() } else { 0 }, key.as_str())
+        })
+        .collect();
+    parts.sort_unstable_by(|left, right| right.cmp(left));
+    let largest: Vec<String> =
+        parts.iter().take(3).map(|(size, key)| format!("`{key}` {size}")).collect();
+    message.push_str(&format!("; the largest parts are {}", largest.join(", ")));
+    message
+}

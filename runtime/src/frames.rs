@@ -1,0 +1,293 @@
+//! Remembers where each script function was when an error passed through it.
+//!
+//! The engine overwrites the position of the errors that stop a script (deadline, operations,
+//! stack, memory) at every function they leave, so that their place would be lost. Each function's
+//! body is therefore wrapped, once, after compilation, in a node that sees the error on its way.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::fmt::Write;
+use std::rc::Rc;
+
+use rhai::{
+    AST, ASTFlags, ASTNode, Dynamic, Engine, EvalAltResult, EvalContext, Expr, Expression,
+    ImmutableString, Map, Module, ParseError, ParseErrorType, Position, ScriptFuncDef, Shared,
+    Stmt, StmtBlock,
+};
+
+use crate::error::{Frame, Location};
+use crate::modules::Roots;
+use crate::suggest;
+
+/// The word that stands for a wrapped body. A script that writes it gets an error.
+const NODE: &str = "__rhambda_frame__";
+
+/// More frames than anybody reads; deep recursion must not fill the memory with them.
+const MOST_FRAMES: usize = 4096;
+
+/// What was seen of the error that is on its way.
+#[derive(Debug)]
+pub struct Trace {
+    /// The functions that a stopping error has left, innermost first.
+    pub frames: Vec<Frame>,
+    /// What was probably meant instead of a name that is not there.
+    pub hint: Option<Hint>,
+    roots: Rc<Roots>,
+}
+
+/// Help for one error, and the error it belongs to.
+#[derive(Debug, Clone)]
+pub struct Hint {
+    /// The place of the error.
+    pub position: Position,
+    /// The help, as a clause: "did you mean `total`?".
+    pub text: String,
+}
+
+impl Trace {
+    /// Nothing seen yet; texts are read again under these roots.
+    #[must_use]
+    pub fn new(roots: Rc<Roots>) -> Self {
+        Self { frames: Vec::new(), hint: None, roots }
+    }
+
+    /// Forgets what was seen, before a new run.
+    pub fn clear(&mut self) {
+        self.frames.clear();
+        self.hint = None;
+    }
+}
+
+/// A function's own body, and where it belongs.
+struct Body {
+    block: Expr,
+    file: ImmutableString,
+    function: ImmutableString,
+}
+
+type SharedBody = Rc<Body>;
+
+/// Wraps the functions of compiled scripts.
+pub struct Frames {
+    /// Compiles functions whose body is the one word [`NODE`]. The engine gives no other way to
+    /// make a function's body.
+    stubs: Engine,
+    /// The bodies that the words of the script now being compiled stand for, in their order.
+    bodies: Rc<RefCell<VecDeque<Dynamic>>>,
+}
+
+/// Teaches an engine what the word in a wrapped function's body does.
+pub fn register(engine: &mut Engine, trace: &Rc<RefCell<Trace>>) {
+    let trace = trace.clone();
+    let registered = engine
+        .register_custom_syntax_handler(NODE, false, move |context, _, body| {
+            run_body(context, body, &trace)
+        });
+    debug_assert!(registered.is_ok(), "a handler that leaves the scope alone is always taken");
+}
+
+fn run_body(
+    context: &mut EvalContext,
+    body: &Dynamic,
+    trace: &RefCell<Trace>,
+) -> Result<Dynamic, Box<EvalAltResult>> {
+    let Some(body) = body.read_lock::<SharedBody>() else {
+        return Err(format!("`{NODE}` is a word of the runtime's own").into());
+    };
+    #[allow(deprecated)] // The engine marks what is volatile so; it is not deprecated.
+    let result = context.eval_expression_tree_raw(&Expression::from(&body.block), false);
+    if let Err(error) = &result {
+        observe(context, error, &body, &mut trace.borrow_mut());
+    }
+    result
+}
+
+#[cold]
+fn observe(context: &EvalContext, error: &EvalAltResult, body: &Body, trace: &mut Trace) {
+    use EvalAltResult as E;
+    match error {
+        E::Return(..) | E::ErrorInFunctionCall(..) => {}
+        E::ErrorVariableNotFound(name, position) => {
+            let names = context.scope().iter_raw().map(|(name, ..)| name);
+            trace.hint = suggest::nearest(name, names).map(|near| Hint {
+                position: *position,
+                text: format!("did you mean `{near}`?"),
+            });
+        }
+        E::ErrorDotExpr(_, position) | E::ErrorIndexingType(_, position) => {
+            let text = trace.roots.text_of(&body.file);
+            trace.hint = text.and_then(|text| absent_part(context, &text, *position));
+        }
+        stopping if stopping.is_system_exception() && trace.frames.len() < MOST_FRAMES => {
+            let position = stopping.position();
+            trace.frames.push(Frame {
+                function: body.function.to_string(),
+                location: Location {
+                    file: body.file.to_string(),
+                    line: position.line().unwrap_or(0),
+                    column: position.position().unwrap_or(0),
+                },
+            });
+        }
+        _ => {}
+    }
+}
+
+/// Finds the first part of `event.user.name`, read backwards from the place of an error, that is
+/// not there.
+fn absent_part(context: &EvalContext, text: &str, position: Position) -> Option<Hint> {
+    let line = text.lines().nth(position.line()? - 1)?;
+    let before: Vec<char> = line.chars().take(position.position()? - 1).collect();
+    let is_path = |letter: &&char| letter.is_alphanumeric() || "_.?".contains(**letter);
+    let mut path: Vec<char> = before.iter().rev().take_while(is_path).copied().collect();
+    path.reverse();
+    let path = String::from_iter(path).replace('?', "");
+    let mut parts = path.trim_end_matches('.').split('.');
+    let root = parts.next()?;
+    let mut value = match root {
+        "this" => context.this_ptr()?.clone(),
+        _ => context.scope().get(root)?.clone(),
+    };
+    let mut walked = root.to_owned();
+    for part in parts {
+        let map = value.read_lock::<Map>()?;
+        let Some(next) = map.get(part).cloned() else {
+            let near = suggest::nearest(part, map.keys().map(rhai::Identifier::as_str))
+                .map(|near| format!("; did you mean `{walked}.{near}`?"))
+                .unwrap_or_default();
+            return Some(Hint { position, text: format!("`{walked}.{part}` is not there{near}") });
+        };
+        drop(map);
+        walked = format!("{walked}.{part}");
+        value = next;
+    }
+    value.is_unit().then(|| Hint { position, text: format!("`{walked}` is `()`") })
+}
+
+impl Default for Frames {
+    fn default() -> Self {
+        let bodies: Rc<RefCell<VecDeque<Dynamic>>> = Rc::default();
+        let next = bodies.clone();
+        let mut stubs = Engine::new_raw();
+        stubs.register_custom_syntax_without_look_ahead_raw(
+            NODE,
+            move |_, state| {
+                *state = next.borrow_mut().pop_front().unwrap_or_default();
+                Ok(None)
+            },
+            false,
+            |_, _, _| Ok(Dynamic::UNIT),
+        );
+        Self { stubs, bodies }
+    }
+}
+
+impl Frames {
+    /// Wraps the body of every function of a compiled script, and lets functions see its constants.
+    ///
+    /// A `const` at the top level is exported on the way, since exported variables of a module
+    /// that is registered globally are visible in functions by their plain name.
+    ///
+    /// # Errors
+    /// A function assigns to a constant of the top level.
+    pub fn wrap(&self, ast: &AST, file: &str) -> Result<AST, ParseError> {
+        let file: ImmutableString = file.into();
+        let statements = ast.statements().iter().cloned().map(|statement| match statement {
+            Stmt::Var(variable, flags, position) if flags.contains(ASTFlags::CONSTANT) => {
+                Stmt::Var(variable, flags | ASTFlags::EXPORTED, position)
+            }
+            other => other,
+        });
+        let constants: Vec<&str> = ast
+            .statements()
+            .iter()
+            .filter_map(|statement| match statement {
+                Stmt::Var(variable, flags, _) if flags.contains(ASTFlags::CONSTANT) => {
+                    Some(variable.0.name.as_str())
+                }
+                _ => None,
+            })
+            .collect();
+        let mut functions = Module::new();
+        let defined: Vec<&Shared<ScriptFuncDef>> = ast.iter_fn_def().collect();
+        let mut stubs = String::new();
+        self.bodies.borrow_mut().clear();
+        for (index, function) in defined.iter().enumerate() {
+            let _ = write!(stubs, "fn f{index}({}){{{NODE}}}", function.params.join(","));
+            check_constants(function, &constants)?;
+            let body = Body {
+                block: Expr::Stmt(Box::new(block_of(function))),
+                file: file.clone(),
+                function: match function.name.starts_with("anon$") {
+                    true => "a closure".into(),
+                    false => function.name.clone(),
+                },
+            };
+            self.bodies.borrow_mut().push_back(Dynamic::from(SharedBody::new(body)));
+        }
+        let stubs = self.stubs.compile(stubs)?;
+        for (index, function) in defined.into_iter().enumerate() {
+            let stub = stubs.shared_lib().get_script_fn(format!("f{index}"), function.params.len());
+            functions.set_script_fn(ScriptFuncDef {
+                body: stub.map_or_else(|| function.body.clone(), |stub| stub.body.clone()),
+                name: function.name.clone(),
+                access: function.access,
+                this_type: function.this_type.clone(),
+                params: function.params.clone(),
+            });
+        }
+        let mut wrapped = AST::new(statements, functions);
+        wrapped.set_source(file);
+        Ok(wrapped)
+    }
+}
+
+/// Refuses an assignment to a constant of the top level, which would change a copy and be lost.
+fn check_constants(function: &Shared<ScriptFuncDef>, constants: &[&str]) -> Result<(), ParseError> {
+    if constants.is_empty() {
+        return Ok(());
+    }
+    let mut refused = None;
+    alone(function).walk(&mut |path| {
+        if let Some(ASTNode::Stmt(Stmt::Assignment(assignment))) = path.last() {
+            refused = assigned_global(&assignment.1.lhs)
+                .filter(|(name, _)| constants.contains(&name.as_str()));
+        }
+        refused.is_none()
+    });
+    match refused {
+        Some((name, position)) => {
+            Err(ParseError(Box::new(ParseErrorType::AssignmentToConstant(name)), position))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The variable that is not the function's own and is at the root of what is assigned to.
+fn assigned_global(target: &Expr) -> Option<(String, Position)> {
+    match target {
+        Expr::Variable(variable, None, position) if variable.0.is_none() => {
+            Some((variable.1.to_string(), *position))
+        }
+        Expr::Dot(chain, ..) | Expr::Index(chain, ..) => assigned_global(&chain.lhs),
+        _ => None,
+    }
+}
+
+fn alone(function: &Shared<ScriptFuncDef>) -> AST {
+    let mut module = Module::new();
+    module.set_script_fn(function.clone());
+    AST::new([], module)
+}
+
+/// A function's body. The engine shows it only to those who walk over a script.
+fn block_of(function: &Shared<ScriptFuncDef>) -> StmtBlock {
+    let mut statements = Vec::new();
+    alone(function).walk(&mut |path| {
+        if let [ASTNode::Stmt(statement)] = path {
+            statements.push((*statement).clone());
+        }
+        true
+    });
+    StmtBlock::new(statements, function.body.start_position(), function.body.end_position())
+}

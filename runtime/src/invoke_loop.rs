@@ -1,0 +1,92 @@
+//! next -> call -> response | error, again.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::api::Api;
+use crate::engine::Script;
+use crate::error::{ApiError, ErrorType, InvocationError, Report};
+use crate::invocation::Invocation;
+use crate::logging;
+
+thread_local! {
+    static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Serves invocations until the Runtime API cannot be talked to any more.
+///
+/// Every invocation ends in exactly one response or error, also through a panic.
+///
+/// # Errors
+/// The [`ApiError`] that ended the loop.
+pub fn serve(
+    api: &Api,
+    script: &Script,
+    working_directory: &str,
+) -> Result<std::convert::Infallible, ApiError> {
+    let mut is_cold_start = true;
+    loop {
+        let invocation = api.next_invocation()?;
+        logging::set_request(&invocation.request_id, invocation.tenant_id.as_deref());
+        set_trace_id(invocation.trace_id.as_deref());
+        log::debug!("invocation {} begins", invocation.request_id);
+        let outcome = guarded(|| script.invoke(&invocation, is_cold_start))
+            .unwrap_or_else(|report| Err(InvocationError(report)));
+        deliver(api, &invocation, outcome, working_directory)?;
+        logging::set_request("", None);
+        is_cold_start = false;
+    }
+}
+
+fn deliver(
+    api: &Api,
+    invocation: &Invocation,
+    outcome: Result<Vec<u8>, InvocationError>,
+    working_directory: &str,
+) -> Result<(), ApiError> {
+    match outcome {
+        Ok(response) => api.send_response(invocation, &response)?,
+        Err(InvocationError(report)) => {
+            // Lambda does not print what it is told at `/error`.
+            logging::error_report(&report);
+            api.send_error(invocation, &report, working_directory)?
+        }
+    };
+    Ok(())
+}
+
+/// Runs `work`; a panic in it becomes a report.
+pub fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Box<Report>> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|_| {
+        let what = PANIC.take().unwrap_or_else(|| "for an unknown reason".into());
+        Box::new(Report::new(
+            ErrorType::Panic,
+            format!("native code panicked {what}; this is a defect of rhambda, please report it"),
+        ))
+    })
+}
+
+/// Keeps what a panic says for the report, instead of printing it.
+pub fn keep_panics_quiet() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let said = panic.payload_as_str().unwrap_or("without a message");
+        // A second panic on the same way down is not more telling than the first.
+        PANIC.with_borrow_mut(|kept| {
+            kept.get_or_insert_with(|| format!("at {place}: {said}"));
+        });
+    }));
+}
+
+/// Sets what tracing libraries read; removed where the invocation has no trace.
+fn set_trace_id(trace_id: Option<&str>) {
+    const NAME: &str = "_X_AMZN_TRACE_ID";
+    // SAFETY: this process reads and writes its environment on this one thread only; the main
+    // thread waits for it to end.
+    unsafe {
+        match trace_id {
+            Some(value) if !value.contains('\0') => std::env::set_var(NAME, value),
+            _ => std::env::remove_var(NAME),
+        }
+    }
+}

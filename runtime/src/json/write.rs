@@ -1,0 +1,259 @@
+//! Writes `Dynamic` as JSON text.
+//!
+//! Walks the value itself rather than going through serde, since a refusal has to name its path;
+//! text and numbers are formatted by serde_json.
+
+use std::fmt;
+use std::time::Instant;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rhai::{Array, Blob, Dynamic, FnPtr, Map};
+use serde_json::Value;
+
+use super::{ExactNumber, MAX_DEPTH};
+use crate::context::Context;
+
+/// Why a value cannot be JSON, and which one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WriteError {
+    /// Where the value is: `$.items[3].price`.
+    pub path: String,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+impl fmt::Display for WriteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at `{}` cannot be JSON", self.message, self.path)
+    }
+}
+
+impl std::error::Error for WriteError {}
+
+/// Appends the value to `out` as compact JSON.
+///
+/// # Errors
+/// A [`WriteError`] with the path of the first value that JSON cannot hold.
+pub fn write(value: &Dynamic, out: &mut Vec<u8>) -> Result<(), WriteError> {
+    put(value, out, 0).map_err(|refusal| {
+        let path = refusal.steps.iter().rev().fold(String::from("$"), |path, step| match step {
+            Step::Key(key) if is_plain(key) => format!("{path}.{key}"),
+            Step::Key(key) => format!("{path}[{}]", Value::from(key.as_str())),
+            Step::Index(index) => format!("{path}[{index}]"),
+        });
+        WriteError { path, message: refusal.message }
+    })
+}
+
+/// The value as JSON indented by two spaces.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_pretty(value: &Dynamic) -> Result<String, WriteError> {
+    let mut compact = Vec::new();
+    write(value, &mut compact)?;
+    let mut pretty = String::with_capacity(compact.len() * 2);
+    let (mut depth, mut in_string, mut is_escaped) = (0usize, false, false);
+    let text = String::from_utf8(compact).unwrap_or_default();
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        if in_string {
+            pretty.push(character);
+            in_string = is_escaped || character != '"';
+            is_escaped = !is_escaped && character == '\\';
+            continue;
+        }
+        let new_line = |pretty: &mut String, depth: usize| {
+            pretty.push('\n');
+            pretty.extend(std::iter::repeat_n("  ", depth));
+        };
+        match character {
+            '{' | '[' => {
+                pretty.push(character);
+                match characters.next_if(|next| matches!(next, '}' | ']')) {
+                    Some(close) => pretty.push(close),
+                    None => {
+                        depth += 1;
+                        new_line(&mut pretty, depth);
+                    }
+                }
+            }
+            '}' | ']' => {
+                depth -= 1;
+                new_line(&mut pretty, depth);
+                pretty.push(character);
+            }
+            ',' => {
+                pretty.push(character);
+                new_line(&mut pretty, depth);
+            }
+            ':' => pretty.push_str(": "),
+            '"' => {
+                in_string = true;
+                pretty.push(character);
+            }
+            _ => pretty.push(character),
+        }
+    }
+    Ok(pretty)
+}
+
+/// The value for a log record or an error body: what JSON cannot hold becomes its text.
+#[must_use]
+pub fn to_value(value: &Dynamic) -> Value {
+    let mut json = Vec::new();
+    match write(value, &mut json) {
+        Ok(()) => serde_json::from_slice(&json).unwrap_or_else(|_| value.to_string().into()),
+        Err(_) => value.to_string().into(),
+    }
+}
+
+/// A value that JSON cannot hold, and the steps to it, innermost first.
+struct Refusal {
+    message: String,
+    steps: Vec<Step>,
+}
+
+enum Step {
+    Key(String),
+    Index(usize),
+}
+
+impl Refusal {
+    fn within(mut self: Box<Self>, step: Step) -> Box<Self> {
+        self.steps.push(step);
+        self
+    }
+}
+
+fn refuse(message: String) -> Result<(), Box<Refusal>> {
+    Err(Box::new(Refusal { message, steps: Vec::new() }))
+}
+
+fn put(value: &Dynamic, out: &mut Vec<u8>, depth: usize) -> Result<(), Box<Refusal>> {
+    if let Ok(int) = value.as_int() {
+        put_serde(&int, out);
+    } else if let Ok(text) = value.as_immutable_string_ref() {
+        put_serde(text.as_str(), out);
+    } else if let Ok(float) = value.as_float() {
+        if !float.is_finite() {
+            return refuse(format!("the float {float}"));
+        }
+        put_serde(&float, out);
+    } else if let Ok(flag) = value.as_bool() {
+        out.extend_from_slice(if flag { b"true" } else { b"false" });
+    } else if value.is_unit() {
+        out.extend_from_slice(b"null");
+    } else if depth > MAX_DEPTH {
+        return refuse(format!("a value nested more than {MAX_DEPTH} levels deep"));
+    } else if let Some(map) = value.read_lock::<Map>() {
+        out.push(b'{');
+        for (index, (key, item)) in map.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            put_serde(key.as_str(), out);
+            out.push(b':');
+            put(item, out, depth + 1)
+                .map_err(|refusal| refusal.within(Step::Key(key.to_string())))?;
+        }
+        out.push(b'}');
+    } else if let Some(array) = value.read_lock::<Array>() {
+        out.push(b'[');
+        for (index, item) in array.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            put(item, out, depth + 1).map_err(|refusal| refusal.within(Step::Index(index)))?;
+        }
+        out.push(b']');
+    } else if let Ok(character) = value.as_char() {
+        put_serde(&character, out);
+    } else if let Some(blob) = value.read_lock::<Blob>() {
+        out.push(b'"');
+        out.extend_from_slice(STANDARD.encode(&*blob).as_bytes());
+        out.push(b'"');
+    } else if let Some(number) = value.read_lock::<ExactNumber>() {
+        out.extend_from_slice(number.as_str().as_bytes());
+    } else if let Some(context) = value.read_lock::<Context>() {
+        put(&Dynamic::from_map(context.to_map()), out, depth)?;
+    } else if let Some(function) = value.read_lock::<FnPtr>() {
+        return refuse(match function.is_anonymous() {
+            true => "a closure".into(),
+            false => format!("the function pointer `{}`", function.fn_name()),
+        });
+    } else if value.is::<Instant>() {
+        return refuse("a timestamp".into());
+    } else {
+        return refuse(format!("a value of type {}", value.type_name()));
+    }
+    Ok(())
+}
+
+fn put_serde<T: serde::Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) {
+    // Writing into memory cannot fail, and neither can a number or a text.
+    let _ = serde_json::to_writer(out, value);
+}
+
+/// Whether a key can stand in a path without quotes.
+fn is_plain(key: &str) -> bool {
+    !key.is_empty()
+        && key.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
+        && !key.starts_with(|first: char| first.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::read;
+
+    fn written(value: &Dynamic) -> Result<String, String> {
+        let mut out = Vec::new();
+        write(value, &mut out)
+            .map(|()| String::from_utf8(out).unwrap())
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_is_read_is_written_again() {
+        for text in [
+            "null", "true", "0", "-9223372036854775808", "9223372036854775807", "1.0", "-0.0",
+            "0.1", "1e-7", "18446744073709551615", "123456789012345678901234567890", "1e400",
+            "\"\\u0000\\n\\\"é🚀\"", "[]", "{}", "[1,[2,{\"a\":null}]]",
+            "3.14159265358979323846264338327950288",
+        ] {
+            assert_eq!(written(&read(text.as_bytes()).unwrap()).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn what_json_cannot_hold_is_refused_with_its_path() {
+        let mut map = Map::new();
+        map.insert("price".into(), Dynamic::from_float(f64::NAN));
+        let items = Dynamic::from_array(vec![Dynamic::ONE, Dynamic::from_map(map)]);
+        let mut root = Map::new();
+        root.insert("items".into(), items);
+        root.insert("a key".into(), Dynamic::UNIT);
+        let error = written(&Dynamic::from_map(root)).unwrap_err();
+        assert_eq!(error, "the float NaN at `$.items[1].price` cannot be JSON");
+        let mut odd = Map::new();
+        odd.insert("a \"key\"".into(), Dynamic::from(Instant::now()));
+        let error = written(&Dynamic::from_map(odd)).unwrap_err();
+        assert_eq!(error, "a timestamp at `$[\"a \\\"key\\\"\"]` cannot be JSON");
+    }
+
+    #[test]
+    fn a_blob_is_base64_and_a_char_is_text() {
+        assert_eq!(written(&Dynamic::from_blob(vec![0, 255, 62])).unwrap(), "\"AP8+\"");
+        assert_eq!(written(&Dynamic::from('é')).unwrap(), "\"é\"");
+    }
+
+    #[test]
+    fn pretty_json_is_the_same_value() {
+        let text = r#"{"a":[1,{"b":"x:,{}[]\"\\"}],"c":{},"d":[]}"#;
+        let pretty = write_pretty(&read(text.as_bytes()).unwrap()).unwrap();
+        let parsed: Value = serde_json::from_str(&pretty).unwrap();
+        assert_eq!(pretty, serde_json::to_string_pretty(&parsed).unwrap());
+    }
+}

@@ -1,0 +1,68 @@
+//! `parse_json(text)` and `value.to_json()`: JSON by the same rules as events and responses.
+
+use std::cmp::Ordering;
+
+use rhai::{Array, Dynamic, Engine, EvalAltResult, FLOAT, INT, ImmutableString, Map};
+
+use crate::json::{self, ExactNumber};
+
+type Fallible<T> = Result<T, Box<EvalAltResult>>;
+
+/// Registers the functions and the type of numbers that are kept as text.
+pub fn register(engine: &mut Engine) {
+    engine
+        .register_fn("parse_json", |text: ImmutableString| parse(&text))
+        .register_fn("to_json", |value: &mut Map| compact(Dynamic::from_map(value.clone())))
+        .register_fn("to_json", |value: &mut Array| compact(Dynamic::from_array(value.clone())))
+        .register_fn("to_json", |value: Dynamic| compact(value))
+        .register_fn("to_json_pretty", |value: Dynamic| {
+            json::write_pretty(&value).map_err(|error| error.to_string().into())
+                as Fallible<String>
+        });
+    engine
+        .register_type_with_name::<ExactNumber>("ExactNumber")
+        .register_fn("to_string", |number: &mut ExactNumber| number.to_string())
+        .register_fn("to_debug", |number: &mut ExactNumber| number.to_string())
+        .register_fn("to_float", |number: &mut ExactNumber| number.to_float())
+        .register_fn("to_int", |number: &mut ExactNumber| -> Fallible<INT> {
+            number
+                .to_int()
+                .ok_or_else(|| format!("{number} is not a whole number within 64 bits").into())
+        });
+    compare(engine, "==", |order| order == Some(Ordering::Equal));
+    compare(engine, "!=", |order| order != Some(Ordering::Equal));
+    compare(engine, "<", |order| order == Some(Ordering::Less));
+    compare(engine, ">", |order| order == Some(Ordering::Greater));
+    compare(engine, "<=", |order| order.is_some_and(Ordering::is_le));
+    compare(engine, ">=", |order| order.is_some_and(Ordering::is_ge));
+}
+
+fn compare(engine: &mut Engine, operator: &str, holds: fn(Option<Ordering>) -> bool) {
+    let reversed = move |order: Option<Ordering>| holds(order.map(Ordering::reverse));
+    engine
+        .register_fn(operator, move |left: ExactNumber, right: ExactNumber| {
+            holds(left.compare(&Dynamic::from(right)))
+        })
+        .register_fn(operator, move |left: ExactNumber, right: INT| {
+            holds(left.compare(&right.into()))
+        })
+        .register_fn(operator, move |left: ExactNumber, right: FLOAT| {
+            holds(left.compare(&right.into()))
+        })
+        .register_fn(operator, move |left: INT, right: ExactNumber| {
+            reversed(right.compare(&left.into()))
+        })
+        .register_fn(operator, move |left: FLOAT, right: ExactNumber| {
+            reversed(right.compare(&left.into()))
+        });
+}
+
+fn parse(text: &str) -> Fallible<Dynamic> {
+    json::read(text.as_bytes()).map_err(|error| format!("this is not JSON: {error}").into())
+}
+
+fn compact(value: Dynamic) -> Fallible<ImmutableString> {
+    let mut out = Vec::new();
+    json::write(&value, &mut out).map_err(|error| error.to_string())?;
+    Ok(String::from_utf8(out).unwrap_or_default().into())
+}

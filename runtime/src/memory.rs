@@ -1,0 +1,91 @@
+//! How many bytes this thread holds, counted by the allocator itself.
+//!
+//! The engine's own size limits walk a whole value after every call that may have changed it, which
+//! makes building an array by `push` quadratic. Counting what is allocated costs two instructions
+//! and bounds everything at once, however a script comes by it.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+thread_local! {
+    static USED: Cell<isize> = const { Cell::new(0) };
+    static LIMIT: Cell<isize> = const { Cell::new(isize::MAX) };
+}
+
+/// The allocator of the `bootstrap` process: the system's, with a count for each thread.
+#[derive(Debug)]
+pub struct Counting;
+
+impl Counting {
+    #[inline(always)]
+    fn add(bytes: isize) {
+        // A thread that is going away has no counter any more; what it frees does not matter.
+        let _ = USED.try_with(|used| used.set(used.get().wrapping_add(bytes)));
+    }
+}
+
+// SAFETY: every call goes to the system's allocator unchanged; the counter neither allocates nor
+// unwinds, being a constant-initialised thread-local without a destructor.
+unsafe impl GlobalAlloc for Counting {
+    #[inline]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        Self::add(layout.size() as isize);
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    #[inline]
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        Self::add(-(layout.size() as isize));
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    #[inline]
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        Self::add(layout.size() as isize);
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    #[inline]
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        Self::add(size as isize - layout.size() as isize);
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+/// Sets how many bytes this thread may hold from now on.
+pub fn set_limit(bytes: usize) {
+    LIMIT.with(|limit| limit.set(isize::try_from(bytes).unwrap_or(isize::MAX)));
+}
+
+/// The bytes this thread holds.
+#[must_use]
+pub fn used() -> usize {
+    USED.with(Cell::get).max(0) as usize
+}
+
+/// Whether this thread holds more than it may.
+#[inline(always)]
+#[must_use]
+pub fn is_exceeded() -> bool {
+    USED.with(Cell::get) > LIMIT.with(Cell::get)
+}
+
+/// Whether `bytes` more would still be within the limit.
+#[inline]
+#[must_use]
+pub fn has_room_for(bytes: usize) -> bool {
+    isize::try_from(bytes)
+        .ok()
+        .and_then(|bytes| USED.with(Cell::get).checked_add(bytes))
+        .is_some_and(|used| used <= LIMIT.with(Cell::get))
+}
+
+/// The limit set last, in bytes.
+#[must_use]
+pub fn limit() -> usize {
+    LIMIT.with(Cell::get).max(0) as usize
+}
