@@ -231,9 +231,8 @@ fn refused(call: &'static str, status: u16, body: &[u8]) -> ApiError {
 }
 
 fn invocation(headers: &HeaderMap, payload: Vec<u8>) -> Result<Invocation, ApiError> {
-    let bytes = |name: &str| {
-        headers.get(name).map(HeaderValue::as_bytes).filter(|value| !value.is_empty())
-    };
+    let bytes =
+        |name: &str| headers.get(name).map(HeaderValue::as_bytes).filter(|value| !value.is_empty());
     let text = |name: &str| bytes(name).map(|value| String::from_utf8_lossy(value).into_owned());
     let request_id = bytes(REQUEST_ID).ok_or(ApiError::NoRequestId)?;
     let deadline = text(DEADLINE_MS);

@@ -223,15 +223,12 @@ fn bound_natives(engine: &mut Engine) {
             }
             Ok(())
         })
-        .register_fn(
-            "pad",
-            move |array: &mut Array, length: INT, item: Dynamic| -> Bounded<()> {
-                let missing = sized(length).saturating_sub(array.len());
-                room_for(missing, DYNAMIC + heap_bytes(&item, 0))?;
-                array.extend(std::iter::repeat_n(item, missing));
-                Ok(())
-            },
-        )
+        .register_fn("pad", move |array: &mut Array, length: INT, item: Dynamic| -> Bounded<()> {
+            let missing = sized(length).saturating_sub(array.len());
+            room_for(missing, DYNAMIC + heap_bytes(&item, 0))?;
+            array.extend(std::iter::repeat_n(item, missing));
+            Ok(())
+        })
         .register_fn(
             "pad",
             move |text: &mut ImmutableString, length: INT, with: ImmutableString| -> Bounded<()> {
@@ -251,27 +248,17 @@ fn bound_natives(engine: &mut Engine) {
                 replace(text, &find, &with)
             },
         )
-        .register_fn(
-            "replace",
-            |text: &mut ImmutableString, find: ImmutableString, with: char| {
-                replace(text, &find, with.encode_utf8(&mut [0; 4]))
-            },
-        )
-        .register_fn(
-            "replace",
-            |text: &mut ImmutableString, find: char, with: ImmutableString| {
-                replace(text, find.encode_utf8(&mut [0; 4]), &with)
-            },
-        )
-        .register_fn(
-            "split",
-            |text: &mut ImmutableString, by: ImmutableString| -> Bounded<Array> {
-                let parts =
-                    if by.is_empty() { text.len() } else { text.matches(by.as_str()).count() };
-                room_for(parts + 1, DYNAMIC + 48)?;
-                Ok(text.split(by.as_str()).map(text_value).collect())
-            },
-        )
+        .register_fn("replace", |text: &mut ImmutableString, find: ImmutableString, with: char| {
+            replace(text, &find, with.encode_utf8(&mut [0; 4]))
+        })
+        .register_fn("replace", |text: &mut ImmutableString, find: char, with: ImmutableString| {
+            replace(text, find.encode_utf8(&mut [0; 4]), &with)
+        })
+        .register_fn("split", |text: &mut ImmutableString, by: ImmutableString| -> Bounded<Array> {
+            let parts = if by.is_empty() { text.len() } else { text.matches(by.as_str()).count() };
+            room_for(parts + 1, DYNAMIC + 48)?;
+            Ok(text.split(by.as_str()).map(text_value).collect())
+        })
         .register_fn("split", |text: &mut ImmutableString, by: char| -> Bounded<Array> {
             room_for(text.matches(by).count() + 1, DYNAMIC + 48)?;
             Ok(text.split(by).map(text_value).collect())

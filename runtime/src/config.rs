@@ -188,7 +188,10 @@ impl Config {
     /// # Errors
     /// `Runtime.ConfigInvalid` names the variable that is missing, misspelt or out of range, its
     /// value, and what it takes.
-    pub fn from_environment(environment: &Environment, runtime_api: &str) -> Result<Self, InitError> {
+    pub fn from_environment(
+        environment: &Environment,
+        runtime_api: &str,
+    ) -> Result<Self, InitError> {
         for name in environment.names().filter(|name| name.starts_with("RHAMBDA_")) {
             if !SETTINGS.contains(&name) && name != "RHAMBDA_WRAPPED" {
                 let hint = suggest::nearest(name, SETTINGS)

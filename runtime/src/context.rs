@@ -153,9 +153,8 @@ fn parsed(text: Option<&str>, what: &str) -> Dynamic {
 fn identity(text: Option<&str>) -> Dynamic {
     let mut value = parsed(text, "Cognito identity");
     let Some(mut map) = value.write_lock::<Map>() else { return Dynamic::UNIT };
-    let mut take = |names: [&str; 2]| {
-        names.iter().find_map(|&name| map.remove(name)).unwrap_or(Dynamic::UNIT)
-    };
+    let mut take =
+        |names: [&str; 2]| names.iter().find_map(|&name| map.remove(name)).unwrap_or(Dynamic::UNIT);
     let identity: Map = [
         ("cognito_identity_id".into(), take(["cognitoIdentityId", "cognito_identity_id"])),
         (

@@ -40,7 +40,8 @@ impl Diagnosis<'_> {
             frames = self.trace.frames.clone();
             frames.extend(top_level);
         }
-        let mut report = self.described(innermost);
+        let place = frames.first().map_or(file, |frame| frame.location.file.as_str());
+        let mut report = self.described(innermost, place);
         if let EvalAltResult::ErrorParsing(..) = innermost {
             report.error_type = ErrorType::UserCodeSyntaxError;
         }
@@ -55,12 +56,13 @@ impl Diagnosis<'_> {
     pub fn explain_syntax(&self, error: &ParseError, file: &str) -> Report {
         let mut report =
             Report::new(ErrorType::UserCodeSyntaxError, lower_first(&error.err_type().to_string()));
-        report.frames = vec![Frame { function: String::new(), location: at(file, error.position()) }];
+        report.frames =
+            vec![Frame { function: String::new(), location: at(file, error.position()) }];
         report.excerpt = self.excerpt(report.location());
         report
     }
 
-    fn described(&self, error: &EvalAltResult) -> Report {
+    fn described(&self, error: &EvalAltResult, file: &str) -> Report {
         use EvalAltResult as E;
         let (error_type, message) = match error {
             E::ErrorRuntime(value, _) => return thrown(value),
@@ -84,11 +86,13 @@ impl Diagnosis<'_> {
                 if message.contains(' ') {
                     message.clone()
                 } else {
-                    format!("module `{message}` is not imported; write `import \"…\" as {message};`")
+                    format!(
+                        "module `{message}` is not imported; write `import \"…\" as {message};`"
+                    )
                 },
             ),
-            E::ErrorVariableNotFound(name, position) => {
-                (ErrorType::VariableNotFound, self.missing_variable(name, *position))
+            E::ErrorVariableNotFound(name, _) => {
+                (ErrorType::VariableNotFound, self.missing_variable(name, file))
             }
             E::ErrorFunctionNotFound(signature, _) => {
                 (ErrorType::FunctionNotFound, self.missing_function(signature))
@@ -144,7 +148,7 @@ impl Diagnosis<'_> {
         }
     }
 
-    fn missing_variable(&self, name: &str, position: Position) -> String {
+    fn missing_variable(&self, name: &str, file: &str) -> String {
         let mut message = format!("variable `{name}` not found");
         if let Some((namespace, constant)) = name.rsplit_once("::") {
             message.push_str(&format!("; module `{namespace}` has no constant `{constant}`"));
@@ -153,9 +157,12 @@ impl Diagnosis<'_> {
                 "; functions see a `const` of the top level, not a `let`: write \
                  `const {name} = …`, or keep a value that changes in `this.{name}`"
             ));
-        } else if let Some(hint) = self.hint(position) {
-            message.push_str(&format!("; {hint}"));
-        } else if name.chars().all(|letter| letter.is_ascii_uppercase() || "_0123456789".contains(letter)) {
+        } else if let Some(near) = self.nearest_word(name, file) {
+            message.push_str(&format!("; did you mean `{near}`?"));
+        } else if name
+            .chars()
+            .all(|letter| letter.is_ascii_uppercase() || "_0123456789".contains(letter))
+        {
             message.push_str(&format!(
                 "; for a constant of an imported module's own top level write `global::{name}`"
             ));
@@ -168,8 +175,8 @@ impl Diagnosis<'_> {
         let arguments = signature[name.len()..].trim();
         let name = name.rsplit("::").next().unwrap_or(name);
         let mut message = format!("function `{name}` not found for {}", shown(arguments));
-        let is_known = NATIVE_FUNCTIONS.contains(&name)
-            || self.functions.iter().any(|other| other == name);
+        let is_known =
+            NATIVE_FUNCTIONS.contains(&name) || self.functions.iter().any(|other| other == name);
         if is_known {
             message.push_str("; it takes other arguments");
         } else {
@@ -198,8 +205,25 @@ impl Diagnosis<'_> {
         message
     }
 
+    /// The word of a script's text that is nearest to a name which means nothing.
+    fn nearest_word(&self, name: &str, file: &str) -> Option<String> {
+        const KEYWORDS: [&str; 12] = [
+            "let", "const", "for", "while", "loop", "if", "else", "fn", "return", "throw", "this",
+            "true",
+        ];
+        let text = self.roots.text_of(file)?;
+        let words = text
+            .split(|letter: char| !letter.is_alphanumeric() && letter != '_')
+            .filter(|word| !KEYWORDS.contains(word));
+        suggest::nearest(name, words).map(str::to_owned)
+    }
+
     fn hint(&self, position: Position) -> Option<&str> {
-        self.trace.hint.as_ref().filter(|hint| hint.position == position).map(|hint| hint.text.as_str())
+        self.trace
+            .hint
+            .as_ref()
+            .filter(|hint| hint.position == position)
+            .map(|hint| hint.text.as_str())
     }
 
     /// The line of the error with its neighbours above, and a caret under the column.
@@ -327,4 +351,3 @@ fn shown(arguments: &str) -> String {
         types => format!("({types})"),
     }
 }
-

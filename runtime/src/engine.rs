@@ -89,14 +89,14 @@ impl Script {
         memory::set_limit(memory::used().saturating_add(self.limits.memory_bytes));
         self.bounds.start(Instant::now().checked_add(self.limits.init_timeout));
         let ast = self.engine.compile(&source.text).map_err(|error| {
-            InitError(Box::new(self.diagnosis(|diagnosis| {
-                diagnosis.explain_syntax(&error, &self.file)
-            })))
+            InitError(Box::new(
+                self.diagnosis(|diagnosis| diagnosis.explain_syntax(&error, &self.file)),
+            ))
         })?;
         let ast = self.frames.wrap(&ast, &source.file).map_err(|error| {
-            InitError(Box::new(self.diagnosis(|diagnosis| {
-                diagnosis.explain_syntax(&error, &self.file)
-            })))
+            InitError(Box::new(
+                self.diagnosis(|diagnosis| diagnosis.explain_syntax(&error, &self.file)),
+            ))
         })?;
         self.functions = ast.iter_functions().map(|function| function.name.to_owned()).collect();
         self.top_level_variables = top_level_variables(&ast);
@@ -189,10 +189,8 @@ impl Script {
             InvocationError(Box::new(report))
         })?;
         if response.len() > crate::config::MAX_RESPONSE_BYTES {
-            let report = Report::new(
-                ErrorType::ResponseSizeTooLarge,
-                too_large(response.len(), &result),
-            );
+            let report =
+                Report::new(ErrorType::ResponseSizeTooLarge, too_large(response.len(), &result));
             return Err(InvocationError(Box::new(report)));
         }
         Ok(response)
@@ -204,10 +202,8 @@ impl Script {
         context: Option<Context>,
     ) -> Result<Dynamic, Box<EvalAltResult>> {
         let mut state = self.state.borrow_mut();
-        let options = CallFnOptions::new()
-            .eval_ast(false)
-            .in_all_namespaces(true)
-            .bind_this_ptr(&mut state);
+        let options =
+            CallFnOptions::new().eval_ast(false).in_all_namespaces(true).bind_this_ptr(&mut state);
         let scope = &mut Scope::new();
         let name = &self.handler.function;
         let result: Result<Dynamic, _> = match context {
@@ -218,9 +214,7 @@ impl Script {
                 name,
                 (event, Dynamic::from(context)),
             ),
-            None => {
-                self.engine.call_fn_with_options(options, scope, &self.empty, name, (event,))
-            }
+            None => self.engine.call_fn_with_options(options, scope, &self.empty, name, (event,)),
         };
         result.or_else(|error| match *error {
             EvalAltResult::Exit(value, _) => Ok(value),
@@ -280,11 +274,7 @@ impl Script {
     }
 }
 
-fn engine(
-    limits: &Limits,
-    bounds: &Rc<Bounds>,
-    trace: &Rc<RefCell<Trace>>,
-) -> Engine {
+fn engine(limits: &Limits, bounds: &Rc<Bounds>, trace: &Rc<RefCell<Trace>>) -> Engine {
     let mut engine = Engine::new_raw();
     StandardPackage::new().register_into_engine(&mut engine);
     bounds::apply(&mut engine, bounds, limits);

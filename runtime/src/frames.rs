@@ -40,7 +40,7 @@ pub struct Trace {
 pub struct Hint {
     /// The place of the error.
     pub position: Position,
-    /// The help, as a clause: "did you mean `total`?".
+    /// The help, as a clause: "`event.usr` is not there; did you mean `event.user`?".
     pub text: String,
 }
 
@@ -79,10 +79,9 @@ pub struct Frames {
 /// Teaches an engine what the word in a wrapped function's body does.
 pub fn register(engine: &mut Engine, trace: &Rc<RefCell<Trace>>) {
     let trace = trace.clone();
-    let registered = engine
-        .register_custom_syntax_handler(NODE, false, move |context, _, body| {
-            run_body(context, body, &trace)
-        });
+    let registered = engine.register_custom_syntax_handler(NODE, false, move |context, _, body| {
+        run_body(context, body, &trace)
+    });
     debug_assert!(registered.is_ok(), "a handler that leaves the scope alone is always taken");
 }
 
@@ -107,13 +106,6 @@ fn observe(context: &EvalContext, error: &EvalAltResult, body: &Body, trace: &mu
     use EvalAltResult as E;
     match error {
         E::Return(..) | E::ErrorInFunctionCall(..) => {}
-        E::ErrorVariableNotFound(name, position) => {
-            let names = context.scope().iter_raw().map(|(name, ..)| name);
-            trace.hint = suggest::nearest(name, names).map(|near| Hint {
-                position: *position,
-                text: format!("did you mean `{near}`?"),
-            });
-        }
         E::ErrorDotExpr(_, position) | E::ErrorIndexingType(_, position) => {
             let text = trace.roots.text_of(&body.file);
             trace.hint = text.and_then(|text| absent_part(context, &text, *position));

@@ -102,9 +102,23 @@ mod tests {
     #[test]
     fn a_setting_that_leads_nowhere_is_refused() {
         for setting in [
-            "", ".", "hello", "hello.", ".handler", "/abs.handler", "../up.handler",
-            "a/../b.handler", "a//b.handler", "./a.handler", "dir/.handler", "a\\b.handler",
-            "a.1st", "a.b-c", "a b.handler", "hello.rhai", "a.__",
+            "",
+            ".",
+            "hello",
+            "hello.",
+            ".handler",
+            "/abs.handler",
+            "../up.handler",
+            "a/../b.handler",
+            "a//b.handler",
+            "./a.handler",
+            "dir/.handler",
+            "a\\b.handler",
+            "a.1st",
+            "a.b-c",
+            "a b.handler",
+            "hello.rhai",
+            "a.__",
         ] {
             assert!(Handler::parse(setting).is_err(), "{setting} was taken");
         }

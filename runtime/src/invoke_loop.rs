@@ -70,7 +70,12 @@ pub fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Box<Report>> {
 pub fn keep_panics_quiet() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        let said = panic.payload_as_str().unwrap_or("without a message");
+        let payload = panic.payload();
+        let said = payload
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+            .unwrap_or("without a message");
         // A second panic on the same way down is not more telling than the first.
         PANIC.with_borrow_mut(|kept| {
             kept.get_or_insert_with(|| format!("at {place}: {said}"));

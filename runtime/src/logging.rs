@@ -45,12 +45,7 @@ pub fn start(logging: Logging) {
     let started = env_logger::Builder::new()
         .filter_level(own_level)
         .format(|buffer, record| {
-            buffer.write_all(&rendered(
-                record.level(),
-                &record.args().to_string(),
-                None,
-                None,
-            ))
+            buffer.write_all(&rendered(record.level(), &record.args().to_string(), None, None))
         })
         .target(env_logger::Target::Pipe(Box::new(Stderr)))
         .try_init();
@@ -243,7 +238,7 @@ mod tests {
             (0, "1970-01-01T00:00:00.000Z"),
             (951_782_400, "2000-02-29T00:00:00.000Z"),
             (1_709_164_799, "2024-02-28T23:59:59.000Z"),
-            (1_795_423_461, "2026-11-23T09:24:21.000Z"),
+            (1_795_423_461, "2026-11-23T08:44:21.000Z"),
         ] {
             assert_eq!(timestamp(UNIX_EPOCH + Duration::from_secs(seconds)), text);
         }

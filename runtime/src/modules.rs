@@ -102,7 +102,10 @@ impl Roots {
     /// The text of a script that errors call `file`, if it is still there.
     #[must_use]
     pub fn text_of(&self, file: &str) -> Option<String> {
-        self.roots.iter().find_map(|root| std::fs::read_to_string(root.join(file)).ok()).map(cleaned)
+        self.roots
+            .iter()
+            .find_map(|root| std::fs::read_to_string(root.join(file)).ok())
+            .map(cleaned)
     }
 
     fn tried(&self, name: &str) -> String {
@@ -185,9 +188,8 @@ impl Modules {
                 chain.join(" -> ")
             )));
         }
-        let inside = |error| {
-            Box::new(EvalAltResult::ErrorInModule(source.file.clone(), error, position))
-        };
+        let inside =
+            |error| Box::new(EvalAltResult::ErrorInModule(source.file.clone(), error, position));
         let ast = engine.compile(&source.text).map_err(|error| inside(error.into()))?;
         let ast = self.frames.wrap(&ast, &source.file).map_err(|error| inside(error.into()))?;
         let module = {
@@ -240,4 +242,3 @@ impl ModuleResolver for Modules {
         self.load(engine, global, path, position)
     }
 }
-

@@ -2,10 +2,10 @@
 
 /// The candidate that differs least from `name`, if it is near enough to be meant.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let allowed = ((name.chars().count() + 2) / 3).clamp(1, 3);
+    let allowed = name.chars().count().div_ceil(3).clamp(1, 3);
     candidates
         .into_iter()
-        .filter(|candidate| *candidate != name && !candidate.is_empty())
+        .filter(|candidate| *candidate != name && candidate.len() > 1)
         .map(|candidate| (distance(name, candidate), candidate))
         .filter(|(away, _)| *away <= allowed)
         .min_by_key(|(away, _)| *away)

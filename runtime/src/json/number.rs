@@ -110,8 +110,7 @@ impl Decimal {
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
         let all = format!("{whole}{fraction}");
         let without_end = all.trim_end_matches('0');
-        let exponent =
-            power - fraction.len() as i64 + (all.len() - without_end.len()) as i64;
+        let exponent = power - fraction.len() as i64 + (all.len() - without_end.len()) as i64;
         let digits = without_end.trim_start_matches('0').to_owned();
         let is_zero = digits.is_empty();
         Self {
@@ -151,14 +150,36 @@ mod tests {
 
     #[test]
     fn a_number_becomes_a_float_only_where_nothing_is_lost() {
-        for token in ["1.0", "0.1", "-0", "-0.0", "1e3", "1E+3", "2.50", "1e22",
-            "1.7976931348623157e308", "5e-324", "0e999", "0.30000000000000004", "123456.789"] {
+        for token in [
+            "1.0",
+            "0.1",
+            "-0",
+            "-0.0",
+            "1e3",
+            "1E+3",
+            "2.50",
+            "1e22",
+            "1.7976931348623157e308",
+            "5e-324",
+            "0e999",
+            "0.30000000000000004",
+            "123456.789",
+        ] {
             assert!(from_token(token).is_float(), "{token}");
         }
-        for token in ["18446744073709551615", "9223372036854775808", "-9223372036854775809",
-            "123456789012345678901234567890", "3.14159265358979323846264338327950288",
-            "1e400", "-1e400", "1e-400", "1e99999999999999999999", "9007199254740993.0",
-            "0.1000000000000000055511151231257827"] {
+        for token in [
+            "18446744073709551615",
+            "9223372036854775808",
+            "-9223372036854775809",
+            "123456789012345678901234567890",
+            "3.14159265358979323846264338327950288",
+            "1e400",
+            "-1e400",
+            "1e-400",
+            "1e99999999999999999999",
+            "9007199254740993.0",
+            "0.1000000000000000055511151231257827",
+        ] {
             assert!(from_token(token).is::<ExactNumber>(), "{token}");
         }
     }
@@ -168,8 +189,10 @@ mod tests {
         let exact = |token: &str| ExactNumber(token.into());
         let big = exact("18446744073709551615");
         assert_eq!(big.compare(&Dynamic::from_int(i64::MAX)), Some(Ordering::Greater));
-        assert_eq!(big.compare(&Dynamic::from(exact("1.8446744073709551615e19"))),
-            Some(Ordering::Equal));
+        assert_eq!(
+            big.compare(&Dynamic::from(exact("1.8446744073709551615e19"))),
+            Some(Ordering::Equal)
+        );
         assert_eq!(exact("-1e400").compare(&Dynamic::from_float(f64::MIN)), Some(Ordering::Less));
         assert_eq!(exact("1e-400").compare(&Dynamic::from_int(0)), Some(Ordering::Greater));
         assert_eq!(big.compare(&Dynamic::from("text")), None);

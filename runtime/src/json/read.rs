@@ -43,22 +43,20 @@ pub fn read(text: &[u8]) -> Result<Dynamic, ReadError> {
     let source = std::str::from_utf8(text)
         .map_err(|error| failure(text, error.valid_up_to(), "the text is not UTF-8".into()))?;
     let mut reader = Reader { text: source, bytes: text, at: 0, depth: 0 };
-    reader
-        .document()
-        .map_err(|stop| match stop {
-            Stop::Syntax(message) => failure(text, reader.at, message),
-            Stop::Memory => ReadError {
-                is_out_of_memory: true,
-                ..failure(
-                    text,
-                    reader.at,
-                    format!(
-                        "the values need more than the {} MB that a script may hold",
-                        memory::limit() >> 20
-                    ),
-                )
-            },
-        })
+    reader.document().map_err(|stop| match stop {
+        Stop::Syntax(message) => failure(text, reader.at, message),
+        Stop::Memory => ReadError {
+            is_out_of_memory: true,
+            ..failure(
+                text,
+                reader.at,
+                format!(
+                    "the values need more than the {} MB that a script may hold",
+                    memory::limit() >> 20
+                ),
+            )
+        },
+    })
 }
 
 fn failure(text: &[u8], offset: usize, message: String) -> ReadError {
@@ -368,12 +366,57 @@ mod tests {
     #[test]
     fn every_text_is_taken_or_refused_as_serde_json_does() {
         for text in [
-            "", " ", "null", " [1 , 2]\n", "[1,]", "[,1]", "{\"a\":1}", "{\"a\":1,}", "{a:1}",
-            "{\"a\" 1}", "[1 2]", "01", "-", "-01", "1.", ".5", "1e", "1e+", "1.5e-3", "+1",
-            "NaN", "Infinity", "tru", "true1", "\"\\x\"", "\"\\u12\"", "\"\\u00e9\"",
-            "\"\\ud83d\\ude00\"", "\"\\ud800\"", "\"\\udc00\"", "\"\\ud800\\u0041\"", "\"a\nb\"",
-            "\"\u{7f}\"", "\"open", "[", "]", "{", "[[]]", "\u{feff}1", "1 1", "'a'", "/*c*/1",
-            "[\"\\\"\"]", "{\"\":0}", "\"\\/\"", "\"\\u0000\"", "0", "-0", "0.0", "1E2", "nul",
+            "",
+            " ",
+            "null",
+            " [1 , 2]\n",
+            "[1,]",
+            "[,1]",
+            "{\"a\":1}",
+            "{\"a\":1,}",
+            "{a:1}",
+            "{\"a\" 1}",
+            "[1 2]",
+            "01",
+            "-",
+            "-01",
+            "1.",
+            ".5",
+            "1e",
+            "1e+",
+            "1.5e-3",
+            "+1",
+            "NaN",
+            "Infinity",
+            "tru",
+            "true1",
+            "\"\\x\"",
+            "\"\\u12\"",
+            "\"\\u00e9\"",
+            "\"\\ud83d\\ude00\"",
+            "\"\\ud800\"",
+            "\"\\udc00\"",
+            "\"\\ud800\\u0041\"",
+            "\"a\nb\"",
+            "\"\u{7f}\"",
+            "\"open",
+            "[",
+            "]",
+            "{",
+            "[[]]",
+            "\u{feff}1",
+            "1 1",
+            "'a'",
+            "/*c*/1",
+            "[\"\\\"\"]",
+            "{\"\":0}",
+            "\"\\/\"",
+            "\"\\u0000\"",
+            "0",
+            "-0",
+            "0.0",
+            "1E2",
+            "nul",
         ] {
             assert_eq!(
                 read(text.as_bytes()).is_ok(),

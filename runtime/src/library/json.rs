@@ -16,8 +16,7 @@ pub fn register(engine: &mut Engine) {
         .register_fn("to_json", |value: &mut Array| compact(Dynamic::from_array(value.clone())))
         .register_fn("to_json", |value: Dynamic| compact(value))
         .register_fn("to_json_pretty", |value: Dynamic| {
-            json::write_pretty(&value).map_err(|error| error.to_string().into())
-                as Fallible<String>
+            json::write_pretty(&value).map_err(|error| error.to_string().into()) as Fallible<String>
         });
     engine
         .register_type_with_name::<ExactNumber>("ExactNumber")
