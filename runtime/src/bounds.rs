@@ -7,9 +7,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use rhai::{
-    Array, Blob, Dynamic, Engine, EvalAltResult, INT, ImmutableString, NativeCallContext, Position,
-};
+use rhai::{Array, Blob, Dynamic, Engine, EvalAltResult, INT, ImmutableString, Position};
 
 use crate::config::{Limits, STACK_BYTES, STACK_RESERVE_BYTES};
 use crate::memory;
@@ -254,23 +252,45 @@ fn bound_natives(engine: &mut Engine) {
         .register_fn("replace", |text: &mut ImmutableString, find: char, with: ImmutableString| {
             replace(text, find.encode_utf8(&mut [0; 4]), &with)
         })
-        .register_fn("split", |text: &mut ImmutableString, by: ImmutableString| -> Bounded<Array> {
-            let parts = if by.is_empty() { text.len() } else { text.matches(by.as_str()).count() };
-            room_for(parts + 1, DYNAMIC + 48)?;
-            Ok(text.split(by.as_str()).map(text_value).collect())
-        })
-        .register_fn("split", |text: &mut ImmutableString, by: char| -> Bounded<Array> {
-            room_for(text.matches(by).count() + 1, DYNAMIC + 48)?;
-            Ok(text.split(by).map(text_value).collect())
-        })
-        .register_fn("split", |text: &mut ImmutableString| -> Bounded<Array> {
-            room_for(text.len() / 2 + 1, DYNAMIC + 48)?;
-            Ok(text.split_whitespace().map(text_value).collect())
-        })
         .register_fn("to_chars", |text: &mut ImmutableString| -> Bounded<Array> {
             room_for(text.len(), DYNAMIC)?;
             Ok(text.chars().map(Dynamic::from).collect())
         });
+    bound_splits(engine);
+}
+
+/// `split` and `split_rev`, by text or by a char, into all parts or at most so many.
+fn bound_splits(engine: &mut Engine) {
+    type Text = ImmutableString;
+    const PART: usize = DYNAMIC + 48;
+    let all = |text: &Text, by: &str, most: usize, from_end: bool| -> Bounded<Array> {
+        let parts = if by.is_empty() { text.len() + 1 } else { text.matches(by).count() };
+        room_for((parts + 1).min(most), PART)?;
+        Ok(match from_end {
+            false => text.splitn(most, by).map(text_value).collect(),
+            true => text.rsplitn(most, by).map(text_value).collect(),
+        })
+    };
+    let count = |count: INT| usize::try_from(count.max(1)).unwrap_or(usize::MAX);
+    for (name, from_end) in [("split", false), ("split_rev", true)] {
+        engine
+            .register_fn(name, move |text: &mut Text, by: Text| {
+                all(text, &by, usize::MAX, from_end)
+            })
+            .register_fn(name, move |text: &mut Text, by: char| {
+                all(text, by.encode_utf8(&mut [0; 4]), usize::MAX, from_end)
+            })
+            .register_fn(name, move |text: &mut Text, by: Text, most: INT| {
+                all(text, &by, count(most), from_end)
+            })
+            .register_fn(name, move |text: &mut Text, by: char, most: INT| {
+                all(text, by.encode_utf8(&mut [0; 4]), count(most), from_end)
+            });
+    }
+    engine.register_fn("split", |text: &mut Text| -> Bounded<Array> {
+        room_for(text.len() / 2 + 1, PART)?;
+        Ok(text.split_whitespace().map(text_value).collect())
+    });
 }
 
 fn text_value(text: &str) -> Dynamic {
@@ -312,10 +332,4 @@ fn heap_bytes(value: &Dynamic, depth: usize) -> usize {
         return map.values().map(|item| 48 + heap_bytes(item, depth + 1)).sum();
     }
     value.read_lock::<Blob>().map_or(0, |blob| blob.len())
-}
-
-/// The error for a native function of ours that would pass a limit.
-#[must_use]
-pub fn too_large(context: &NativeCallContext, what: &str) -> Box<EvalAltResult> {
-    Box::new(EvalAltResult::ErrorDataTooLarge(what.into(), context.call_position()))
 }

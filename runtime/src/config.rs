@@ -239,8 +239,8 @@ impl Config {
 impl Limits {
     /// The defaults for a function of this memory size, and what the owner set instead.
     ///
-    /// Lambda gives CPU in step with memory, so the operations do the same: two million for each
-    /// MB are about four minutes of pure script at any size.
+    /// Lambda gives CPU in step with memory, so the operations do the same: twenty million for
+    /// each MB are at least two minutes of pure script at any size.
     fn from_environment(environment: &Environment, memory_mb: u64) -> Result<Self, InitError> {
         let number = |name: &str, default: u64, low: u64, high: u64| -> Result<u64, InitError> {
             let Some(value) = environment.get(name) else { return Ok(default) };
@@ -279,7 +279,7 @@ impl Limits {
             )?),
             operations: number(
                 "RHAMBDA_MAX_OPERATIONS",
-                memory_mb.saturating_mul(2_000_000),
+                memory_mb.saturating_mul(20_000_000),
                 0,
                 u64::MAX,
             )?,
@@ -315,7 +315,7 @@ mod tests {
         };
         assert_eq!(limits("128").memory_bytes, 51 << 20);
         assert_eq!(limits("10240").memory_bytes, 4096 << 20);
-        assert_eq!(limits("1024").operations, 2_048_000_000);
+        assert_eq!(limits("1024").operations, 20_480_000_000);
     }
 
     #[test]

@@ -42,9 +42,6 @@ impl Diagnosis<'_> {
         }
         let place = frames.first().map_or(file, |frame| frame.location.file.as_str());
         let mut report = self.described(innermost, place);
-        if let EvalAltResult::ErrorParsing(..) = innermost {
-            report.error_type = ErrorType::UserCodeSyntaxError;
-        }
         frames.retain(|frame| frame.location.line > 0 || frames_matter(frame));
         report.frames = frames;
         report.excerpt = self.excerpt(report.location());
@@ -78,9 +75,7 @@ impl Diagnosis<'_> {
             E::ErrorDataTooLarge(what, _) => {
                 (ErrorType::DataTooLarge, format!("{} too large", lower_first(what)))
             }
-            E::ErrorParsing(kind, _) => {
-                (ErrorType::UserCodeSyntaxError, lower_first(&kind.to_string()))
-            }
+            E::ErrorParsing(kind, _) => (ErrorType::SyntaxError, lower_first(&kind.to_string())),
             E::ErrorModuleNotFound(message, _) => (
                 ErrorType::ModuleNotFound,
                 if message.contains(' ') {

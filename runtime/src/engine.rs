@@ -243,7 +243,7 @@ impl Script {
     fn explain_init(&self, error: &EvalAltResult) -> Report {
         let mut report = self.diagnosis(|diagnosis| diagnosis.explain(error, &self.file, ""));
         report.error_type = match (report.error_type, self.bounds.stopped()) {
-            (ErrorType::UserCodeSyntaxError, _) => ErrorType::UserCodeSyntaxError,
+            (ErrorType::SyntaxError, _) => ErrorType::UserCodeSyntaxError,
             (ErrorType::ModuleNotFound, _) => ErrorType::ImportModuleError,
             (_, Some(Stop::Deadline)) => {
                 report.message = format!(

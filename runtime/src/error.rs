@@ -67,6 +67,8 @@ error_types! {
     TypeMismatch = "Function.TypeMismatch",
     /// An overflow, a division by zero and the like.
     ArithmeticError = "Function.ArithmeticError",
+    /// Text given to `eval`, or a module imported inside a function, does not compile.
+    SyntaxError = "Function.SyntaxError",
     /// An `import` inside a function failed.
     ModuleNotFound = "Function.ModuleNotFound",
     /// Anything else that the engine refuses.
@@ -85,7 +87,7 @@ error_types! {
     ResponseSizeTooLarge = "Function.ResponseSizeTooLarge",
 }
 
-/// A place in a script. Lines and columns count from one; a column of zero is not known.
+/// A place in a script. Lines and columns count from one; zero: not known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Location {
     /// The script, relative to its root: `lib/money.rhai`.
@@ -98,9 +100,10 @@ pub struct Location {
 
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.column {
-            0 => write!(f, "{}:{}", self.file, self.line),
-            column => write!(f, "{}:{}:{column}", self.file, self.line),
+        match (self.line, self.column) {
+            (0, _) => f.write_str(&self.file),
+            (line, 0) => write!(f, "{}:{line}", self.file),
+            (line, column) => write!(f, "{}:{line}:{column}", self.file),
         }
     }
 }

@@ -37,11 +37,7 @@ impl std::error::Error for WriteError {}
 /// A [`WriteError`] with the path of the first value that JSON cannot hold.
 pub fn write(value: &Dynamic, out: &mut Vec<u8>) -> Result<(), WriteError> {
     put(value, out, 0).map_err(|refusal| {
-        let path = refusal.steps.iter().rev().fold(String::from("$"), |path, step| match step {
-            Step::Key(key) if is_plain(key) => format!("{path}.{key}"),
-            Step::Key(key) => format!("{path}[{}]", Value::from(key.as_str())),
-            Step::Index(index) => format!("{path}[{index}]"),
-        });
+        let path = path(&refusal.steps);
         WriteError { path, message: refusal.message }
     })
 }
@@ -125,6 +121,26 @@ impl Refusal {
         self.steps.push(step);
         self
     }
+}
+
+/// The steps as a path from the root, with the middle of a very long one left out.
+fn path(steps: &[Step]) -> String {
+    const ENDS: usize = 16;
+    let mut path = String::from("$");
+    for (index, step) in steps.iter().rev().enumerate() {
+        if steps.len() > 2 * ENDS && (ENDS..steps.len() - ENDS).contains(&index) {
+            if index == ENDS {
+                path.push('…');
+            }
+            continue;
+        }
+        match step {
+            Step::Key(key) if is_plain(key) => path.push_str(&format!(".{key}")),
+            Step::Key(key) => path.push_str(&format!("[{}]", Value::from(key.as_str()))),
+            Step::Index(index) => path.push_str(&format!("[{index}]")),
+        }
+    }
+    path
 }
 
 fn refuse(message: String) -> Result<(), Box<Refusal>> {
