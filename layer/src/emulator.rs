@@ -261,6 +261,7 @@ impl Emulator {
     /// Says that the runtime's process is gone, which ends every pending invocation.
     pub fn runtime_exited(&self, status: impl Into<String>) {
         let mut inner = self.shared.lock();
+        inner.exited = true;
         inner.end_all(Outcome::RuntimeExited { status: status.into() });
         self.shared.changed.notify_all();
     }
@@ -297,9 +298,9 @@ impl Emulator {
         self.shared.lock().ending.clone()
     }
 
-    /// Waits until [`Emulator::ending`] has something to say.
-    pub fn wait_for_ending(&self, patience: Duration) -> Option<Outcome> {
-        self.shared.wait(patience, |inner| inner.ending.clone())
+    /// Waits until somebody called [`Emulator::runtime_exited`]; false if that took too long.
+    pub fn wait_for_exit(&self, patience: Duration) -> bool {
+        self.shared.wait(patience, |inner| inner.exited.then_some(())).is_some()
     }
 }
 
@@ -406,6 +407,7 @@ struct Inner {
     /// Set by an init error or the end of the process: what every later invocation gets.
     ending: Option<Outcome>,
     ended: bool,
+    exited: bool,
     stopping: bool,
     faults: Vec<(Endpoint, Fault)>,
     calls: Vec<Call>,
@@ -902,7 +904,7 @@ fn new_request_id() -> String {
 }
 
 /// Random enough to tell requests apart: each `RandomState` has keys of its own.
-fn random_hex(digits: usize) -> String {
+pub(crate) fn random_hex(digits: usize) -> String {
     let mut hex = String::new();
     while hex.len() < digits {
         let number = RandomState::new().build_hasher().finish();
