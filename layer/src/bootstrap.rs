@@ -57,7 +57,8 @@ pub fn find(
         (None, None) => None,
     };
     if let Some((path, name)) = named {
-        let path = surroundings.directory.join(path);
+        // Collected from its parts, the path loses any `./`.
+        let path: PathBuf = surroundings.directory.join(path).components().collect();
         if path.is_file() {
             return Ok(path);
         }

@@ -3,6 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::invoke::Invoke;
+use crate::commands::layer::Layer;
+use crate::commands::package::Package;
 
 /// Runs, packages and publishes Rhai scripts for AWS Lambda.
 #[derive(Debug, Parser)]
@@ -26,5 +28,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Invoke(Invoke),
+    Invoke(Box<Invoke>),
+    Package(Package),
+    Layer(Layer),
 }

@@ -8,24 +8,38 @@
 //!   environment  starts it as Lambda does ──────► bootstrap
 //!   emulator     the Runtime API it polls  ◄─HTTP─┘
 //!   error_view, log_view, terminal: what a person sees of it
+//!
+//! rhambda package hello.rhai
+//!   script       functions and imports, without running anything
+//!   bundle       the script and what it imports, recursively
+//!   archive      the same zip bytes from the same files
+//!
+//! rhambda layer
+//!   elf          a static executable for the right machine, or a refusal
+//!   archive      with its licences
 //! ```
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
+mod archive;
 pub mod bootstrap;
+mod bundle;
 mod cli;
 pub mod commands;
+mod elf;
 pub mod emulator;
 pub mod environment;
 mod error_view;
 mod event;
+mod excerpt;
 pub mod failure;
 mod http;
 mod json_text;
 mod log_view;
 mod process;
+mod script;
 mod script_name;
 pub mod surroundings;
 pub mod terminal;
@@ -47,6 +61,8 @@ pub fn run(surroundings: &Surroundings) -> ExitCode {
     };
     let result = match &cli.command {
         Command::Invoke(invoke) => invoke.run(surroundings),
+        Command::Package(package) => package.run(surroundings),
+        Command::Layer(layer) => layer.run(surroundings),
     };
     let exit = result.unwrap_or_else(|failure| {
         surroundings.terminal.error(&failure.message);

@@ -136,7 +136,7 @@ fn scripts_beside(path: &Path) -> Vec<String> {
 
 /// The candidate that most looks like what was typed, if one does.
 pub(crate) fn closest<'a>(typed: &str, candidates: &'a [String]) -> Option<&'a str> {
-    let stem = |name: &'a str| name.strip_suffix(".rhai").unwrap_or(name);
+    let stem = |name: &'a str| name.rsplit_once('.').map_or(name, |(stem, _)| stem);
     let typed_stem = typed.split('.').next().unwrap_or(typed);
     let near = candidates.iter().map(|name| (distance(typed_stem, stem(name)), name.as_str()));
     let (distance, name) = near.min()?;

@@ -10,7 +10,7 @@ use rhambda_layer::emulator::Emulator;
 
 /// One connection to the Runtime API.
 pub struct Client {
-    stream: BufReader<TcpStream>,
+    pub stream: BufReader<TcpStream>,
 }
 
 /// What came back.
@@ -38,7 +38,11 @@ impl Answer {
 
 impl Client {
     pub fn of(emulator: &Emulator) -> Client {
-        let stream = TcpStream::connect(emulator.runtime_api()).unwrap();
+        Client::at(&emulator.runtime_api())
+    }
+
+    pub fn at(runtime_api: &str) -> Client {
+        let stream = TcpStream::connect(runtime_api).unwrap();
         stream.set_nodelay(true).unwrap();
         Client { stream: BufReader::new(stream) }
     }
