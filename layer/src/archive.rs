@@ -1,0 +1,128 @@
+//! Zip files that are the same, byte for byte, whenever and wherever they are made from the same
+//! contents.
+
+use std::fs;
+use std::io::{Cursor, Write};
+use std::path::Path;
+
+use base64::Engine as _;
+use sha2::{Digest, Sha256};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, DateTime, ZipWriter};
+
+use crate::failure::Failure;
+
+/// The largest zip file that Lambda takes in an upload, in bytes.
+const MAX_ZIPPED: usize = 50 * 1024 * 1024;
+/// The largest contents that Lambda takes, in bytes.
+const MAX_UNZIPPED: usize = 250 * 1024 * 1024;
+
+/// A file to be zipped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// The path within the zip, with `/` between folders.
+    pub(crate) name: String,
+    pub(crate) contents: Vec<u8>,
+    pub(crate) is_executable: bool,
+}
+
+/// A zip file in memory.
+#[derive(Debug)]
+pub(crate) struct Archive {
+    pub(crate) names: Vec<String>,
+    pub(crate) unzipped: usize,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Archive {
+    /// Zips the entries in the order of their names, all dated 1980-01-01.
+    pub(crate) fn of(mut entries: Vec<Entry>) -> Result<Archive, Failure> {
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        let unzipped = entries.iter().map(|entry| entry.contents.len()).sum();
+        if unzipped > MAX_UNZIPPED {
+            return Err(Failure::usage(format!(
+                "the contents have {unzipped} bytes, and Lambda takes {MAX_UNZIPPED} (250 MB)"
+            )));
+        }
+        let bytes = zipped(&entries);
+        let bytes = bytes.map_err(|error| Failure::broken(format!("cannot zip: {error}")))?;
+        if bytes.len() > MAX_ZIPPED {
+            return Err(Failure::usage(format!(
+                "the zip file would have {} bytes, and Lambda takes {MAX_ZIPPED} (50 MB)",
+                bytes.len()
+            )));
+        }
+        let names = entries.into_iter().map(|entry| entry.name).collect();
+        Ok(Archive { names, unzipped, bytes })
+    }
+
+    /// The SHA-256 in base64, as Lambda's `CodeSha256` has it.
+    pub(crate) fn sha256(&self) -> String {
+        base64::engine::general_purpose::STANDARD.encode(Sha256::digest(&self.bytes))
+    }
+
+    /// Writes the file: all of it or nothing.
+    pub(crate) fn write(&self, path: &Path) -> Result<(), Failure> {
+        let failed = |error| Failure::usage(format!("cannot write `{}`: {error}", path.display()));
+        let mut unfinished = path.as_os_str().to_owned();
+        unfinished.push(".unfinished");
+        fs::write(&unfinished, &self.bytes).map_err(failed)?;
+        fs::rename(&unfinished, path).map_err(|error| {
+            // The reason for the failure is worth more than a second one.
+            drop(fs::remove_file(&unfinished));
+            failed(error)
+        })
+    }
+}
+
+fn zipped(entries: &[Entry]) -> zip::result::ZipResult<Vec<u8>> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    for entry in entries {
+        let options = SimpleFileOptions::default()
+            .compression_method(CompressionMethod::Deflated)
+            .compression_level(Some(9))
+            .last_modified_time(DateTime::DEFAULT)
+            .unix_permissions(if entry.is_executable { 0o755 } else { 0o644 });
+        zip.start_file(entry.name.as_str(), options)?;
+        zip.write_all(&entry.contents)?;
+    }
+    Ok(zip.finish()?.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(name: &str, contents: &[u8]) -> Entry {
+        Entry { name: name.to_owned(), contents: contents.to_vec(), is_executable: name == "run" }
+    }
+
+    #[test]
+    fn the_order_of_the_entries_makes_no_difference() {
+        let one = Archive::of(vec![entry("b", b"2"), entry("a/x", b"1")]).expect("zips");
+        let other = Archive::of(vec![entry("a/x", b"1"), entry("b", b"2")]).expect("zips");
+        assert_eq!(one.bytes, other.bytes);
+        assert_eq!(one.names, ["a/x", "b"]);
+        assert_eq!(one.unzipped, 2);
+    }
+
+    #[test]
+    fn the_bytes_are_the_same_on_every_machine() {
+        let text = b"fn handler(event) { event }\n".repeat(20);
+        let archive = Archive::of(vec![entry("hello.rhai", &text), entry("run", b"")]);
+        let sha256 = archive.expect("zips").sha256();
+        assert_eq!(sha256, "lM6j9wVGmgtvlZjcmjRtPkzmtceTRECzYphUuole6Gs=");
+    }
+
+    #[test]
+    fn what_was_zipped_can_be_read_back_with_its_mode_and_date() {
+        let archive = Archive::of(vec![entry("run", b"x"), entry("übung.rhai", b"y")]);
+        let bytes = archive.expect("zips").bytes;
+        let mut zip = zip::ZipArchive::new(Cursor::new(bytes)).expect("a zip file");
+        for (name, mode) in [("run", 0o100_755), ("übung.rhai", 0o100_644)] {
+            let file = zip.by_name(name).expect("the entry");
+            assert_eq!(file.unix_mode(), Some(mode));
+            assert_eq!(file.last_modified(), Some(DateTime::DEFAULT));
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The command line.
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::invoke::Invoke;
+use crate::commands::layer::Layer;
+use crate::commands::package::Package;
+
+/// Runs, packages and publishes Rhai scripts for AWS Lambda.
+#[derive(Debug, Parser)]
+#[command(
+    name = "rhambda",
+    version,
+    arg_required_else_help = true,
+    after_help = "\
+Examples:
+  rhambda invoke hello.rhai --event '{\"name\": \"Ada\"}'
+  rhambda package hello.rhai
+  rhambda layer --arch arm64
+
+Exit codes: 0 success, 1 the function failed, 2 a wrong command line or file, 3 the runtime or the \
+tool failed. Colours appear on a terminal only, and not where NO_COLOR is set."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Invoke(Box<Invoke>),
+    Package(Package),
+    Layer(Layer),
+}

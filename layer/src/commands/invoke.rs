@@ -1,0 +1,473 @@
+//! `rhambda invoke`: runs a script on an event, through the real `bootstrap`.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use crate::bootstrap::{self, Arch};
+use crate::emulator::{FunctionError, Invocation, Outcome};
+use crate::environment::{Environment, Function, Invoked, LogLine, Stream};
+use crate::failure::{Exit, Failure};
+use crate::json_text::{is_json, pretty};
+use crate::script_name::ScriptName;
+use crate::surroundings::Surroundings;
+use crate::terminal::{Look, Terminal};
+use crate::{error_view, event, log_view};
+
+/// Runs a script on an event, as Lambda would.
+///
+/// The real runtime process is started with Lambda's variables and none of yours, and fetches the
+/// event over real HTTP.
+///
+/// The response goes to standard output: laid out on a terminal, else byte for byte with a line
+/// end. Logs and a report line go to standard error.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  rhambda invoke hello.rhai
+  rhambda invoke hello --event '{\"name\": \"Ada\"}'
+  rhambda invoke scripts/orders.handler --event order.json --env TABLE=orders
+  curl -s https://example.com/event.json | rhambda invoke hook.rhai --event -
+  rhambda invoke hello --repeat 1000 --json | jq .report.p50Ms
+
+Exit codes: 0 a response, 1 the function failed, 2 a wrong command line or file, 3 the runtime or \
+the tool failed.")]
+pub struct Invoke {
+    /// The script: `hello.rhai` or `hello`, with a function if it is not `handler`: `hello.main`
+    #[arg(value_name = "FILE[.FUNCTION]")]
+    script: PathBuf,
+
+    /// The event: JSON text, a file, or `-` for standard input. Without it the event is `{}`, and
+    /// standard input is not touched
+    #[arg(short, long, value_name = "JSON|FILE|-", allow_hyphen_values = true)]
+    event: Option<String>,
+
+    /// The task root: the folder that imports start from [default: the script's folder]
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+
+    /// The function's timeout in seconds, up to 900
+    #[arg(short, long, value_name = "SECONDS", default_value = "3", value_parser = timeout)]
+    timeout: Duration,
+
+    /// The function's memory size in MB, from 128 to 10240. The runtime is told; it is not enforced
+    #[arg(short, long, value_name = "MB", default_value_t = 128,
+          value_parser = clap::value_parser!(u32).range(128..=10240))]
+    memory: u32,
+
+    /// An environment variable for the function; with a name only, your own value of it
+    #[arg(long = "env", value_name = "NAME[=VALUE]")]
+    variables: Vec<String>,
+
+    /// A file of NAME=VALUE lines; --env wins over it
+    #[arg(long, value_name = "FILE")]
+    env_file: Option<PathBuf>,
+
+    /// What `context.client_context` holds
+    #[arg(long, value_name = "JSON", value_parser = json_object)]
+    client_context: Option<String>,
+
+    /// A folder that stands for `/opt`, where layers are
+    #[arg(long, value_name = "DIR")]
+    layer_root: Option<PathBuf>,
+
+    /// The runtime's executable [default: RHAMBDA_BOOTSTRAP, or the first one found]
+    #[arg(long, value_name = "PATH")]
+    bootstrap: Option<PathBuf>,
+
+    /// Sends the event so many times to the same environment, and reports the spread
+    #[arg(long, value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    repeat: u32,
+
+    /// Prints one JSON object with the response or error, the logs and the report
+    #[arg(long)]
+    json: bool,
+}
+
+impl Invoke {
+    /// Runs the command.
+    pub fn run(&self, surroundings: &Surroundings) -> Result<Exit, Failure> {
+        let script =
+            ScriptName::resolve(&self.script, self.root.as_deref(), &surroundings.directory)?;
+        let event =
+            event::read(self.event.as_deref(), &surroundings.directory, &surroundings.terminal)?;
+        let bootstrap =
+            bootstrap::find(self.bootstrap.as_deref(), Arch::of_this_machine(), surroundings)?;
+        let mut function = Function::new(bootstrap, &script.root, script.handler());
+        function.timeout = self.timeout;
+        function.memory_mb = self.memory;
+        function.variables = self.variables(surroundings)?;
+
+        let terminal = surroundings.terminal;
+        let logs = Arc::new(Logs { terminal, live: !self.json, lines: Mutex::default() });
+        let mut environment = Environment::start(&function, {
+            let logs = Arc::clone(&logs);
+            move |line| logs.take(line)
+        })
+        .map_err(|error| Failure::broken(error.to_string()))?;
+        let session = self.session(&mut environment, &event);
+        environment.stop();
+
+        if self.json {
+            session.print_json(&function, &logs, &terminal)?;
+        } else {
+            session.print(&function, &logs, &terminal)?;
+        }
+        Ok(session.exit())
+    }
+
+    fn variables(&self, surroundings: &Surroundings) -> Result<Vec<(String, String)>, Failure> {
+        let mut variables = Vec::new();
+        if let Some(path) = &self.env_file {
+            let text = fs::read_to_string(surroundings.directory.join(path));
+            let text = text.map_err(|error| Failure::reading(path, &error))?;
+            for (index, line) in text.lines().enumerate() {
+                let place = format!("{}:{}", path.display(), index + 1);
+                variables.extend(env_file_line(line, &place)?);
+            }
+        }
+        for argument in &self.variables {
+            let (name, value) = match argument.split_once('=') {
+                Some((name, value)) => (name, value.to_owned()),
+                None => {
+                    let own = (surroundings.variable)(argument).ok_or_else(|| {
+                        Failure::usage(format!(
+                            "--env {argument}: there is no such variable to pass on; \
+                             give a value: --env {argument}=VALUE"
+                        ))
+                    })?;
+                    (argument.as_str(), own.to_string_lossy().into_owned())
+                }
+            };
+            check_variable(name, "--env")?;
+            variables.push((name.to_owned(), value));
+        }
+        if let Some(folder) = &self.layer_root {
+            let found = surroundings.directory.join(folder).canonicalize();
+            let found = found.map_err(|error| Failure::reading(folder, &error))?;
+            variables.push(("RHAMBDA_LAYER_ROOT".to_owned(), found.to_string_lossy().into_owned()));
+        }
+        Ok(variables)
+    }
+
+    /// Sends the event as often as asked, or until it fails.
+    fn session(&self, environment: &mut Environment, event: &[u8]) -> Session {
+        let mut durations = Vec::new();
+        loop {
+            let invocation = Invocation {
+                client_context: self.client_context.clone(),
+                ..environment.function().invocation(event)
+            };
+            let request_id = invocation.request_id.clone().unwrap_or_default();
+            let invoked = environment.invoke(invocation);
+            environment.emulator().forget_calls();
+            durations.push(invoked.duration);
+            let done = durations.len() >= self.repeat as usize;
+            if done || !matches!(invoked.outcome, Outcome::Response(_)) {
+                // The first invocation's init has been taken by its `Invoked`.
+                let init = invoked.init.or_else(|| environment.wait_for_init().ok());
+                return Session { last: Invoked { init, ..invoked }, durations, request_id };
+            }
+        }
+    }
+}
+
+/// What came of the invocations.
+struct Session {
+    last: Invoked,
+    durations: Vec<Duration>,
+    request_id: String,
+}
+
+impl Session {
+    fn exit(&self) -> Exit {
+        match &self.last.outcome {
+            Outcome::Response(response) if response.stream_error.is_none() => Exit::Success,
+            Outcome::Response(_) | Outcome::Error(_) | Outcome::InitError(_) => {
+                Exit::FunctionFailed
+            }
+            Outcome::TimedOut { .. } => Exit::FunctionFailed,
+            Outcome::RuntimeExited { .. } => Exit::Broken,
+        }
+    }
+
+    /// The error, if there is one; those that Lambda makes are worded as it does.
+    fn error(&self) -> Option<FunctionError> {
+        let by_lambda = |error_type: &str, message: String| {
+            let body = json!({ "errorType": error_type, "errorMessage": message });
+            FunctionError {
+                error_type: Some(error_type.to_owned()),
+                body: body.to_string().into_bytes(),
+                xray_cause: None,
+            }
+        };
+        match &self.last.outcome {
+            Outcome::Response(response) => response.stream_error.clone(),
+            Outcome::Error(error) | Outcome::InitError(error) => Some(error.clone()),
+            Outcome::TimedOut { after } => {
+                let seconds = after.as_secs_f64();
+                let what = format!("Task timed out after {seconds:.2} seconds");
+                Some(by_lambda("Sandbox.Timedout", what))
+            }
+            Outcome::RuntimeExited { status } => {
+                let what = format!("bootstrap ended before it answered: {status}");
+                Some(by_lambda("Runtime.ExitError", what))
+            }
+        }
+    }
+
+    fn print(&self, function: &Function, logs: &Logs, terminal: &Terminal) -> Result<(), Failure> {
+        let error = self.error();
+        logs.show_held(error.as_ref());
+        if let Outcome::Response(response) = &self.last.outcome {
+            let body = &response.body;
+            let mut shown = body.clone();
+            if is_json(body) {
+                if terminal.stdout_is_terminal {
+                    shown = pretty(&String::from_utf8_lossy(body)).into_bytes();
+                }
+                shown.push(b'\n');
+            }
+            terminal.out(&shown).map_err(Failure::output)?;
+        }
+        if let Some(error) = &error {
+            terminal.err(&error_view::view(error, terminal));
+        }
+        terminal.err(&terminal.paint(Look::Faint, &self.report_line(function)));
+        if self.memory_exceeded(function) {
+            terminal.warning(&format!(
+                "on Lambda this would have been killed: it took {} MB of {}; see --memory",
+                self.last.max_memory_mb(),
+                function.memory_mb
+            ));
+        }
+        Ok(())
+    }
+
+    fn memory_exceeded(&self, function: &Function) -> bool {
+        self.last.max_memory_mb() > u64::from(function.memory_mb)
+    }
+
+    fn report_line(&self, function: &Function) -> String {
+        let mut parts = Vec::new();
+        if self.durations.len() > 1 {
+            let sorted = self.sorted();
+            parts.push(format!("{} invocations", sorted.len()));
+            parts.push(format!("first {}", ms(self.durations[0])));
+            for percent in [50, 90, 99] {
+                parts.push(format!("p{percent} {}", ms(percentile(&sorted, percent))));
+            }
+            parts.push(format!("max {}", ms(percentile(&sorted, 100))));
+            parts.extend(self.last.init.map(|init| format!("init {}", ms(init))));
+        } else {
+            parts.extend(self.last.init.map(|init| format!("init {}", ms(init))));
+            parts.push(format!("duration {}", ms(self.last.duration)));
+            parts.push(format!("billed {} ms", self.last.billed_ms()));
+        }
+        parts.push(format!("memory {} of {} MB", self.last.max_memory_mb(), function.memory_mb));
+        format!("report: {}", parts.join(", "))
+    }
+
+    fn sorted(&self) -> Vec<Duration> {
+        let mut sorted = self.durations.clone();
+        sorted.sort();
+        sorted
+    }
+
+    fn print_json(
+        &self,
+        function: &Function,
+        logs: &Logs,
+        terminal: &Terminal,
+    ) -> Result<(), Failure> {
+        let mut fields = Vec::new();
+        // Bodies are put in as text: parsing them would round long numbers.
+        let mut field = |name: &str, text: String| fields.push(format!("\"{name}\":{text}"));
+        let text_or_json = |bytes: &[u8]| match is_json(bytes) {
+            true => String::from_utf8_lossy(bytes).into_owned(),
+            false => json!(String::from_utf8_lossy(bytes)).to_string(),
+        };
+        if let Outcome::Response(response) = &self.last.outcome {
+            field("response", text_or_json(&response.body));
+        }
+        if let Some(error) = self.error() {
+            field("error", text_or_json(&error.body));
+            field("errorType", json!(error.recorded_type()).to_string());
+        }
+        field("logs", json!(logs.all_texts()).to_string());
+        field("report", Value::Object(self.report_object(function)).to_string());
+        let mut object = format!("{{{}}}", fields.join(","));
+        if terminal.stdout_is_terminal {
+            object = pretty(&object);
+        }
+        object.push('\n');
+        terminal.out(object.as_bytes()).map_err(Failure::output)
+    }
+
+    fn report_object(&self, function: &Function) -> Map<String, Value> {
+        let number = |duration: Duration| json!((duration.as_secs_f64() * 1e6).round() / 1e3);
+        let mut report = Map::new();
+        let mut set = |name: &str, value: Value| report.insert(name.to_owned(), value);
+        set("requestId", json!(self.request_id));
+        if let Some(init) = self.last.init {
+            set("initMs", number(init));
+        }
+        set("durationMs", number(self.last.duration));
+        set("billedMs", json!(self.last.billed_ms()));
+        set("memoryMb", json!(function.memory_mb));
+        set("maxMemoryMb", json!(self.last.max_memory_mb()));
+        set("invocations", json!(self.durations.len()));
+        if self.durations.len() > 1 {
+            let sorted = self.sorted();
+            set("firstMs", number(self.durations[0]));
+            for percent in [50, 90, 99] {
+                set(&format!("p{percent}Ms"), number(percentile(&sorted, percent)));
+            }
+            set("maxMs", number(percentile(&sorted, 100)));
+        }
+        report
+    }
+}
+
+fn ms(duration: Duration) -> String {
+    format!("{:.2} ms", duration.as_secs_f64() * 1000.0)
+}
+
+/// The value that so many percent of the sorted values do not exceed.
+fn percentile(sorted: &[Duration], percent: usize) -> Duration {
+    let rank = (sorted.len() * percent).div_ceil(100).max(1);
+    sorted.get(rank - 1).copied().unwrap_or_default()
+}
+
+/// What the runtime writes, shown as it comes. The record of an error is held back, because the
+/// error itself is about to be shown.
+struct Logs {
+    terminal: Terminal,
+    live: bool,
+    lines: Mutex<Vec<(LogLine, bool)>>,
+}
+
+impl Logs {
+    fn take(&self, line: LogLine) {
+        let held = line.stream == Stream::Stderr && log_view::is_error(&line);
+        if self.live && !held {
+            self.terminal.err(&log_view::view(&line, &self.terminal));
+        }
+        if !self.live || held {
+            let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+            lines.push((line, held));
+        }
+    }
+
+    /// Shows what was held back, but for the record of this error.
+    fn show_held(&self, error: Option<&FunctionError>) {
+        let body = error.and_then(|error| serde_json::from_slice::<Value>(&error.body).ok());
+        let message = body.as_ref().and_then(|body| body.get("errorMessage")?.as_str());
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        for (line, _) in lines.iter().filter(|(_, held)| *held) {
+            if !message.is_some_and(|message| log_view::reports(line, message)) {
+                self.terminal.err(&log_view::view(line, &self.terminal));
+            }
+        }
+    }
+
+    fn all_texts(&self) -> Vec<String> {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.iter().map(|(line, _)| line.text.clone()).collect()
+    }
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    if seconds > 0.0 && seconds <= 900.0 {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err("Lambda takes more than 0 and up to 900 seconds".to_owned())
+    }
+}
+
+fn json_object(text: &str) -> Result<String, String> {
+    match serde_json::from_str(text) {
+        Ok(Value::Object(_)) if text.len() > 3583 => {
+            Err("Lambda takes at most 3583 bytes".to_owned())
+        }
+        // As a header it may not have line ends; JSON has no need of them.
+        Ok(Value::Object(_)) => Ok(text.replace(['\r', '\n'], " ")),
+        Ok(_) => Err("a JSON object is expected".to_owned()),
+        Err(error) => Err(format!("not JSON: {error}")),
+    }
+}
+
+fn check_variable(name: &str, place: &str) -> Result<(), Failure> {
+    let mut characters = name.chars();
+    let problem = if ["_HANDLER", "LAMBDA_TASK_ROOT", "AWS_LAMBDA_RUNTIME_API"].contains(&name) {
+        "it is set by Lambda"
+    } else if !characters.next().is_some_and(|c| c.is_ascii_alphabetic())
+        || !characters.all(|c| c.is_ascii_alphanumeric() || c == '_')
+    {
+        "a name starts with a letter and goes on with letters, digits and `_`"
+    } else {
+        return Ok(());
+    };
+    Err(Failure::usage(format!("{place}: `{name}` cannot be a function's variable: {problem}")))
+}
+
+/// A line of an env file: nothing, or `NAME=VALUE` with optional `export` and quotes.
+fn env_file_line(line: &str, place: &str) -> Result<Option<(String, String)>, Failure> {
+    let line = line.trim();
+    if line.is_empty() || line.starts_with('#') {
+        return Ok(None);
+    }
+    let line = line.strip_prefix("export ").unwrap_or(line);
+    let Some((name, value)) = line.split_once('=') else {
+        return Err(Failure::usage(format!("{place}: not a NAME=VALUE line")));
+    };
+    let (name, value) = (name.trim(), value.trim());
+    check_variable(name, place)?;
+    let unquoted = ['"', '\''].iter().find_map(|quote| {
+        let inside = value.strip_prefix(*quote)?;
+        inside.strip_suffix(*quote)
+    });
+    Ok(Some((name.to_owned(), unquoted.unwrap_or(value).to_owned())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_values_that_occurred() {
+        let values: Vec<Duration> = (1..=10).map(Duration::from_millis).collect();
+        for (percent, expected) in [(50, 5), (90, 9), (99, 10), (100, 10)] {
+            assert_eq!(percentile(&values, percent), Duration::from_millis(expected));
+        }
+        assert_eq!(percentile(&values[..1], 50), Duration::from_millis(1));
+    }
+
+    #[test]
+    fn env_files_have_comments_quotes_and_places_in_their_errors() {
+        let line = |text: &str| env_file_line(text, "app.env:3").map_err(|e| e.message);
+        let pair = |name: &str, value: &str| Ok(Some((name.to_owned(), value.to_owned())));
+        assert_eq!(line("# note"), Ok(None));
+        assert_eq!(line("  "), Ok(None));
+        assert_eq!(line("A=b=c"), pair("A", "b=c"));
+        assert_eq!(line("export A = 'b c' "), pair("A", "b c"));
+        assert_eq!(line("A=\""), pair("A", "\""));
+        assert_eq!(line("A"), Err("app.env:3: not a NAME=VALUE line".to_owned()));
+        assert!(line("_HANDLER=x").is_err_and(|message| message.contains("set by Lambda")));
+        assert!(line("2A=x").is_err_and(|message| message.starts_with("app.env:3: `2A`")));
+    }
+
+    #[test]
+    fn timeouts_are_lambdas() {
+        assert_eq!(timeout("0.5"), Ok(Duration::from_millis(500)));
+        for wrong in ["0", "-1", "901", "NaN", "inf", "x"] {
+            assert!(timeout(wrong).is_err(), "{wrong}");
+        }
+    }
+}

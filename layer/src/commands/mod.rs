@@ -1,0 +1,5 @@
+//! One file a command.
+
+pub mod invoke;
+pub mod layer;
+pub mod package;

@@ -1,0 +1,122 @@
+//! `rhambda package`: a script and what it imports, zipped for `aws lambda create-function`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::archive::Archive;
+use crate::bundle::Bundle;
+use crate::failure::{Exit, Failure};
+use crate::script_name::ScriptName;
+use crate::surroundings::Surroundings;
+
+/// Zips a script with every file it imports, ready for Lambda.
+///
+/// The same files give the same bytes on every machine. What Lambda would refuse is refused here:
+/// syntax errors, missing handlers and imports, too large a zip.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  rhambda package hello.rhai
+  rhambda package orders refunds.main --root . -o build/shop.zip
+  rhambda package report --external shared/layout
+  aws lambda update-function-code --function-name hello --zip-file fileb://hello.zip
+
+Imports are found where their path is written out: `import \"lib/money\" as money;`. Name the \
+files of computed paths after the script.
+
+Exit codes: 0 written, 2 a wrong command line or script, 3 the tool failed.")]
+pub struct Package {
+    /// The scripts, the one with the handler first: `hello.rhai`, `hello` or `hello.main`
+    #[arg(value_name = "FILE[.FUNCTION]", required = true)]
+    scripts: Vec<PathBuf>,
+
+    /// The zip file to write [default: the first script's name, in the working directory]
+    #[arg(short, long, value_name = "ZIP")]
+    output: Option<PathBuf>,
+
+    /// The task root: the folder that imports start from [default: the first script's folder]
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+
+    /// An import that a layer provides in /opt, so that it is not packaged
+    #[arg(long, value_name = "IMPORT")]
+    external: Vec<String>,
+
+    /// Prints one JSON object about what was written
+    #[arg(long)]
+    json: bool,
+}
+
+impl Package {
+    /// Runs the command.
+    pub fn run(&self, surroundings: &Surroundings) -> Result<Exit, Failure> {
+        let mut root = self.root.clone();
+        let mut scripts = Vec::new();
+        for typed in &self.scripts {
+            let script = ScriptName::resolve(typed, root.as_deref(), &surroundings.directory)?;
+            root.get_or_insert_with(|| script.root.clone());
+            scripts.push(script);
+        }
+        let first = &scripts[0];
+        let mut bundle = Bundle::of(&first.root, &self.external);
+        let mut handlers = Vec::new();
+        let mut refusal = None;
+        for name in &scripts {
+            match bundle.add(&name.path)?.check_handler(&name.function) {
+                Ok(()) => handlers.push(name.handler()),
+                Err(why) => {
+                    let why = format!("`{}` cannot be a function: {why}", name.path);
+                    if name.function_was_named {
+                        return Err(Failure::usage(why));
+                    }
+                    refusal.get_or_insert(why);
+                }
+            }
+        }
+        // A file without a handler may be named because its import cannot be seen.
+        if let (true, Some(refusal)) = (handlers.is_empty(), refusal) {
+            return Err(Failure::usage(refusal));
+        }
+        for warning in &bundle.warnings {
+            surroundings.terminal.warning(warning);
+        }
+        let left_to_a_layer = bundle.left_to_a_layer.clone();
+        let archive = Archive::of(bundle.into_entries())?;
+        let output = self.output.clone().unwrap_or_else(|| {
+            let file = first.path.rsplit('/').next().unwrap_or(&first.path);
+            PathBuf::from(format!("{}.zip", file.strip_suffix(".rhai").unwrap_or(file)))
+        });
+        archive.write(&surroundings.directory.join(&output))?;
+
+        let said = if self.json {
+            let object = json!({
+                "path": output.to_string_lossy(),
+                "files": archive.names,
+                "leftToALayer": left_to_a_layer,
+                "size": archive.unzipped,
+                "zippedSize": archive.bytes.len(),
+                "sha256": archive.sha256(),
+                "handlers": handlers,
+            });
+            format!("{object}\n")
+        } else {
+            let mut said = format!(
+                "{}\n  files    {}\n  size     {} bytes, zipped {}\n  sha256   {}\n  handler  {}\n",
+                output.display(),
+                archive.names.join(", "),
+                archive.unzipped,
+                archive.bytes.len(),
+                archive.sha256(),
+                handlers.join(", "),
+            );
+            if !left_to_a_layer.is_empty() {
+                said.push_str(&format!("  layer    {}\n", left_to_a_layer.join(", ")));
+            }
+            said
+        };
+        surroundings.terminal.out(said.as_bytes()).map_err(Failure::output)?;
+        Ok(Exit::Success)
+    }
+}

@@ -1,0 +1,118 @@
+//! The event an invocation is made with, from where the user says it is.
+
+use std::fs;
+use std::io::{self, IsTerminal, Read};
+use std::path::Path;
+
+use crate::emulator::MAX_RESPONSE;
+use crate::failure::Failure;
+use crate::json_text::is_json;
+use crate::script_name::closest;
+use crate::terminal::Terminal;
+
+/// The largest event of a synchronous call, in bytes: 6 MiB. Responses may have 100 more.
+pub const MAX_EVENT: usize = MAX_RESPONSE - 100;
+
+/// Reads the event: `{}` without an argument, standard input for `-`, else JSON text or a file.
+///
+/// Whether the event is JSON is for the runtime to say, as it would on Lambda.
+pub fn read(argument: Option<&str>, from: &Path, terminal: &Terminal) -> Result<Vec<u8>, Failure> {
+    let event = match argument {
+        None => Vec::new(),
+        Some("-") => read_standard_input(terminal)?,
+        Some(text) => text_or_file(text, from)?,
+    };
+    if event.len() > MAX_EVENT {
+        return Err(Failure::usage(format!(
+            "the event has {} bytes, and Lambda takes {MAX_EVENT} (6 MiB)",
+            event.len()
+        )));
+    }
+    // Lambda makes `{}` of a call without a payload, too.
+    Ok(if event.is_empty() { b"{}".to_vec() } else { event })
+}
+
+fn read_standard_input(terminal: &Terminal) -> Result<Vec<u8>, Failure> {
+    let stdin = io::stdin();
+    if stdin.is_terminal() {
+        terminal.err("reading the event from standard input; end it with Ctrl-D");
+    }
+    let mut event = Vec::new();
+    let limit = MAX_EVENT as u64 + 1;
+    let read = stdin.lock().take(limit).read_to_end(&mut event);
+    read.map_err(|error| Failure::usage(format!("cannot read standard input: {error}")))?;
+    Ok(event)
+}
+
+fn text_or_file(text: &str, from: &Path) -> Result<Vec<u8>, Failure> {
+    // Nobody calls a file `{...`, and text that a shell has mangled is still meant as JSON.
+    if text.trim_start().starts_with(['{', '[', '"']) {
+        return Ok(text.as_bytes().to_vec());
+    }
+    let path = from.join(text);
+    match fs::read(&path) {
+        Ok(event) => Ok(event),
+        Err(_) if is_json(text.as_bytes()) && !path.exists() => Ok(text.as_bytes().to_vec()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(no_such_file(text, &path)),
+        Err(error) => Err(Failure::usage(format!("cannot read the event `{text}`: {error}"))),
+    }
+}
+
+fn no_such_file(text: &str, path: &Path) -> Failure {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let entries = path.parent().and_then(|folder| fs::read_dir(folder).ok());
+    let names = entries.into_iter().flatten().flatten();
+    let mut files: Vec<String> =
+        names.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    files.retain(|file| file.ends_with(".json"));
+    files.sort();
+    let meant = match closest(name, &files) {
+        Some(file) => {
+            format!("; did you mean `{}`?", Path::new(text).with_file_name(file).display())
+        }
+        None => String::new(),
+    };
+    Failure::usage(format!(
+        "there is no event file `{text}`, and it is not JSON text either{meant}\n\
+         give a file, `-` for standard input, or JSON in quotes: --event '{{\"name\": \"Ada\"}}'"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(argument: Option<&str>) -> Result<String, String> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let event = read(argument, folder, &Terminal::plain());
+        event.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).map_err(|e| e.message)
+    }
+
+    #[test]
+    fn without_an_argument_the_event_is_an_empty_object() {
+        assert_eq!(given(None).as_deref(), Ok("{}"));
+    }
+
+    #[test]
+    fn json_text_is_taken_as_it_is_even_when_it_is_broken() {
+        for text in ["{\"a\":1}", " [1]", "\"x\"", "{name: Ada}", "42", "true", "null", "-1.5e3"] {
+            assert_eq!(given(Some(text)).as_deref(), Ok(text));
+        }
+    }
+
+    #[test]
+    fn anything_else_is_a_file() {
+        assert!(given(Some("Cargo.toml")).is_ok_and(|text| text.starts_with("[package]")));
+        let message = given(Some("evnt.json")).expect_err("no such file");
+        assert!(message.contains("there is no event file `evnt.json`"), "{message}");
+        assert!(message.contains("--event '{\"name\": \"Ada\"}'"), "{message}");
+    }
+
+    #[test]
+    fn an_event_has_at_most_6_mib() {
+        let largest = format!("\"{}\"", "x".repeat(MAX_EVENT - 2));
+        assert!(given(Some(&largest)).is_ok());
+        let message = given(Some(&format!(" {largest}"))).expect_err("too large");
+        assert!(message.contains("6291457 bytes"), "{message}");
+    }
+}

@@ -1,0 +1,262 @@
+//! Just enough of an HTTP/1.1 server for the emulator: requests in, answers out, one connection.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+
+/// More than Go's server takes (1 MiB), so that a test can see what a runtime really sent.
+const MAX_HEAD: usize = 2 << 20;
+const MAX_HEADERS: usize = 256;
+const MAX_BODY: usize = 256 << 20;
+
+/// The request line and the headers of one request.
+#[derive(Debug, Clone)]
+pub(crate) struct Head {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) headers: Vec<(String, String)>,
+}
+
+/// A body, whole or cut off, and the trailers that came after it.
+#[derive(Debug, Default)]
+pub(crate) struct Body {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) trailers: Vec<(String, String)>,
+    /// The peer promised more than it sent.
+    pub(crate) truncated: bool,
+}
+
+/// What is sent back.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, Vec<u8>)>,
+    pub(crate) body: Vec<u8>,
+    /// Sends the body in chunks of this many bytes; without it, as Go does.
+    pub(crate) chunk_size: Option<usize>,
+}
+
+impl Answer {
+    pub(crate) fn json(status: u16, body: impl Into<Vec<u8>>) -> Answer {
+        let headers = vec![("Content-Type".to_owned(), b"application/json".to_vec())];
+        Answer { status, headers, body: body.into(), chunk_size: None }
+    }
+}
+
+/// A peer's connection with what was read too far.
+pub(crate) struct Connection {
+    stream: TcpStream,
+    unread: Vec<u8>,
+}
+
+impl Connection {
+    pub(crate) fn new(stream: TcpStream) -> Connection {
+        Connection { stream, unread: Vec::new() }
+    }
+
+    /// Reads the next request up to its body. `None` once the peer has gone.
+    pub(crate) fn read_head(&mut self) -> io::Result<Option<Head>> {
+        loop {
+            if !self.unread.is_empty() {
+                let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+                let mut request = httparse::Request::new(&mut headers);
+                match request.parse(&self.unread) {
+                    Ok(httparse::Status::Complete(length)) => {
+                        let head = Head {
+                            method: request.method.unwrap_or_default().to_owned(),
+                            path: request.path.unwrap_or_default().to_owned(),
+                            headers: owned(request.headers),
+                        };
+                        self.unread.drain(..length);
+                        return Ok(Some(head));
+                    }
+                    Ok(httparse::Status::Partial) if self.unread.len() < MAX_HEAD => {}
+                    Ok(httparse::Status::Partial) => {
+                        return Err(invalid("the request's headers have no end"));
+                    }
+                    Err(error) => return Err(invalid(&format!("not an HTTP request: {error}"))),
+                }
+            }
+            if !self.fill()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Reads the body that `head` announces.
+    pub(crate) fn read_body(&mut self, head: &Head) -> io::Result<Body> {
+        let header = |wanted: &str| find(&head.headers, wanted);
+        let chunked =
+            header("transfer-encoding").is_some_and(|v| v.eq_ignore_ascii_case("chunked"));
+        let length = match header("content-length") {
+            Some(text) => {
+                text.trim().parse::<usize>().map_err(|_| invalid("bad content-length"))?
+            }
+            None => 0,
+        };
+        if header("expect").is_some_and(|v| v.eq_ignore_ascii_case("100-continue")) {
+            self.stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+        }
+        let mut body = Body::default();
+        if chunked {
+            self.read_chunks(&mut body)?;
+        } else {
+            body.truncated = !self.take(length, &mut body.bytes)?;
+        }
+        Ok(body)
+    }
+
+    fn read_chunks(&mut self, body: &mut Body) -> io::Result<()> {
+        loop {
+            let Some(line) = self.read_line()? else {
+                body.truncated = true;
+                return Ok(());
+            };
+            let size = line.split(';').next().unwrap_or_default().trim();
+            let size = usize::from_str_radix(size, 16).map_err(|_| invalid("bad chunk size"))?;
+            if size == 0 {
+                break;
+            }
+            if !self.take(size, &mut body.bytes)? || self.read_line()?.is_none() {
+                body.truncated = true;
+                return Ok(());
+            }
+        }
+        loop {
+            match self.read_line()? {
+                None => {
+                    body.truncated = true;
+                    return Ok(());
+                }
+                Some(line) if line.is_empty() => return Ok(()),
+                Some(line) => {
+                    let (name, value) = line.split_once(':').unwrap_or((&line, ""));
+                    body.trailers.push((name.trim().to_owned(), value.trim().to_owned()));
+                }
+            }
+        }
+    }
+
+    fn read_line(&mut self) -> io::Result<Option<String>> {
+        loop {
+            if let Some(end) = self.unread.iter().position(|byte| *byte == b'\n') {
+                let line = String::from_utf8_lossy(&self.unread[..end]).trim_end().to_owned();
+                self.unread.drain(..=end);
+                return Ok(Some(line));
+            }
+            if self.unread.len() > MAX_HEAD {
+                return Err(invalid("a chunk header has no end"));
+            }
+            if !self.fill()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Moves `length` bytes to `into`; false if the peer stopped before.
+    fn take(&mut self, length: usize, into: &mut Vec<u8>) -> io::Result<bool> {
+        if into.len().saturating_add(length) > MAX_BODY {
+            return Err(invalid("the body is larger than 256 MiB"));
+        }
+        let at_hand = length.min(self.unread.len());
+        into.extend(self.unread.drain(..at_hand));
+        let missing = length - at_hand;
+        match (&mut self.stream).take(missing as u64).read_to_end(into) {
+            Ok(read) => Ok(read == missing),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn fill(&mut self) -> io::Result<bool> {
+        let mut buffer = [0; 16 * 1024];
+        let length = self.stream.read(&mut buffer)?;
+        self.unread.extend_from_slice(&buffer[..length]);
+        Ok(length > 0)
+    }
+
+    /// Sends the answer: up to 2 KB with a length, larger bodies in chunks, as Go's server does.
+    pub(crate) fn send(&mut self, answer: &Answer) -> io::Result<()> {
+        let status_line = format!("HTTP/1.1 {} {}\r\n", answer.status, reason(answer.status));
+        let mut bytes = status_line.into_bytes();
+        for (name, value) in &answer.headers {
+            bytes.extend_from_slice(name.as_bytes());
+            bytes.extend_from_slice(b": ");
+            bytes.extend_from_slice(value);
+            bytes.extend_from_slice(b"\r\n");
+        }
+        let chunk_size = match answer.chunk_size {
+            Some(size) => Some(size.max(1)),
+            None if answer.body.len() > 2048 => Some(32 * 1024),
+            None => None,
+        };
+        if answer.status == 204 {
+            bytes.extend_from_slice(b"\r\n");
+        } else if let Some(chunk_size) = chunk_size {
+            bytes.extend_from_slice(b"Transfer-Encoding: chunked\r\n\r\n");
+            for chunk in answer.body.chunks(chunk_size) {
+                bytes.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+                bytes.extend_from_slice(chunk);
+                bytes.extend_from_slice(b"\r\n");
+            }
+            bytes.extend_from_slice(b"0\r\n\r\n");
+        } else {
+            let length = format!("Content-Length: {}\r\n\r\n", answer.body.len());
+            bytes.extend_from_slice(length.as_bytes());
+            bytes.extend_from_slice(&answer.body);
+        }
+        self.send_raw(&bytes)
+    }
+
+    /// Sends bytes as they are.
+    pub(crate) fn send_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes)
+    }
+
+    /// Ends the connection the hard way: the peer reads "connection reset".
+    pub(crate) fn reset(self) {
+        use std::os::fd::AsRawFd;
+        let linger = libc::linger { l_onoff: 1, l_linger: 0 };
+        // SAFETY: the descriptor is open for as long as `self.stream` lives, and the pointer and
+        // length describe `linger`, which outlives the call.
+        unsafe {
+            libc::setsockopt(
+                self.stream.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_LINGER,
+                (&raw const linger).cast(),
+                size_of::<libc::linger>() as libc::socklen_t,
+            );
+        }
+    }
+}
+
+/// The value of the first header called `wanted`, whatever its case.
+pub(crate) fn find<'a>(headers: &'a [(String, String)], wanted: &str) -> Option<&'a str> {
+    let header = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+    header.map(|(_, value)| value.as_str())
+}
+
+fn owned(headers: &[httparse::Header]) -> Vec<(String, String)> {
+    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+    headers.iter().map(|header| (header.name.to_owned(), text(header.value))).collect()
+}
+
+fn invalid(message: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, message)
+}
+
+fn reason(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        202 => "Accepted",
+        204 => "No Content",
+        400 => "Bad Request",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        410 => "Gone",
+        413 => "Request Entity Too Large",
+        500 => "Internal Server Error",
+        _ => "Answer",
+    }
+}

@@ -1,0 +1,279 @@
+//! A child process that never outlives us: its own group, its output line by line, and its end
+//! awaited with what it used.
+
+use std::io::{self, BufRead, BufReader, Read};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// Which of its two outputs a process wrote to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// One line of output, without its line end; bytes that are not UTF-8 replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    /// Where it was written.
+    pub stream: Stream,
+    /// What was written.
+    pub text: String,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exit {
+    /// `exit status 1` or `signal: 9`, in Lambda's words.
+    pub status: String,
+    /// The most memory it held at one time, in bytes. It includes what was resident between fork
+    /// and exec, so for a small program [`Process::max_memory`] is the better figure.
+    pub max_memory: u64,
+}
+
+/// A running child process. Dropping it kills it and all of its group.
+#[derive(Debug)]
+pub(crate) struct Process {
+    state: Arc<Mutex<State>>,
+    supervisor: Option<JoinHandle<()>>,
+    readers: Receiver<()>,
+}
+
+#[derive(Debug)]
+enum State {
+    Running(libc::pid_t),
+    Ended(Exit),
+}
+
+type OnLine = Arc<dyn Fn(LogLine) + Send + Sync>;
+
+impl Process {
+    /// Starts the command with no standard input. `on_line` is called from two threads, one for
+    /// each output; `on_exit` once, after the process has ended.
+    pub(crate) fn spawn(
+        command: Command,
+        on_line: OnLine,
+        on_exit: impl FnOnce(&Exit) + Send + 'static,
+    ) -> io::Result<Process> {
+        let (started, start) = mpsc::channel();
+        let (reader_done, readers) = mpsc::channel();
+        // The thread that starts the process also awaits its end, because Linux sends the signal
+        // for the parent's death when that thread ends, not the whole parent.
+        let supervisor = thread::Builder::new().name("bootstrap".to_owned()).spawn(move || {
+            supervise(command, &on_line, reader_done, &started, on_exit);
+        })?;
+        let state = start.recv().map_err(|_| io::Error::other("the supervisor died"))??;
+        Ok(Process { state, supervisor: Some(supervisor), readers })
+    }
+
+    /// The most memory the running process has held since its start, in bytes; after its end, what
+    /// the system recorded.
+    pub(crate) fn max_memory(&self) -> u64 {
+        match &*locked(&self.state) {
+            State::Running(pid) => peak_of(*pid).unwrap_or(0),
+            State::Ended(exit) => exit.max_memory,
+        }
+    }
+
+    /// Kills the process with its group, and returns once it is gone and its output read.
+    pub(crate) fn stop(&mut self) {
+        if let State::Running(pid) = *locked(&self.state) {
+            kill_group(pid);
+        }
+        if let Some(supervisor) = self.supervisor.take() {
+            drop(supervisor.join());
+            // Ends when both readers have dropped their ends. A process that left the group may
+            // keep an output open; it must not keep us.
+            let read_to_the_end = self.readers.recv_timeout(Duration::from_secs(2));
+            debug_assert_ne!(read_to_the_end, Ok(()));
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn supervise(
+    mut command: Command,
+    on_line: &OnLine,
+    reader_done: Sender<()>,
+    started: &Sender<io::Result<Arc<Mutex<State>>>>,
+    on_exit: impl FnOnce(&Exit),
+) {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    #[cfg(target_os = "linux")]
+    // SAFETY: the closure runs between fork and exec and makes one system call, which is allowed
+    // there; it touches no memory of the parent.
+    unsafe {
+        command.pre_exec(|| {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            Ok(())
+        });
+    }
+    let mut child = match command.spawn() {
+        Ok(child) => child,
+        Err(error) => {
+            // Whoever asked for the process is waiting for this.
+            drop(started.send(Err(error)));
+            return;
+        }
+    };
+    let pid = libc::pid_t::try_from(child.id()).unwrap_or(libc::pid_t::MAX);
+    GROUPS.add(pid);
+    if let Some(stdout) = child.stdout.take() {
+        relay(stdout, Stream::Stdout, on_line, &reader_done);
+    }
+    if let Some(stderr) = child.stderr.take() {
+        relay(stderr, Stream::Stderr, on_line, &reader_done);
+    }
+    let state = Arc::new(Mutex::new(State::Running(pid)));
+    drop(started.send(Ok(Arc::clone(&state))));
+
+    wait_without_reaping(pid);
+    let exit = {
+        // While the process is not reaped its number cannot be given to another one, so nobody
+        // else is killed here or in `stop`.
+        let mut state = locked(&state);
+        kill_group(pid);
+        GROUPS.remove(pid);
+        let exit = reap(pid);
+        *state = State::Ended(exit.clone());
+        exit
+    };
+    on_exit(&exit);
+}
+
+fn relay(output: impl Read + Send + 'static, stream: Stream, on_line: &OnLine, done: &Sender<()>) {
+    let (on_line, done) = (Arc::clone(on_line), done.clone());
+    thread::spawn(move || {
+        let mut output = BufReader::new(output);
+        let mut line = Vec::new();
+        while output.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
+            let text = line.strip_suffix(b"\n").unwrap_or(&line);
+            on_line(LogLine { stream, text: String::from_utf8_lossy(text).into_owned() });
+            line.clear();
+        }
+        drop(done);
+    });
+}
+
+fn wait_without_reaping(pid: libc::pid_t) {
+    // SAFETY: all-zero bytes are a valid `siginfo_t`, which is plain data.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let id = libc::id_t::try_from(pid).unwrap_or(0);
+    loop {
+        let options = libc::WEXITED | libc::WNOWAIT;
+        // SAFETY: `info` is a valid place for the answer during the call.
+        let result = unsafe { libc::waitid(libc::P_PID, id, &raw mut info, options) };
+        if result == 0 || io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
+            return;
+        }
+    }
+}
+
+fn reap(pid: libc::pid_t) -> Exit {
+    let mut status = 0;
+    // SAFETY: all-zero bytes are a valid `rusage`, which is plain numbers.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: both pointers are valid places for the answers during the call, and `pid` is a child
+    // of ours that has not been reaped.
+    unsafe { libc::wait4(pid, &raw mut status, 0, &raw mut usage) };
+    let status = ExitStatus::from_raw(status);
+    let status = match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit status {code}"),
+        (None, Some(signal)) => format!("signal: {}", signal_name(signal)),
+        (None, None) => status.to_string(),
+    };
+    // Linux counts in KiB, macOS in bytes.
+    let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
+    Exit { status, max_memory: u64::try_from(usage.ru_maxrss).unwrap_or(0) * unit }
+}
+
+/// The words Go, and so Lambda, has for the usual signals.
+fn signal_name(signal: i32) -> String {
+    let name = match signal {
+        libc::SIGABRT => "aborted",
+        libc::SIGBUS => "bus error",
+        libc::SIGFPE => "floating point exception",
+        libc::SIGILL => "illegal instruction",
+        libc::SIGKILL => "killed",
+        libc::SIGSEGV => "segmentation fault",
+        libc::SIGTERM => "terminated",
+        other => return other.to_string(),
+    };
+    name.to_owned()
+}
+
+/// The `VmHWM` of a process in bytes, where the system has it.
+fn peak_of(pid: libc::pid_t) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
+fn kill_group(pid: libc::pid_t) {
+    // SAFETY: `kill` takes two numbers and touches no memory. The number names a child of ours
+    // that has not been reaped, and with it the group of which it is the leader.
+    unsafe { libc::kill(-pid, libc::SIGKILL) };
+}
+
+fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Lets Ctrl-C, SIGTERM and SIGHUP kill every running child's group before they end us. A terminal
+/// sends Ctrl-C to our group only, and the children have groups of their own.
+pub fn end_children_on_signals() {
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+        // SAFETY: `on_signal` has the signature the system expects and calls nothing that is not
+        // allowed in a signal handler.
+        unsafe { libc::signal(signal, on_signal as extern "C" fn(libc::c_int) as usize) };
+    }
+}
+
+extern "C" fn on_signal(signal: libc::c_int) {
+    for slot in &GROUPS.0 {
+        let pid = slot.load(Ordering::Relaxed);
+        if pid > 1 {
+            kill_group(pid);
+        }
+    }
+    // SAFETY: both calls are allowed in a signal handler. With the default action back in place
+    // the signal ends this process the way whoever sent it expects.
+    unsafe {
+        libc::signal(signal, libc::SIG_DFL);
+        libc::raise(signal);
+    }
+}
+
+/// The groups alive now, where a signal handler can read them.
+static GROUPS: Groups = Groups([const { AtomicI32::new(0) }; 256]);
+
+struct Groups([AtomicI32; 256]);
+
+impl Groups {
+    fn add(&self, pid: libc::pid_t) {
+        self.replace(0, pid);
+    }
+
+    fn remove(&self, pid: libc::pid_t) {
+        self.replace(pid, 0);
+    }
+
+    fn replace(&self, old: i32, new: i32) {
+        let (set, get) = (Ordering::Relaxed, Ordering::Relaxed);
+        // With all places taken a child is still killed when it is dropped.
+        self.0.iter().any(|slot| slot.compare_exchange(old, new, set, get).is_ok());
+    }
+}

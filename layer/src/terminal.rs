@@ -1,0 +1,124 @@
+//! Standard output and standard error: colours where somebody sees them, quiet where nobody
+//! listens any more.
+
+use std::io::{self, ErrorKind, IsTerminal, Write};
+
+use crate::surroundings::Variable;
+
+/// What the two outputs are.
+#[derive(Debug, Clone, Copy)]
+pub struct Terminal {
+    /// Standard output goes to a person's screen.
+    pub stdout_is_terminal: bool,
+    /// Standard error goes to a person's screen.
+    pub stderr_is_terminal: bool,
+    /// Whether that person wants colours.
+    pub(crate) wants_colour: bool,
+}
+
+/// A look for a piece of text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// Something failed.
+    Bad,
+    /// Something is odd.
+    Warning,
+    /// The part to look at first.
+    Strong,
+    /// The part to look at last.
+    Faint,
+}
+
+impl Terminal {
+    /// Looks at the process's outputs, and at `NO_COLOR` and `TERM` through `variable`.
+    pub fn detect(variable: &Variable) -> Terminal {
+        let no_colour = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let dumb = variable("TERM").is_some_and(|value| value == "dumb");
+        Terminal {
+            stdout_is_terminal: io::stdout().is_terminal(),
+            stderr_is_terminal: io::stderr().is_terminal(),
+            wants_colour: !no_colour && !dumb,
+        }
+    }
+
+    /// Two outputs that are no terminal.
+    pub fn plain() -> Terminal {
+        Terminal { stdout_is_terminal: false, stderr_is_terminal: false, wants_colour: false }
+    }
+
+    /// Gives a text for standard error a look.
+    pub fn paint(&self, look: Look, text: &str) -> String {
+        paint(self.stderr_is_terminal && self.wants_colour, look, text)
+    }
+
+    /// Writes to standard output. That its reader has gone is no error.
+    pub fn out(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut stdout = io::stdout().lock();
+        quiet_if_closed(stdout.write_all(bytes).and_then(|()| stdout.flush()))
+    }
+
+    /// Writes a line to standard error. There is nowhere left to say that it failed.
+    pub fn err(&self, line: &str) {
+        let mut stderr = io::stderr().lock();
+        drop(stderr.write_all(format!("{line}\n").as_bytes()));
+    }
+
+    /// Writes a line that begins with `error:`, and may go on in further lines.
+    pub fn error(&self, message: &str) {
+        self.err(&format!("{} {message}", self.paint(Look::Bad, "error:")));
+    }
+
+    /// Writes a line that begins with `warning:`.
+    pub fn warning(&self, message: &str) {
+        self.err(&format!("{} {message}", self.paint(Look::Warning, "warning:")));
+    }
+}
+
+fn paint(colours: bool, look: Look, text: &str) -> String {
+    let code = match look {
+        Look::Bad => "1;31",
+        Look::Warning => "1;33",
+        Look::Strong => "1",
+        Look::Faint => "2",
+    };
+    if colours && !text.is_empty() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+}
+
+fn quiet_if_closed(written: io::Result<()>) -> io::Result<()> {
+    match written {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+
+    #[test]
+    fn colours_need_a_terminal() {
+        assert_eq!(paint(true, Look::Bad, "x"), "\x1b[1;31mx\x1b[0m");
+        assert_eq!(paint(false, Look::Bad, "x"), "x");
+        assert_eq!(paint(true, Look::Bad, ""), "");
+    }
+
+    #[test]
+    fn no_color_takes_the_colours_away() {
+        for (name, value, colours) in
+            [("NO_COLOR", "1", false), ("NO_COLOR", "", true), ("TERM", "dumb", false)]
+        {
+            let variable = move |asked: &str| (asked == name).then(|| OsString::from(value));
+            assert_eq!(Terminal::detect(&variable).wants_colour, colours, "{name}={value}");
+        }
+    }
+
+    #[test]
+    fn a_reader_that_has_gone_is_no_error() {
+        let closed = io::Error::from(ErrorKind::BrokenPipe);
+        assert!(quiet_if_closed(Err(closed)).is_ok());
+        let full = io::Error::from(ErrorKind::StorageFull);
+        assert!(quiet_if_closed(Err(full)).is_err());
+    }
+}

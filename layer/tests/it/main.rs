@@ -1,0 +1,7 @@
+//! The layer crate from outside: the emulator over raw sockets, the tool as a process.
+
+mod cli;
+mod client;
+mod emulator;
+mod environment;
+mod fake;
