@@ -241,7 +241,8 @@ impl Emulator {
         inner.last_ticket += 1;
         let ticket = inner.last_ticket;
         let outcome = inner.ending.clone();
-        inner.progress.insert(ticket, Progress { outcome, ..Progress::default() });
+        let over = outcome.is_some().then(Instant::now);
+        inner.progress.insert(ticket, Progress { outcome, over, ..Progress::default() });
         inner.queue.push_back((ticket, Arc::new(invocation)));
         self.shared.changed.notify_all();
         Pending { shared: Arc::clone(&self.shared), ticket }
@@ -343,9 +344,13 @@ impl Pending {
     }
 
     /// Waits until the invocation is over, which is when the runtime asks for the next event:
-    /// work after the response is billed, too. Returns the time from delivery until then.
+    /// work after the response is billed, too. Returns the time from delivery until then, which
+    /// is zero for an event that was never delivered.
     pub fn wait_until_over(&self, patience: Duration) -> Option<Duration> {
-        self.wait_for(patience, |progress| Some(progress.over? - progress.delivered?))
+        self.wait_for(patience, |progress| {
+            let over = progress.over?;
+            Some(over - progress.delivered.unwrap_or(over))
+        })
     }
 
     /// The time from delivery to the arrival of the whole response or error.

@@ -292,7 +292,6 @@ impl Environment {
             let left = timeout.saturating_sub(pending.latency().unwrap_or_default());
             match pending.wait_until_over(left) {
                 Some(over) => duration = over,
-                None if pending.latency().is_none() => duration = Duration::ZERO,
                 None => {
                     outcome = stuck;
                     self.stop();

@@ -34,7 +34,7 @@ pub struct Exit {
     /// `exit status 1` or `signal: 9`, in Lambda's words.
     pub status: String,
     /// The most memory it held at one time, in bytes. It includes what was resident between fork
-    /// and exec, so for a small program [`Process::max_memory`] is the better figure.
+    /// and exec, so for a small program it may be too large.
     pub max_memory: u64,
 }
 

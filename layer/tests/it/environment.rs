@@ -99,7 +99,8 @@ fn a_function_that_takes_too_long_is_killed() {
     let (mut stream, _) = watcher.accept().unwrap();
     assert_eq!(stream.read(&mut [0]).unwrap_or(0), 0);
     let after = environment.invoke(function.invocation("{}"));
-    assert!(matches!(after.outcome, Outcome::TimedOut { .. } | Outcome::RuntimeExited { .. }));
+    assert_eq!(after.outcome, Outcome::RuntimeExited { status: "signal: killed".to_owned() });
+    assert_eq!(after.duration, Duration::ZERO);
 }
 
 #[test]
