@@ -27,6 +27,8 @@ bootstrap: ## Build target/bootstrap/$(ARCH)/bootstrap, one static file
 	@echo "$(BOOTSTRAP): $$(stat -c %s $(BOOTSTRAP)) bytes, zipped about $$(gzip -9 -c $(BOOTSTRAP) | wc -c)"
 
 layer: bootstrap tool ## Write the layer's zip
+	cargo run -q -p rhambda-tests --bin notices -- $(TARGET_$(ARCH)) > $(dir $(BOOTSTRAP))THIRD-PARTY.txt
+	@mkdir -p $(dir $(LAYER))
 	$(RHAMBDA) layer --arch $(ARCH) --bootstrap $(BOOTSTRAP) -o $(LAYER)
 
 tool: ## Build the tool, rhambda

@@ -91,11 +91,16 @@ fn built(arch: Arch) -> String {
 }
 
 fn usual_places(arch: Arch, directory: &Path, executable_folder: Option<&Path>) -> Vec<PathBuf> {
+    let above = |start: &Path| -> Vec<PathBuf> {
+        start.ancestors().map(|folder| folder.join(built(arch))).collect()
+    };
     let mut places = Vec::new();
-    places.extend(executable_folder.map(|folder| folder.join("bootstrap")));
-    for start in [Some(directory), executable_folder].into_iter().flatten() {
-        places.extend(start.ancestors().map(|folder| folder.join(built(arch))));
+    if let Some(folder) = executable_folder {
+        // In a build of the sources, what Cargo left beside the tool is not the static one.
+        places.extend(above(folder));
+        places.push(folder.join("bootstrap"));
     }
+    places.extend(above(directory));
     places.push(PathBuf::from("/opt/bootstrap"));
     places
 }
@@ -105,14 +110,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_place_beside_the_tool_comes_first_and_opt_last() {
+    fn what_was_built_with_the_tool_comes_first_and_opt_last() {
         let places = usual_places(Arch::Arm64, Path::new("/app"), Some(Path::new("/usr/bin")));
         let expected = [
-            "/usr/bin/bootstrap",
-            "/app/target/bootstrap/arm64/bootstrap",
-            "/target/bootstrap/arm64/bootstrap",
             "/usr/bin/target/bootstrap/arm64/bootstrap",
             "/usr/target/bootstrap/arm64/bootstrap",
+            "/target/bootstrap/arm64/bootstrap",
+            "/usr/bin/bootstrap",
+            "/app/target/bootstrap/arm64/bootstrap",
             "/target/bootstrap/arm64/bootstrap",
             "/opt/bootstrap",
         ];

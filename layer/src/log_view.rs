@@ -29,7 +29,12 @@ pub fn view(line: &LogLine, terminal: &Terminal) -> String {
 
 /// Whether the line reports an error with that message.
 pub fn reports(line: &LogLine, error_message: &str) -> bool {
+    // The message that is posted ends with the place, which a record tells in a line of its own.
     let first_line = error_message.lines().next().unwrap_or_default();
+    let first_line = match first_line.rsplit_once(" (") {
+        Some((said, place)) if place.ends_with(')') && place.contains(".rhai") => said,
+        _ => first_line,
+    };
     let in_text = Record::of(&line.text)
         .is_some_and(|record| record.level == "ERROR" && record.message.contains(first_line));
     in_text || json_error(&line.text).is_some_and(|message| message.contains(first_line))

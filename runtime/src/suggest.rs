@@ -8,8 +8,12 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .filter(|candidate| *candidate != name && candidate.len() > 1)
         .map(|candidate| (distance(name, candidate), candidate))
         .filter(|(away, _)| *away <= allowed)
-        .min_by_key(|(away, _)| *away)
+        .min_by_key(|(away, candidate)| (*away, usize::MAX - common_start(name, candidate)))
         .map(|(_, candidate)| candidate)
+}
+
+fn common_start(left: &str, right: &str) -> usize {
+    left.chars().zip(right.chars()).take_while(|(left, right)| left == right).count()
 }
 
 /// Edits between two words, a swap of neighbours counting as one and letter case as none.
@@ -48,6 +52,6 @@ mod tests {
         assert_eq!(nearest("hnadler", names), Some("handler"));
         assert_eq!(nearest("records", names), Some("Records"));
         assert_eq!(nearest("price", names), None);
-        assert_eq!(nearest("totl", ["totals"]), Some("totals"));
+        assert_eq!(nearest("totl", ["top", "totals"]), Some("totals"));
     }
 }

@@ -12,7 +12,7 @@ use crate::elf;
 use crate::failure::{Exit, Failure};
 use crate::surroundings::Surroundings;
 
-const LICENCE: &str = include_str!("../../LICENSE-rhambda");
+const LICENCE: &str = include_str!("../../../LICENSE");
 const THIRD_PARTY: &str = "THIRD-PARTY.txt";
 
 /// Zips the runtime as a layer, which is published once for any number of functions.
