@@ -1,0 +1,5 @@
+//! Everything a user of rhambda can see, through the real `bootstrap` process.
+
+mod handler_contract;
+mod handler_names;
+mod init;
