@@ -3,3 +3,5 @@
 mod handler_contract;
 mod handler_names;
 mod init;
+mod invoke_loop;
+mod json;
