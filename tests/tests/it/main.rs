@@ -1,0 +1,10 @@
+//! Everything a user of rhambda can see, through the real `bootstrap` process.
+
+mod bounds;
+mod errors;
+mod handler_contract;
+mod handler_names;
+mod init;
+mod invoke_loop;
+mod json;
+mod logs;
