@@ -2,14 +2,17 @@
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 
+use std::cell::Cell;
 use std::fmt::Write;
 use std::time::Duration;
 
 use ureq::http::{HeaderMap, HeaderValue, Response};
+use ureq::unversioned::resolver::DefaultResolver;
 use ureq::{Agent, Body};
 
 use crate::error::{ApiError, Report};
 use crate::invocation::Invocation;
+use crate::wire::Wires;
 
 const REQUEST_ID: &str = "Lambda-Runtime-Aws-Request-Id";
 const DEADLINE_MS: &str = "Lambda-Runtime-Deadline-Ms";
@@ -31,6 +34,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// More than any answer of the API: an event is at most 6 MiB and 100 bytes.
 const MAX_BODY_BYTES: u64 = 64 << 20;
 
+/// September 2001: anything earlier is not a moment at which a function could have been invoked.
+const EARLIEST_DEADLINE_MS: u64 = 1_000_000_000_000;
+
 /// What became of a response or an error that was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delivery {
@@ -46,28 +52,28 @@ pub struct Api {
     agent: Agent,
     base: String,
     next: String,
+    /// Whether there has been an answer, so that a connection may be one that was used before.
+    has_served: Cell<bool>,
 }
 
 impl Api {
     /// A client of the API at `host:port`, which may be followed by a path.
     #[must_use]
     pub fn new(runtime_api: &str) -> Self {
-        let agent = Agent::config_builder()
+        let config = Agent::config_builder()
             // The variables for outgoing traffic must never touch the Runtime API.
             .proxy(None)
             .http_status_as_error(false)
             .max_redirects(0)
             .max_response_header_size(1 << 20)
             .max_idle_age(Duration::from_secs(24 * 3600))
-            .input_buffer_size(16 << 10)
-            .output_buffer_size(16 << 10)
             .user_agent(USER_AGENT)
             .accept("")
             .accept_encoding("")
-            .build()
-            .new_agent();
+            .build();
+        let agent = Agent::with_parts(config, Wires, DefaultResolver::default());
         let base = format!("http://{}/2018-06-01/runtime", runtime_api.trim_end_matches('/'));
-        Self { agent, next: format!("{base}/invocation/next"), base }
+        Self { agent, next: format!("{base}/invocation/next"), base, has_served: Cell::new(false) }
     }
 
     /// `GET /runtime/invocation/next`: blocks, for as long as it takes, until there is an event.
@@ -85,6 +91,7 @@ impl Api {
             });
             match outcome {
                 Ok((response, payload)) if response.status() == 200 => {
+                    self.has_served.set(true);
                     return invocation(response.headers(), payload);
                 }
                 // Some emulators answer so while there is nothing to do.
@@ -94,8 +101,12 @@ impl Api {
                 }
                 Err(cause) if tried == TRIES => return Err(transport("next", cause)),
                 Err(cause) => {
-                    log::warn!("`next` failed and is tried again: {cause}");
-                    std::thread::sleep(FIRST_PAUSE * 2u32.pow(tried - 1));
+                    // A connection that was closed while the environment was idle is nothing to
+                    // tell, nor to wait for.
+                    log::debug!("`next` failed and is tried again: {cause}");
+                    if tried > 1 || !self.has_served.get() {
+                        std::thread::sleep(FIRST_PAUSE * 2u32.pow(tried - 1));
+                    }
                     tried += 1;
                 }
             }
@@ -190,7 +201,7 @@ impl Api {
                 Ok((status, body)) => return Err(refused(call, status, &body)),
                 Err(cause) if is_second => return Err(transport(call, cause)),
                 Err(cause) => {
-                    log::warn!("`{call}` failed and is sent again: {cause}");
+                    log::debug!("`{call}` failed and is sent again: {cause}");
                     is_second = true;
                 }
             }
@@ -236,9 +247,13 @@ fn invocation(headers: &HeaderMap, payload: Vec<u8>) -> Result<Invocation, ApiEr
     let text = |name: &str| bytes(name).map(|value| String::from_utf8_lossy(value).into_owned());
     let request_id = bytes(REQUEST_ID).ok_or(ApiError::NoRequestId)?;
     let deadline = text(DEADLINE_MS);
-    let deadline_ms = deadline.as_deref().and_then(|value| value.trim().parse().ok());
+    let deadline_ms = deadline
+        .as_deref()
+        .and_then(|value| value.trim().parse().ok())
+        // cargo-lambda sends the timeout in ms where the moment belongs.
+        .filter(|&moment| moment >= EARLIEST_DEADLINE_MS);
     if let (Some(value), None) = (&deadline, deadline_ms) {
-        log::warn!("the deadline `{value}` is not a number of milliseconds; there is none");
+        log::debug!("the deadline `{value}` is no moment in ms since the epoch; there is none");
     }
     Ok(Invocation {
         request_path: percent_encoded(request_id),

@@ -7,7 +7,10 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use rhai::{Array, Blob, Dynamic, Engine, EvalAltResult, INT, ImmutableString, Position};
+use rhai::{
+    Array, Blob, Dynamic, Engine, EvalAltResult, FuncRegistration, INT, ImmutableString,
+    NativeCallContext, Position,
+};
 
 use crate::config::{Limits, STACK_BYTES, STACK_RESERVE_BYTES};
 use crate::memory;
@@ -36,6 +39,8 @@ pub struct Bounds {
     deadline: Cell<Option<Instant>>,
     most_operations: u64,
     stack_floor: usize,
+    most_memory: usize,
+    started: Cell<Option<Instant>>,
     stopped: Cell<Option<Stop>>,
 }
 
@@ -56,6 +61,8 @@ impl Bounds {
             deadline: Cell::new(None),
             most_operations: if limits.operations == 0 { u64::MAX } else { limits.operations },
             stack_floor: stack_pointer().saturating_sub(STACK_BYTES - STACK_RESERVE_BYTES),
+            most_memory: memory::used().saturating_add(limits.memory_bytes),
+            started: Cell::new(None),
             stopped: Cell::new(None),
         })
     }
@@ -68,6 +75,14 @@ impl Bounds {
         self.last_look.set(None);
         self.deadline.set(deadline);
         self.stopped.set(None);
+        self.started.set(Some(Instant::now()));
+        memory::set_limit(self.most_memory);
+    }
+
+    /// How long the run has taken since the start.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.started.get().map_or(Duration::ZERO, |started| started.elapsed())
     }
 
     /// Operations since the start.
@@ -76,10 +91,10 @@ impl Bounds {
         self.operations.get()
     }
 
-    /// Why the script was stopped, if it was.
+    /// Why the script was stopped, or would be at its next operation.
     #[must_use]
     pub fn stopped(&self) -> Option<Stop> {
-        self.stopped.get()
+        self.stopped.get().or_else(|| memory::is_exceeded().then_some(Stop::Memory))
     }
 
     /// The instant at which the script will be stopped.
@@ -144,14 +159,19 @@ impl Bounds {
         });
     }
 
-    /// Sleeps no longer than until the deadline.
-    fn sleep(&self, length: Duration) {
+    /// Sleeps; where the deadline comes first, only until then, and stops the script.
+    fn sleep(&self, length: Duration) -> Bounded<()> {
         let longest = self
             .deadline
             .get()
             .map_or(length, |deadline| deadline.saturating_duration_since(Instant::now()));
         std::thread::sleep(length.min(longest));
         self.look_soon();
+        if length < longest {
+            return Ok(());
+        }
+        self.stopped.set(Some(Stop::Deadline));
+        Err(Box::new(EvalAltResult::ErrorTerminated(Dynamic::UNIT, Position::NONE)))
     }
 }
 
@@ -172,31 +192,27 @@ pub fn apply(engine: &mut Engine, bounds: &Rc<Bounds>, limits: &Limits) {
     engine.on_progress(move |_| watch.tick());
     let sleeper = bounds.clone();
     engine.register_fn("sleep", move |seconds: INT| {
-        sleeper.sleep(Duration::from_secs(seconds.max(0) as u64));
+        sleeper.sleep(Duration::from_secs(seconds.max(0) as u64))
     });
     let sleeper = bounds.clone();
     engine.register_fn("sleep", move |seconds: f64| {
         let length = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX);
-        sleeper.sleep(length);
+        sleeper.sleep(length)
     });
     bound_natives(engine);
 }
 
 type Bounded<T> = Result<T, Box<EvalAltResult>>;
 
-/// Fails where `count` things of `bytes` each do not fit into the memory that is left.
+/// Fails where `count` things of `bytes` each do not fit into the memory that is left; the script
+/// is stopped then.
 fn room_for(count: usize, bytes: usize) -> Bounded<()> {
     if count.checked_mul(bytes).is_some_and(memory::has_room_for) {
         return Ok(());
     }
-    Err(Box::new(EvalAltResult::ErrorDataTooLarge(
-        format!(
-            "a value of {count} × {bytes} bytes does not fit into the {} MB that a script may \
-             hold (RHAMBDA_MAX_MEMORY_MB); it is",
-            memory::limit() >> 20
-        ),
-        Position::NONE,
-    )))
+    memory::refuse();
+    let wanted = format!("a value of {count} × {bytes} bytes is");
+    Err(Box::new(EvalAltResult::ErrorDataTooLarge(wanted, Position::NONE)))
 }
 
 const DYNAMIC: usize = size_of::<Dynamic>();
@@ -252,11 +268,42 @@ fn bound_natives(engine: &mut Engine) {
         .register_fn("replace", |text: &mut ImmutableString, find: char, with: ImmutableString| {
             replace(text, find.encode_utf8(&mut [0; 4]), &with)
         })
-        .register_fn("to_chars", |text: &mut ImmutableString| -> Bounded<Array> {
+        .register_fn("to_chars", |text: ImmutableString| -> Bounded<Array> {
             room_for(text.len(), DYNAMIC)?;
             Ok(text.chars().map(Dynamic::from).collect())
         });
     bound_splits(engine);
+    bound_text(engine);
+}
+
+/// The text of a value. Arrays and maps may share one long string many times over.
+fn bound_text(engine: &mut Engine) {
+    for (name, is_debug) in [("to_string", false), ("to_debug", true)] {
+        FuncRegistration::new(name).with_purity(true).register_into_engine(
+            engine,
+            move |context: NativeCallContext, value: &mut Dynamic| -> Bounded<ImmutableString> {
+                room_for(1, text_bytes(value, 0))?;
+                let text = if is_debug { format!("{value:?}") } else { value.to_string() };
+                Ok(context.engine().map_type_name(&text).into())
+            },
+        );
+    }
+}
+
+/// About how many bytes the text of a value takes, and at least as many as its strings have.
+fn text_bytes(value: &Dynamic, depth: usize) -> usize {
+    if depth > crate::json::MAX_DEPTH {
+        return 0;
+    }
+    if let Some(array) = value.read_lock::<Array>() {
+        return array.iter().fold(2, |sum, item| sum.saturating_add(text_bytes(item, depth + 1)));
+    }
+    if let Some(map) = value.read_lock::<rhai::Map>() {
+        return map.iter().fold(3, |sum, (key, item)| {
+            sum.saturating_add(key.len() + 4).saturating_add(text_bytes(item, depth + 1))
+        });
+    }
+    value.as_immutable_string_ref().map_or(8, |text| text.len())
 }
 
 /// `split` and `split_rev`, by text or by a char, into all parts or at most so many.
@@ -274,20 +321,18 @@ fn bound_splits(engine: &mut Engine) {
     let count = |count: INT| usize::try_from(count.max(1)).unwrap_or(usize::MAX);
     for (name, from_end) in [("split", false), ("split_rev", true)] {
         engine
-            .register_fn(name, move |text: &mut Text, by: Text| {
-                all(text, &by, usize::MAX, from_end)
+            .register_fn(name, move |text: Text, by: Text| all(&text, &by, usize::MAX, from_end))
+            .register_fn(name, move |text: Text, by: char| {
+                all(&text, by.encode_utf8(&mut [0; 4]), usize::MAX, from_end)
             })
-            .register_fn(name, move |text: &mut Text, by: char| {
-                all(text, by.encode_utf8(&mut [0; 4]), usize::MAX, from_end)
+            .register_fn(name, move |text: Text, by: Text, most: INT| {
+                all(&text, &by, count(most), from_end)
             })
-            .register_fn(name, move |text: &mut Text, by: Text, most: INT| {
-                all(text, &by, count(most), from_end)
-            })
-            .register_fn(name, move |text: &mut Text, by: char, most: INT| {
-                all(text, by.encode_utf8(&mut [0; 4]), count(most), from_end)
+            .register_fn(name, move |text: Text, by: char, most: INT| {
+                all(&text, by.encode_utf8(&mut [0; 4]), count(most), from_end)
             });
     }
-    engine.register_fn("split", |text: &mut Text| -> Bounded<Array> {
+    engine.register_fn("split", |text: Text| -> Bounded<Array> {
         room_for(text.len() / 2 + 1, PART)?;
         Ok(text.split_whitespace().map(text_value).collect())
     });

@@ -20,6 +20,9 @@ pub const STACK_RESERVE_BYTES: usize = 1 << 20;
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 pub const MAX_RESPONSE_BYTES: usize = 6 * 1024 * 1024 + 100;
 
+/// Marks a `bootstrap` that the exec wrapper has already started, so that it is not wrapped again.
+pub const WRAPPED: &str = "RHAMBDA_WRAPPED";
+
 /// The process's environment, read once.
 #[derive(Debug, Default)]
 pub struct Environment(BTreeMap<String, String>);
@@ -193,7 +196,7 @@ impl Config {
         runtime_api: &str,
     ) -> Result<Self, InitError> {
         for name in environment.names().filter(|name| name.starts_with("RHAMBDA_")) {
-            if !SETTINGS.contains(&name) && name != "RHAMBDA_WRAPPED" {
+            if !SETTINGS.contains(&name) && name != WRAPPED {
                 let hint = suggest::nearest(name, SETTINGS)
                     .map(|near| format!("did you mean `{near}`?"))
                     .unwrap_or_else(|| format!("the settings are {}", SETTINGS.join(", ")));

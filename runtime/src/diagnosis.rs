@@ -72,8 +72,18 @@ impl Diagnosis<'_> {
                 ),
             ),
             E::ErrorTooManyOperations(_) => self.stopped(),
+            E::ErrorDataTooLarge(what, _) if self.bounds.stopped() == Some(Stop::Memory) => (
+                ErrorType::MemoryLimit,
+                format!("{} too large: {}", lower_first(what), self.stopped().1),
+            ),
             E::ErrorDataTooLarge(what, _) => {
-                (ErrorType::DataTooLarge, format!("{} too large", lower_first(what)))
+                let setting = match what.to_lowercase() {
+                    what if what.contains("string") => "RHAMBDA_MAX_STRING_SIZE",
+                    what if what.contains("map") => "RHAMBDA_MAX_MAP_SIZE",
+                    _ => "RHAMBDA_MAX_ARRAY_SIZE",
+                };
+                let message = format!("{} too large ({setting})", lower_first(what));
+                (ErrorType::DataTooLarge, message)
             }
             E::ErrorParsing(kind, _) => (ErrorType::SyntaxError, lower_first(&kind.to_string())),
             E::ErrorModuleNotFound(message, _) => (
@@ -121,8 +131,8 @@ impl Diagnosis<'_> {
             Some(Stop::Memory) => (
                 ErrorType::MemoryLimit,
                 format!(
-                    "the script holds more than {} MB (RHAMBDA_MAX_MEMORY_MB, or a larger memory \
-                     size of the function)",
+                    "the script may hold {} MB and needs more (RHAMBDA_MAX_MEMORY_MB, or a larger \
+                     memory size of the function)",
                     self.limits.memory_bytes >> 20
                 ),
             ),
@@ -138,7 +148,11 @@ impl Diagnosis<'_> {
             ),
             Some(Stop::Deadline) | None => (
                 ErrorType::DeadlineExceeded,
-                "the script was still running and was stopped shortly before the deadline".into(),
+                format!(
+                    "the script was still running after {} ms and was stopped shortly before the \
+                     deadline",
+                    self.bounds.elapsed().as_millis()
+                ),
             ),
         }
     }
@@ -259,6 +273,12 @@ fn unwound<'e>(
                 let name = if name.starts_with("anon$") { "a closure" } else { name };
                 let source = if source.is_empty() { &file } else { source };
                 (inner, source.clone(), name.to_owned())
+            }
+            // A module that could not be loaded has no place of its own.
+            EvalAltResult::ErrorInModule(path, inner, _) if path.is_empty() => {
+                frames.push(Frame { function, location: at(&file, error.position()) });
+                frames.reverse();
+                return (inner, frames);
             }
             EvalAltResult::ErrorInModule(path, inner, _) => (inner, path.clone(), String::new()),
             _ => break,

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rhai::packages::{Package, StandardPackage};
 use rhai::{
-    AST, ASTFlags, CallFnOptions, Dynamic, Engine, EvalAltResult, FnAccess, Map, Module, Scope,
-    Stmt,
+    AST, ASTFlags, CallFnOptions, Dynamic, Engine, EvalAltResult, FnAccess, Map, Module, Position,
+    Scope, Stmt, Token,
 };
 
 use crate::bounds::{self, Bounds, Stop};
@@ -174,7 +174,12 @@ impl Script {
         })?;
         let context =
             self.takes_context.then(|| Context::new(&self.function, invocation, is_cold_start));
-        let result = self.call(event, context).map_err(|error| {
+        let result = self.call(event, context).and_then(|result| match self.bounds.stopped() {
+            None => Ok(result),
+            // A native function may swallow the error of a callback, as `sort` does.
+            Some(_) => Err(Box::new(EvalAltResult::ErrorTerminated(Dynamic::UNIT, Position::NONE))),
+        });
+        let result = result.map_err(|error| {
             let report = self.diagnosis(|diagnosis| {
                 diagnosis.explain(&error, &self.file, &self.handler.function)
             });
@@ -281,6 +286,12 @@ fn engine(limits: &Limits, bounds: &Rc<Bounds>, trace: &Rc<RefCell<Trace>>) -> E
     frames::register(&mut engine, trace);
     Context::register(&mut engine);
     library::register(&mut engine);
+    // `debug` is a reserved word that can only be called by itself; `log::debug` needs a name.
+    #[allow(deprecated)] // The engine marks what is volatile so; it is not deprecated.
+    engine.on_parse_token(|token, _, _| match token {
+        Token::Reserved(word) if *word == "debug" => Token::Identifier(word),
+        other => other,
+    });
     engine
 }
 

@@ -146,6 +146,7 @@ pub struct Report {
 }
 
 const LONGEST_MESSAGE: usize = 256 * 1024;
+const LONGEST_DATA: usize = 1 << 20;
 const MOST_FRAMES: usize = 60;
 const LONGEST_XRAY_CAUSE: usize = 32 * 1024;
 
@@ -203,7 +204,11 @@ impl Report {
             "stackTrace": self.stack_trace(),
         });
         if let Some(data) = &self.data {
-            body["errorData"] = data.clone();
+            let bytes = data.to_string().len();
+            body["errorData"] = match bytes {
+                0..=LONGEST_DATA => data.clone(),
+                _ => json!(format!("left out: {bytes} bytes")),
+            };
         }
         body.to_string().into_bytes()
     }

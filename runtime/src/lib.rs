@@ -31,6 +31,8 @@ pub mod memory;
 pub mod modules;
 mod names;
 pub mod suggest;
+mod wire;
+mod wrapper;
 
 use api::Api;
 use config::{Config, Environment, Logging};
@@ -87,6 +89,7 @@ fn serve(
     api: &Api,
     working_directory: &str,
 ) -> Result<std::convert::Infallible, End> {
+    wrapper::exec(environment).map_err(End::Init)?;
     let config = Config::from_environment(environment, runtime_api).map_err(End::Init)?;
     let script = invoke_loop::guarded(|| Script::load(&config))
         .unwrap_or_else(|report| Err(InitError(report)))

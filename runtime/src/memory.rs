@@ -84,6 +84,11 @@ pub fn has_room_for(bytes: usize) -> bool {
         .is_some_and(|used| used <= LIMIT.with(Cell::get))
 }
 
+/// Lets the script be stopped at its next operation, since it asked for more than there is.
+pub fn refuse() {
+    LIMIT.with(|limit| limit.set(isize::MIN));
+}
+
 /// The limit set last, in bytes.
 #[must_use]
 pub fn limit() -> usize {

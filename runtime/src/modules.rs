@@ -175,7 +175,11 @@ impl Modules {
         if let Some(module) = self.loaded.borrow().get(path) {
             return Ok(module.clone());
         }
-        let missing = |message| Box::new(EvalAltResult::ErrorModuleNotFound(message, position));
+        // The engine replaces the text of such an error by the path unless it is inside another.
+        let missing = |message| {
+            let inner = EvalAltResult::ErrorModuleNotFound(message, Position::NONE);
+            Box::new(EvalAltResult::ErrorInModule(String::new(), inner.into(), position))
+        };
         let source = self.roots.read(path).map_err(missing)?;
         if let Some(module) = self.loaded.borrow().get(&source.file) {
             return Ok(module.clone());
@@ -184,7 +188,7 @@ impl Modules {
             let mut chain = self.loading.borrow().clone();
             chain.push(source.file);
             return Err(missing(format!(
-                "cannot import `{path}`: modules import each other in a circle: {}",
+                "cannot import `{path}`: circular import: {}",
                 chain.join(" -> ")
             )));
         }

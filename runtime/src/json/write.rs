@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::{ExactNumber, MAX_DEPTH};
 use crate::context::Context;
+use crate::memory;
 
 /// Why a value cannot be JSON, and which one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,8 +162,10 @@ fn put(value: &Dynamic, out: &mut Vec<u8>, depth: usize) -> Result<(), Box<Refus
         out.extend_from_slice(if flag { b"true" } else { b"false" });
     } else if value.is_unit() {
         out.extend_from_slice(b"null");
-    } else if depth > MAX_DEPTH {
+    } else if depth >= MAX_DEPTH && (value.is_map() || value.is_array()) {
         return refuse(format!("a value nested more than {MAX_DEPTH} levels deep"));
+    } else if memory::is_exceeded() {
+        return refuse("more than the script's memory can hold as text".into());
     } else if let Some(map) = value.read_lock::<Map>() {
         out.push(b'{');
         for (index, (key, item)) in map.iter().enumerate() {

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use rhai::{Array, Dynamic, Engine, EvalAltResult, FLOAT, INT, ImmutableString, Map};
+use rhai::{Dynamic, Engine, EvalAltResult, FLOAT, FuncRegistration, INT, ImmutableString, Map};
 
 use crate::json::{self, ExactNumber};
 
@@ -10,14 +10,28 @@ type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
 /// Registers the functions and the type of numbers that are kept as text.
 pub fn register(engine: &mut Engine) {
-    engine
-        .register_fn("parse_json", |text: ImmutableString| parse(&text))
-        .register_fn("to_json", |value: &mut Map| compact(Dynamic::from_map(value.clone())))
-        .register_fn("to_json", |value: &mut Array| compact(Dynamic::from_array(value.clone())))
-        .register_fn("to_json", |value: Dynamic| compact(value))
-        .register_fn("to_json_pretty", |value: Dynamic| {
-            json::write_pretty(&value).map_err(|error| error.to_string().into()) as Fallible<String>
-        });
+    engine.register_fn("parse_json", |text: ImmutableString| parse(&text));
+    // The value may be a constant: it is only read.
+    FuncRegistration::new("to_json")
+        .with_purity(true)
+        .register_into_engine(engine, |value: &mut Dynamic| compact(value));
+    FuncRegistration::new("to_json_pretty").with_purity(true).register_into_engine(
+        engine,
+        |value: &mut Dynamic| -> Fallible<String> {
+            json::write_pretty(value).map_err(|error| error.to_string().into())
+        },
+    );
+    // The engine has one of its own for maps, with other rules.
+    FuncRegistration::new("to_json").with_purity(true).register_into_engine(
+        engine,
+        |value: &mut Map| {
+            // Taken for a moment rather than copied.
+            let map = Dynamic::from_map(std::mem::take(value));
+            let text = compact(&map);
+            *value = map.cast::<Map>();
+            text
+        },
+    );
     engine
         .register_type_with_name::<ExactNumber>("ExactNumber")
         .register_fn("to_string", |number: &mut ExactNumber| number.to_string())
@@ -60,8 +74,8 @@ fn parse(text: &str) -> Fallible<Dynamic> {
     json::read(text.as_bytes()).map_err(|error| format!("this is not JSON: {error}").into())
 }
 
-fn compact(value: Dynamic) -> Fallible<ImmutableString> {
+fn compact(value: &Dynamic) -> Fallible<ImmutableString> {
     let mut out = Vec::new();
-    json::write(&value, &mut out).map_err(|error| error.to_string())?;
+    json::write(value, &mut out).map_err(|error| error.to_string())?;
     Ok(String::from_utf8(out).unwrap_or_default().into())
 }
