@@ -7,13 +7,10 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use rhai::{
-    Array, Blob, Dynamic, Engine, EvalAltResult, FuncRegistration, INT, ImmutableString,
-    NativeCallContext, Position,
-};
+use rhai::{Dynamic, Engine, EvalAltResult, INT, Position};
 
 use crate::config::{Limits, STACK_BYTES, STACK_RESERVE_BYTES};
-use crate::memory;
+use crate::{memory, natives};
 
 /// Why a script was stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -199,182 +196,19 @@ pub fn apply(engine: &mut Engine, bounds: &Rc<Bounds>, limits: &Limits) {
         let length = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX);
         sleeper.sleep(length)
     });
-    bound_natives(engine);
+    natives::register(engine);
 }
 
-type Bounded<T> = Result<T, Box<EvalAltResult>>;
+/// What a native function that keeps within the bounds returns.
+pub(crate) type Bounded<T> = Result<T, Box<EvalAltResult>>;
 
 /// Fails where `count` things of `bytes` each do not fit into the memory that is left; the script
 /// is stopped then.
-fn room_for(count: usize, bytes: usize) -> Bounded<()> {
+pub(crate) fn room_for(count: usize, bytes: usize) -> Bounded<()> {
     if count.checked_mul(bytes).is_some_and(memory::has_room_for) {
         return Ok(());
     }
     memory::refuse();
     let wanted = format!("a value of {count} × {bytes} bytes is");
     Err(Box::new(EvalAltResult::ErrorDataTooLarge(wanted, Position::NONE)))
-}
-
-const DYNAMIC: usize = size_of::<Dynamic>();
-
-/// Replaces the engine's functions that make much out of little: one call of theirs could take more
-/// memory than there is before anybody is asked.
-fn bound_natives(engine: &mut Engine) {
-    let sized = |length: INT| usize::try_from(length.max(0)).unwrap_or(usize::MAX);
-    engine
-        .register_fn("blob", move |length: INT| -> Bounded<Blob> {
-            room_for(sized(length), 1)?;
-            Ok(vec![0; sized(length)])
-        })
-        .register_fn("blob", move |length: INT, value: INT| -> Bounded<Blob> {
-            room_for(sized(length), 1)?;
-            Ok(vec![value as u8; sized(length)])
-        })
-        .register_fn("pad", move |blob: &mut Blob, length: INT, value: INT| -> Bounded<()> {
-            room_for(sized(length).saturating_sub(blob.len()), 1)?;
-            if sized(length) > blob.len() {
-                blob.resize(sized(length), value as u8);
-            }
-            Ok(())
-        })
-        .register_fn("pad", move |array: &mut Array, length: INT, item: Dynamic| -> Bounded<()> {
-            let missing = sized(length).saturating_sub(array.len());
-            room_for(missing, DYNAMIC + heap_bytes(&item, 0))?;
-            array.extend(std::iter::repeat_n(item, missing));
-            Ok(())
-        })
-        .register_fn(
-            "pad",
-            move |text: &mut ImmutableString, length: INT, with: ImmutableString| -> Bounded<()> {
-                pad_text(text, sized(length), &with)
-            },
-        )
-        .register_fn(
-            "pad",
-            move |text: &mut ImmutableString, length: INT, with: char| -> Bounded<()> {
-                let mut buffer = [0; 4];
-                pad_text(text, sized(length), with.encode_utf8(&mut buffer))
-            },
-        )
-        .register_fn(
-            "replace",
-            |text: &mut ImmutableString, find: ImmutableString, with: ImmutableString| {
-                replace(text, &find, &with)
-            },
-        )
-        .register_fn("replace", |text: &mut ImmutableString, find: ImmutableString, with: char| {
-            replace(text, &find, with.encode_utf8(&mut [0; 4]))
-        })
-        .register_fn("replace", |text: &mut ImmutableString, find: char, with: ImmutableString| {
-            replace(text, find.encode_utf8(&mut [0; 4]), &with)
-        })
-        .register_fn("to_chars", |text: ImmutableString| -> Bounded<Array> {
-            room_for(text.len(), DYNAMIC)?;
-            Ok(text.chars().map(Dynamic::from).collect())
-        });
-    bound_splits(engine);
-    bound_text(engine);
-}
-
-/// The text of a value. Arrays and maps may share one long string many times over.
-fn bound_text(engine: &mut Engine) {
-    for (name, is_debug) in [("to_string", false), ("to_debug", true)] {
-        FuncRegistration::new(name).with_purity(true).register_into_engine(
-            engine,
-            move |context: NativeCallContext, value: &mut Dynamic| -> Bounded<ImmutableString> {
-                room_for(1, text_bytes(value, 0))?;
-                let text = if is_debug { format!("{value:?}") } else { value.to_string() };
-                Ok(context.engine().map_type_name(&text).into())
-            },
-        );
-    }
-}
-
-/// About how many bytes the text of a value takes, and at least as many as its strings have.
-fn text_bytes(value: &Dynamic, depth: usize) -> usize {
-    if depth > crate::json::MAX_DEPTH {
-        return 0;
-    }
-    if let Some(array) = value.read_lock::<Array>() {
-        return array.iter().fold(2, |sum, item| sum.saturating_add(text_bytes(item, depth + 1)));
-    }
-    if let Some(map) = value.read_lock::<rhai::Map>() {
-        return map.iter().fold(3, |sum, (key, item)| {
-            sum.saturating_add(key.len() + 4).saturating_add(text_bytes(item, depth + 1))
-        });
-    }
-    value.as_immutable_string_ref().map_or(8, |text| text.len())
-}
-
-/// `split` and `split_rev`, by text or by a char, into all parts or at most so many.
-fn bound_splits(engine: &mut Engine) {
-    type Text = ImmutableString;
-    const PART: usize = DYNAMIC + 48;
-    let all = |text: &Text, by: &str, most: usize, from_end: bool| -> Bounded<Array> {
-        let parts = if by.is_empty() { text.len() + 1 } else { text.matches(by).count() };
-        room_for((parts + 1).min(most), PART)?;
-        Ok(match from_end {
-            false => text.splitn(most, by).map(text_value).collect(),
-            true => text.rsplitn(most, by).map(text_value).collect(),
-        })
-    };
-    let count = |count: INT| usize::try_from(count.max(1)).unwrap_or(usize::MAX);
-    for (name, from_end) in [("split", false), ("split_rev", true)] {
-        engine
-            .register_fn(name, move |text: Text, by: Text| all(&text, &by, usize::MAX, from_end))
-            .register_fn(name, move |text: Text, by: char| {
-                all(&text, by.encode_utf8(&mut [0; 4]), usize::MAX, from_end)
-            })
-            .register_fn(name, move |text: Text, by: Text, most: INT| {
-                all(&text, &by, count(most), from_end)
-            })
-            .register_fn(name, move |text: Text, by: char, most: INT| {
-                all(&text, by.encode_utf8(&mut [0; 4]), count(most), from_end)
-            });
-    }
-    engine.register_fn("split", |text: Text| -> Bounded<Array> {
-        room_for(text.len() / 2 + 1, PART)?;
-        Ok(text.split_whitespace().map(text_value).collect())
-    });
-}
-
-fn text_value(text: &str) -> Dynamic {
-    ImmutableString::from(text).into()
-}
-
-fn pad_text(text: &mut ImmutableString, length: usize, with: &str) -> Bounded<()> {
-    let have = text.chars().count();
-    if length <= have || with.is_empty() {
-        return Ok(());
-    }
-    room_for(length - have, with.len())?;
-    let mut padded = String::from(text.as_str());
-    padded.extend(with.chars().cycle().take(length - have));
-    *text = padded.into();
-    Ok(())
-}
-
-fn replace(text: &mut ImmutableString, find: &str, with: &str) -> Bounded<()> {
-    let found = text.matches(find).count();
-    if with.len() > find.len() {
-        room_for(found, with.len())?;
-    }
-    if found > 0 {
-        *text = text.replace(find, with).into();
-    }
-    Ok(())
-}
-
-/// About how many bytes a copy of this value takes beyond its own slot.
-fn heap_bytes(value: &Dynamic, depth: usize) -> usize {
-    if depth > crate::json::MAX_DEPTH {
-        return 0;
-    }
-    if let Some(array) = value.read_lock::<Array>() {
-        return array.iter().map(|item| DYNAMIC + heap_bytes(item, depth + 1)).sum();
-    }
-    if let Some(map) = value.read_lock::<rhai::Map>() {
-        return map.values().map(|item| 48 + heap_bytes(item, depth + 1)).sum();
-    }
-    value.read_lock::<Blob>().map_or(0, |blob| blob.len())
 }

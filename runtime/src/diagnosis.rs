@@ -1,8 +1,10 @@
 //! The engine's errors -> one [`Report`]: type, message, place, source excerpt, call chain, hint.
 
+use std::time::Duration;
+
 use rhai::{Dynamic, EvalAltResult, Map, ParseError, Position};
 
-use crate::bounds::{Bounds, Stop};
+use crate::bounds::Stop;
 use crate::config::Limits;
 use crate::error::{ErrorType, Frame, Location, Report};
 use crate::frames::Trace;
@@ -20,7 +22,9 @@ pub struct Diagnosis<'a> {
     /// The names of `let` variables at the top level, which functions cannot see.
     pub top_level_variables: &'a [String],
     /// Why the script was stopped, if it was.
-    pub bounds: &'a Bounds,
+    pub stopped: Option<Stop>,
+    /// How long it ran.
+    pub elapsed: Duration,
     /// The bounds' numbers, to name them.
     pub limits: &'a Limits,
     /// What was seen of the error on its way.
@@ -51,8 +55,14 @@ impl Diagnosis<'_> {
     /// Explains why a script does not compile.
     #[must_use]
     pub fn explain_syntax(&self, error: &ParseError, file: &str) -> Report {
-        let mut report =
-            Report::new(ErrorType::UserCodeSyntaxError, lower_first(&error.err_type().to_string()));
+        let mut report = match self.stopped {
+            // The script ends for the compiler where the memory does.
+            Some(Stop::Memory) => Report::new(ErrorType::UserCodeInitError, self.why_stopped().1),
+            _ => Report::new(
+                ErrorType::UserCodeSyntaxError,
+                lower_first(&error.err_type().to_string()),
+            ),
+        };
         report.frames =
             vec![Frame { function: String::new(), location: at(file, error.position()) }];
         report.excerpt = self.excerpt(report.location());
@@ -63,7 +73,7 @@ impl Diagnosis<'_> {
         use EvalAltResult as E;
         let (error_type, message) = match error {
             E::ErrorRuntime(value, _) => return thrown(value),
-            E::ErrorTerminated(..) => self.stopped(),
+            E::ErrorTerminated(..) | E::ErrorTooManyOperations(_) => self.why_stopped(),
             E::ErrorStackOverflow(_) => (
                 ErrorType::StackOverflow,
                 format!(
@@ -71,10 +81,9 @@ impl Diagnosis<'_> {
                     self.limits.call_levels
                 ),
             ),
-            E::ErrorTooManyOperations(_) => self.stopped(),
-            E::ErrorDataTooLarge(what, _) if self.bounds.stopped() == Some(Stop::Memory) => (
+            E::ErrorDataTooLarge(what, _) if self.stopped == Some(Stop::Memory) => (
                 ErrorType::MemoryLimit,
-                format!("{} too large: {}", lower_first(what), self.stopped().1),
+                format!("{} too large: {}", lower_first(what), self.why_stopped().1),
             ),
             E::ErrorDataTooLarge(what, _) => {
                 let setting = match what.to_lowercase() {
@@ -85,6 +94,7 @@ impl Diagnosis<'_> {
                 let message = format!("{} too large ({setting})", lower_first(what));
                 (ErrorType::DataTooLarge, message)
             }
+            E::ErrorParsing(..) if self.stopped == Some(Stop::Memory) => self.why_stopped(),
             E::ErrorParsing(kind, _) => (ErrorType::SyntaxError, lower_first(&kind.to_string())),
             E::ErrorModuleNotFound(message, _) => (
                 ErrorType::ModuleNotFound,
@@ -121,13 +131,20 @@ impl Diagnosis<'_> {
                 (ErrorType::TypeMismatch, plain(error))
             }
             E::ErrorArithmetic(..) => (ErrorType::ArithmeticError, plain(error)),
+            E::ErrorDataRace(..) => (
+                ErrorType::RuntimeError,
+                format!(
+                    "{}; a closure uses the very value that it is called on: give it a copy",
+                    plain(error)
+                ),
+            ),
             _ => (ErrorType::RuntimeError, plain(error)),
         };
         Report::new(error_type, message)
     }
 
-    fn stopped(&self) -> (ErrorType, String) {
-        match self.bounds.stopped() {
+    fn why_stopped(&self) -> (ErrorType, String) {
+        match self.stopped {
             Some(Stop::Memory) => (
                 ErrorType::MemoryLimit,
                 format!(
@@ -151,7 +168,7 @@ impl Diagnosis<'_> {
                 format!(
                     "the script was still running after {} ms and was stopped shortly before the \
                      deadline",
-                    self.bounds.elapsed().as_millis()
+                    self.elapsed.as_millis()
                 ),
             ),
         }
@@ -270,9 +287,14 @@ fn unwound<'e>(
     loop {
         let (inner, inner_file, inner_function) = match error {
             EvalAltResult::ErrorInFunctionCall(name, source, inner, _) => {
-                let name = if name.starts_with("anon$") { "a closure" } else { name };
-                let source = if source.is_empty() { &file } else { source };
-                (inner, source.clone(), name.to_owned())
+                let name = if name.starts_with("anon$") { "a closure" } else { name.as_str() };
+                // Text that was made at run time belongs to no file.
+                let source = match (name, source.as_str()) {
+                    ("eval", _) => "the text given to eval",
+                    (_, "") => file.as_str(),
+                    (_, source) => source,
+                };
+                (inner, source.to_owned(), name.to_owned())
             }
             // A module that could not be loaded has no place of its own.
             EvalAltResult::ErrorInModule(path, inner, _) if path.is_empty() => {

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rhai::packages::{Package, StandardPackage};
 use rhai::{
-    AST, ASTFlags, CallFnOptions, Dynamic, Engine, EvalAltResult, FnAccess, Map, Module, Position,
-    Scope, Stmt, Token,
+    AST, ASTFlags, CallFnOptions, Dynamic, Engine, EvalAltResult, FnAccess, Map, Module, Scope,
+    Stmt, Token,
 };
 
 use crate::bounds::{self, Bounds, Stop};
@@ -174,12 +174,7 @@ impl Script {
         })?;
         let context =
             self.takes_context.then(|| Context::new(&self.function, invocation, is_cold_start));
-        let result = self.call(event, context).and_then(|result| match self.bounds.stopped() {
-            None => Ok(result),
-            // A native function may swallow the error of a callback, as `sort` does.
-            Some(_) => Err(Box::new(EvalAltResult::ErrorTerminated(Dynamic::UNIT, Position::NONE))),
-        });
-        let result = result.map_err(|error| {
+        let result = self.call(event, context).map_err(|error| {
             let report = self.diagnosis(|diagnosis| {
                 diagnosis.explain(&error, &self.file, &self.handler.function)
             });
@@ -264,13 +259,14 @@ impl Script {
 
     fn diagnosis<T>(&self, explain: impl FnOnce(&Diagnosis) -> T) -> T {
         // Explaining may take memory that the script has no more.
-        let limit = memory::limit();
+        let (stopped, limit) = (self.bounds.stopped(), memory::limit());
         memory::set_limit(usize::MAX);
         let explained = explain(&Diagnosis {
             roots: &self.roots,
             functions: &self.functions,
             top_level_variables: &self.top_level_variables,
-            bounds: &self.bounds,
+            stopped,
+            elapsed: self.bounds.elapsed(),
             limits: &self.limits,
             trace: &self.trace.borrow(),
         });
@@ -283,12 +279,14 @@ fn engine(limits: &Limits, bounds: &Rc<Bounds>, trace: &Rc<RefCell<Trace>>) -> E
     let mut engine = Engine::new_raw();
     StandardPackage::new().register_into_engine(&mut engine);
     bounds::apply(&mut engine, bounds, limits);
-    frames::register(&mut engine, trace);
+    frames::register(&mut engine, trace, bounds);
     Context::register(&mut engine);
     library::register(&mut engine);
-    // `debug` is a reserved word that can only be called by itself; `log::debug` needs a name.
+    // `debug` is a reserved word that can only be called by itself; `log::debug` needs a name. A
+    // text given to `eval` may be compiled into more than there is room for.
     #[allow(deprecated)] // The engine marks what is volatile so; it is not deprecated.
     engine.on_parse_token(|token, _, _| match token {
+        _ if memory::is_exceeded() => Token::EOF,
         Token::Reserved(word) if *word == "debug" => Token::Identifier(word),
         other => other,
     });

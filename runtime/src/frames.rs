@@ -15,6 +15,7 @@ use rhai::{
     Stmt, StmtBlock,
 };
 
+use crate::bounds::Bounds;
 use crate::error::{Frame, Location};
 use crate::modules::Roots;
 use crate::suggest;
@@ -65,6 +66,16 @@ struct Body {
     function: ImmutableString,
 }
 
+impl Body {
+    /// Where its last statement is.
+    fn last(&self) -> Position {
+        match &self.block {
+            Expr::Stmt(block) => block.statements().last().map_or(block.position(), Stmt::position),
+            other => other.position(),
+        }
+    }
+}
+
 type SharedBody = Rc<Body>;
 
 /// Wraps the functions of compiled scripts.
@@ -77,10 +88,10 @@ pub struct Frames {
 }
 
 /// Teaches an engine what the word in a wrapped function's body does.
-pub fn register(engine: &mut Engine, trace: &Rc<RefCell<Trace>>) {
-    let trace = trace.clone();
+pub fn register(engine: &mut Engine, trace: &Rc<RefCell<Trace>>, bounds: &Rc<Bounds>) {
+    let (trace, bounds) = (trace.clone(), bounds.clone());
     let registered = engine.register_custom_syntax_handler(NODE, false, move |context, _, body| {
-        run_body(context, body, &trace)
+        run_body(context, body, &trace, &bounds)
     });
     debug_assert!(registered.is_ok(), "a handler that leaves the scope alone is always taken");
 }
@@ -89,12 +100,17 @@ fn run_body(
     context: &mut EvalContext,
     body: &Dynamic,
     trace: &RefCell<Trace>,
+    bounds: &Bounds,
 ) -> Result<Dynamic, Box<EvalAltResult>> {
     let Some(body) = body.read_lock::<SharedBody>() else {
         return Err(format!("`{NODE}` is a word of the runtime's own").into());
     };
     #[allow(deprecated)] // The engine marks what is volatile so; it is not deprecated.
-    let result = context.eval_expression_tree_raw(&Expression::from(&body.block), false);
+    let mut result = context.eval_expression_tree_raw(&Expression::from(&body.block), false);
+    // A native function may swallow the error of a callback, as `sort` does.
+    if result.is_ok() && bounds.stopped().is_some() {
+        result = Err(Box::new(EvalAltResult::ErrorTerminated(Dynamic::UNIT, body.last())));
+    }
     if let Err(error) = &result {
         observe(context, error, &body, &mut trace.borrow_mut());
     }
@@ -105,13 +121,13 @@ fn run_body(
 fn observe(context: &EvalContext, error: &EvalAltResult, body: &Body, trace: &mut Trace) {
     use EvalAltResult as E;
     match error {
-        E::Return(..) | E::ErrorInFunctionCall(..) => {}
+        E::Return(..) => {}
         E::ErrorDotExpr(_, position) | E::ErrorIndexingType(_, position) => {
             let text = trace.roots.text_of(&body.file);
             trace.hint = text.and_then(|text| absent_part(context, &text, *position));
         }
-        stopping if stopping.is_system_exception() && trace.frames.len() < MOST_FRAMES => {
-            let position = stopping.position();
+        _ if innermost(error).is_system_exception() && trace.frames.len() < MOST_FRAMES => {
+            let position = error.position();
             trace.frames.push(Frame {
                 function: body.function.to_string(),
                 location: Location {
@@ -122,6 +138,14 @@ fn observe(context: &EvalContext, error: &EvalAltResult, body: &Body, trace: &mu
             });
         }
         _ => {}
+    }
+}
+
+/// What is at the heart of the calls that an error was wrapped in.
+fn innermost(error: &EvalAltResult) -> &EvalAltResult {
+    match error {
+        EvalAltResult::ErrorInFunctionCall(_, _, inner, _) => innermost(inner),
+        other => other,
     }
 }
 

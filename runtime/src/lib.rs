@@ -30,6 +30,7 @@ pub mod logging;
 pub mod memory;
 pub mod modules;
 mod names;
+mod natives;
 pub mod suggest;
 mod wire;
 mod wrapper;

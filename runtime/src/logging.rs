@@ -100,6 +100,11 @@ fn format() -> LogFormat {
     LOGGING.get().map_or(LogFormat::Text, |logging| logging.format)
 }
 
+/// Where the platform wants frames, if it does.
+fn telemetry_fd() -> Option<i32> {
+    LOGGING.get().and_then(|logging| logging.telemetry_fd)
+}
+
 fn rendered_value(level: Level, message: Value, fields: Option<Map<String, Value>>) -> Vec<u8> {
     match message {
         Value::String(text) => rendered(level, &text, fields, None),
@@ -125,8 +130,10 @@ fn rendered(
             for (name, value) in fields.unwrap_or_default() {
                 line.push_str(&format!(" {name}={value}"));
             }
-            // A line break would begin another CloudWatch event.
-            let mut line = line.replace("\r\n", "\r").replace('\n', "\r");
+            // A line break would begin another CloudWatch event; a frame keeps its lines.
+            if telemetry_fd().is_none() {
+                line = line.replace("\r\n", "\r").replace('\n', "\r");
+            }
             line.push('\n');
             line.into_bytes()
         }
@@ -154,7 +161,7 @@ fn rendered(
 
 /// Writes one finished record with one `write`, framed where the platform asks for frames.
 fn emit(fd: i32, level: Level, line: &[u8]) {
-    match LOGGING.get().and_then(|logging| logging.telemetry_fd) {
+    match telemetry_fd() {
         Some(telemetry) => write_all(telemetry, &framed(level, line, SystemTime::now())),
         None => write_all(fd, line),
     }

@@ -99,7 +99,7 @@ fn each_failure_of_the_engine_has_its_own_type() {
         ("1 % 0", "Function.ArithmeticError", ""),
         ("9223372036854775807 + 1", "Function.ArithmeticError", ""),
         ("let x = 1; if x { 2 }", "Function.TypeMismatch", "bool"),
-        ("for x in 1.5 { }", "Function.TypeMismatch", ""),
+        ("let n = 1.5; for x in n { x; }", "Function.TypeMismatch", ""),
         ("import \"nope\" as nope; 1", "Function.ModuleNotFound", "nope"),
     ];
     for (statement, error_type, part) in cases {
