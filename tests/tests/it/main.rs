@@ -8,3 +8,4 @@ mod init;
 mod invoke_loop;
 mod json;
 mod logs;
+mod scripts;
