@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rhai::packages::{Package, StandardPackage};
 use rhai::{
     AST, ASTFlags, CallFnOptions, Dynamic, Engine, EvalAltResult, FnAccess, Map, Module, Scope,
-    Stmt, Token,
+    Shared, Stmt, Token,
 };
 
 use crate::bounds::{self, Bounds, Stop};
@@ -23,6 +23,7 @@ use crate::frames::{self, Frames, Trace};
 use crate::handler::Handler;
 use crate::invocation::Invocation;
 use crate::modules::{Modules, Roots, Source};
+use crate::vocabulary::Vocabulary;
 use crate::{json, library, memory, suggest};
 
 /// A script, compiled and run once at its top level, whose handler can be called.
@@ -63,7 +64,8 @@ impl Script {
         let bounds = Bounds::new(&config.limits);
         let trace = Rc::new(RefCell::new(Trace::new(roots.clone())));
         let frames = Rc::new(Frames::default());
-        let mut engine = engine(&config.limits, &bounds, &trace);
+        let vocabulary = Vocabulary::of(&source.text, &roots);
+        let mut engine = engine(&config.limits, &bounds, &trace, &vocabulary);
         engine.set_module_resolver(Modules::new(roots.clone(), frames.clone()));
         let mut script = Self {
             engine,
@@ -275,9 +277,14 @@ impl Script {
     }
 }
 
-fn engine(limits: &Limits, bounds: &Rc<Bounds>, trace: &Rc<RefCell<Trace>>) -> Engine {
+fn engine(
+    limits: &Limits,
+    bounds: &Rc<Bounds>,
+    trace: &Rc<RefCell<Trace>>,
+    vocabulary: &Vocabulary,
+) -> Engine {
     let mut engine = Engine::new_raw();
-    StandardPackage::new().register_into_engine(&mut engine);
+    engine.register_global_module(standard_library(vocabulary));
     bounds::apply(&mut engine, bounds, limits);
     frames::register(&mut engine, trace, bounds);
     Context::register(&mut engine);
@@ -291,6 +298,21 @@ fn engine(limits: &Limits, bounds: &Rc<Bounds>, trace: &Rc<RefCell<Trace>>) -> E
         other => other,
     });
     engine
+}
+
+/// The functions of the engine's standard library that are in the vocabulary.
+///
+/// The engine lets the functions of a script be picked, not those of a module, so the library is
+/// dressed as a script's for a moment.
+fn standard_library(vocabulary: &Vocabulary) -> Shared<Module> {
+    let whole = StandardPackage::new_lazy().as_shared_module();
+    // Emptied, a module is still known to the engine as a part of the standard library.
+    let mut module = whole.as_ref().clone();
+    module.clear();
+    let picked =
+        AST::new([], whole).clone_functions_only_filtered(|_, _, _, name, _| vocabulary.has(name));
+    module.combine(picked.shared_lib().as_ref().clone());
+    module.into()
 }
 
 fn top_level_variables(ast: &AST) -> Vec<String> {

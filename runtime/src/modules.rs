@@ -19,6 +19,8 @@ use crate::handler::script_candidates;
 #[derive(Debug)]
 pub struct Roots {
     roots: Vec<PathBuf>,
+    /// What was read, by the name it was asked for.
+    read: RefCell<HashMap<String, Rc<Source>>>,
 }
 
 /// A script's text and what it is called.
@@ -34,14 +36,23 @@ impl Roots {
     /// These folders, in this order.
     #[must_use]
     pub fn new(roots: Vec<PathBuf>) -> Self {
-        Self { roots }
+        Self { roots, read: RefCell::default() }
     }
 
-    /// Reads the script of this name, such as `lib/money` or `lib/money.rhai`.
+    /// Reads the script of this name, such as `lib/money` or `lib/money.rhai`, once.
     ///
     /// # Errors
     /// A message that names every path tried, or says why the file that is there cannot be used.
-    pub fn read(&self, name: &str) -> Result<Source, String> {
+    pub fn read(&self, name: &str) -> Result<Rc<Source>, String> {
+        if let Some(source) = self.read.borrow().get(name) {
+            return Ok(source.clone());
+        }
+        let source = Rc::new(self.find(name)?);
+        self.read.borrow_mut().insert(name.to_owned(), source.clone());
+        Ok(source)
+    }
+
+    fn find(&self, name: &str) -> Result<Source, String> {
         self.check(name)?;
         for root in &self.roots {
             for path in script_candidates(root, name) {
@@ -186,7 +197,7 @@ impl Modules {
         }
         if self.loading.borrow().contains(&source.file) {
             let mut chain = self.loading.borrow().clone();
-            chain.push(source.file);
+            chain.push(source.file.clone());
             return Err(missing(format!(
                 "cannot import `{path}`: circular import: {}",
                 chain.join(" -> ")
@@ -203,7 +214,7 @@ impl Modules {
         let module: Shared<Module> = module.map_err(inside)?.into();
         let mut loaded = self.loaded.borrow_mut();
         loaded.insert(path.to_owned(), module.clone());
-        loaded.insert(source.file, module.clone());
+        loaded.insert(source.file.clone(), module.clone());
         Ok(module)
     }
 }

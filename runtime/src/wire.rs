@@ -1,9 +1,8 @@
 //! The connection that the Runtime API client speaks over.
 //!
 //! ureq's own transport looks twice at each request whether the peer is still there, sends head and
-//! body apart and clears two buffers of 128 KiB at the start. Between two processes of one machine
-//! none of that pays: this one blocks, collects a request into one `write`, and begins with small
-//! buffers that grow when they are filled.
+//! body apart and clears its buffers at the start. Between two processes of one machine none of that
+//! pays: this one blocks, and collects a request into one `write`.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -11,12 +10,11 @@ use std::net::TcpStream;
 use ureq::Error;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 
-/// What a request may collect before it is sent, and one piece of it.
-const COLLECTED: usize = 48 << 10;
-const PIECE: usize = 16 << 10;
-/// The buffer for answers: at first, and the most that one read asks for.
-const FIRST_INPUT: usize = 8 << 10;
-const MOST_INPUT: usize = 256 << 10;
+/// What a request may collect before it is sent. The buffer for it has as much again, since a header
+/// of 32 KiB has to go in at once.
+const COLLECTED: usize = 64 << 10;
+/// What is asked of one read.
+const INPUT: usize = 256 << 10;
 
 /// Opens connections to the Runtime API.
 #[derive(Debug)]
@@ -54,7 +52,7 @@ pub struct Wire {
 
 impl Wire {
     fn new(stream: TcpStream) -> Self {
-        Self { stream, buffers: WireBuffers::default(), is_broken: false }
+        Self { stream, buffers: WireBuffers::new(), is_broken: false }
     }
 
     fn send_collected(&mut self) -> Result<(), Error> {
@@ -99,13 +97,15 @@ impl Transport for Wire {
     }
 }
 
-#[derive(Debug, Default)]
+/// Buffers large enough that the allocator takes them from the system, where pages that are never
+/// written to cost nothing.
+#[derive(Debug)]
 struct WireBuffers {
-    /// What is collected for the next `write`, and after it room for one piece.
+    /// What is collected for the next `write`, and after it room for more.
     output: Vec<u8>,
     collected: usize,
-    /// Where pieces of a body are read to before they are framed.
-    scratch: Vec<u8>,
+    /// Where a body in chunks would be read to before it is framed.
+    scratch: [u8; 1024],
     input: Vec<u8>,
     /// `input[consumed..filled]` waits to be read.
     consumed: usize,
@@ -114,41 +114,25 @@ struct WireBuffers {
 }
 
 impl WireBuffers {
-    fn make_room(&mut self) {
-        if self.consumed == self.filled {
-            (self.consumed, self.filled) = (0, 0);
+    fn new() -> Self {
+        Self {
+            output: vec![0; 2 * COLLECTED],
+            collected: 0,
+            scratch: [0; 1024],
+            input: vec![0; INPUT],
+            consumed: 0,
+            filled: 0,
+            made_progress: false,
         }
-        let is_full = self.filled == self.input.len();
-        if is_full && self.consumed > 0 {
-            self.input.copy_within(self.consumed..self.filled, 0);
-            (self.consumed, self.filled) = (0, self.filled - self.consumed);
-        }
-        // A buffer that one read has filled is worth a larger one; one that cannot even hold the
-        // head of an answer needs it.
-        let wanted = match self.input.len() {
-            0 => FIRST_INPUT,
-            size if is_full && (size < MOST_INPUT || self.filled == size) => size * 2,
-            size => size,
-        };
-        self.input.resize(wanted, 0);
     }
 }
 
 impl Buffers for WireBuffers {
     fn output(&mut self) -> &mut [u8] {
-        if self.output.is_empty() {
-            self.output = vec![0; COLLECTED + PIECE];
-        }
         &mut self.output[self.collected..]
     }
 
     fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
-        if self.output.is_empty() {
-            self.output = vec![0; COLLECTED + PIECE];
-        }
-        if self.scratch.is_empty() {
-            self.scratch = vec![0; PIECE];
-        }
         (&mut self.scratch, &mut self.output[self.collected..])
     }
 
@@ -157,7 +141,10 @@ impl Buffers for WireBuffers {
     }
 
     fn input_append_buf(&mut self) -> &mut [u8] {
-        self.make_room();
+        if self.consumed > 0 {
+            self.input.copy_within(self.consumed..self.filled, 0);
+            (self.consumed, self.filled) = (0, self.filled - self.consumed);
+        }
         &mut self.input[self.filled..]
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::Read;
+use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -259,13 +259,13 @@ impl Function {
             }
         }
         // A process that ends closes its standard input: no polling for the exit.
-        let (mut ours, theirs) = UnixStream::pair().expect("a pair of sockets");
+        let (ours, theirs) = UnixStream::pair().expect("a pair of sockets");
         command.stdin(OwnedFd::from(theirs)).stdout(stdout).stderr(stderr);
         let begun = Instant::now();
         let mut child = command.spawn().expect("bootstrap starts");
         drop(command);
         thread::spawn(move || {
-            ours.read(&mut [0]).ok();
+            io::copy(&mut &ours, &mut io::sink()).ok();
             signals.send(Signal::Exited).ok();
         });
 

@@ -4,7 +4,7 @@
 //! typing error satisfy both sides.
 
 use std::collections::VecDeque;
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
@@ -272,7 +272,7 @@ fn serve_connection(
                 drop(state_now);
                 idle.send(Signal::Idle).ok();
                 // Held open until the process is gone.
-                reader.read(&mut [0])?;
+                reader.fill_buf()?;
                 return Ok(());
             }
             hand_out(next, index, state_now, &mut reader)?
@@ -415,7 +415,7 @@ fn acknowledge(answer: Answer, reader: &mut BufReader<TcpStream>) -> io::Result<
             write_status(stream, 202)?;
             // The answer must be taken before the reset throws it away: a peer that has read it
             // either speaks again or closes.
-            reader.read(&mut [0])?;
+            reader.fill_buf()?;
             reset(reader)?;
             return Ok(false);
         }

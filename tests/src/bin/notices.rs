@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
@@ -26,8 +27,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         "--target",
         &target,
     ])?;
-    print!("{}", notices(&serde_json::from_str(&metadata)?, &linked(&tree))?);
-    Ok(())
+    let notices = notices(&serde_json::from_str(&metadata)?, &linked(&tree))?;
+    Ok(std::io::stdout().write_all(notices.as_bytes())?)
 }
 
 fn cargo(arguments: &[&str]) -> Result<String, Box<dyn Error>> {
