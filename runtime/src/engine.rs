@@ -288,7 +288,7 @@ fn engine(
     bounds::apply(&mut engine, bounds, limits);
     frames::register(&mut engine, trace, bounds);
     Context::register(&mut engine);
-    library::register(&mut engine);
+    library::register(&mut engine, vocabulary);
     // `debug` is a reserved word that can only be called by itself; `log::debug` needs a name. A
     // text given to `eval` may be compiled into more than there is room for.
     #[allow(deprecated)] // The engine marks what is volatile so; it is not deprecated.

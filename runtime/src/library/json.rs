@@ -4,12 +4,31 @@ use std::cmp::Ordering;
 
 use rhai::{Dynamic, Engine, EvalAltResult, FLOAT, FuncRegistration, INT, ImmutableString, Map};
 
+use super::Part;
 use crate::json::{self, ExactNumber};
+use crate::vocabulary::Vocabulary;
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
+pub(super) const PART: Part = Part {
+    words: &[
+        "parse_json",
+        "to_json",
+        "to_json_pretty",
+        "to_string",
+        "to_debug",
+        "to_float",
+        "to_int",
+        "==",
+        "!=",
+        "<",
+        ">",
+    ],
+    register,
+};
+
 /// Registers the functions and the type of numbers that are kept as text.
-pub fn register(engine: &mut Engine) {
+fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
     engine.register_fn("parse_json", |text: ImmutableString| parse(&text));
     // The value may be a constant: it is only read.
     FuncRegistration::new("to_json")
@@ -42,15 +61,25 @@ pub fn register(engine: &mut Engine) {
                 .to_int()
                 .ok_or_else(|| format!("{number} is not a whole number within 64 bits").into())
         });
-    compare(engine, "==", |order| order == Some(Ordering::Equal));
-    compare(engine, "!=", |order| order != Some(Ordering::Equal));
-    compare(engine, "<", |order| order == Some(Ordering::Less));
-    compare(engine, ">", |order| order == Some(Ordering::Greater));
-    compare(engine, "<=", |order| order.is_some_and(Ordering::is_le));
-    compare(engine, ">=", |order| order.is_some_and(Ordering::is_ge));
+    let comparisons: [(_, Holds); 6] = [
+        ("==", |order| order == Some(Ordering::Equal)),
+        ("!=", |order| order != Some(Ordering::Equal)),
+        ("<", |order| order == Some(Ordering::Less)),
+        (">", |order| order == Some(Ordering::Greater)),
+        ("<=", |order| order.is_some_and(Ordering::is_le)),
+        (">=", |order| order.is_some_and(Ordering::is_ge)),
+    ];
+    for (operator, holds) in comparisons {
+        if vocabulary.has(operator) {
+            compare(engine, operator, holds);
+        }
+    }
 }
 
-fn compare(engine: &mut Engine, operator: &str, holds: fn(Option<Ordering>) -> bool) {
+/// What an operator asks of an order.
+type Holds = fn(Option<Ordering>) -> bool;
+
+fn compare(engine: &mut Engine, operator: &str, holds: Holds) {
     let reversed = move |order: Option<Ordering>| holds(order.map(Ordering::reverse));
     engine
         .register_fn(operator, move |left: ExactNumber, right: ExactNumber| {

@@ -4,11 +4,14 @@ use ::log::Level;
 use rhai::{Dynamic, Engine, ImmutableString, Map, Module};
 use serde_json::Value;
 
-use crate::json;
-use crate::logging;
+use super::Part;
+use crate::vocabulary::Vocabulary;
+use crate::{json, logging};
 
-/// Registers the module and what `print` and `debug` do.
-pub fn register(engine: &mut Engine) {
+pub(super) const PART: Part = Part { words: &["log"], register };
+
+/// Says what `print` and `debug` do.
+pub fn handle_print(engine: &mut Engine) {
     engine.on_print(|text| logging::script_record(Level::Info, text.into(), None));
     engine.on_debug(|text, source, position| {
         let place = match (source, position.line()) {
@@ -17,6 +20,9 @@ pub fn register(engine: &mut Engine) {
         };
         logging::script_record(Level::Debug, place.into(), None);
     });
+}
+
+fn register(engine: &mut Engine, _: &Vocabulary) {
     let mut module = Module::new();
     for (name, level) in [
         ("trace", Level::Trace),

@@ -1,12 +1,27 @@
-//! What a script finds at hand beyond the language: one file a module.
+//! What a script finds at hand beyond the language: one file a part.
 
 mod json;
 mod log;
 
 use rhai::Engine;
 
-/// Teaches an engine the whole library.
-pub fn register(engine: &mut Engine) {
-    json::register(engine);
-    log::register(engine);
+use crate::vocabulary::Vocabulary;
+
+/// One part of the library.
+struct Part {
+    /// A script that uses none of these words cannot reach the part, and does not pay for it.
+    words: &'static [&'static str],
+    register: fn(&mut Engine, &Vocabulary),
+}
+
+const PARTS: [Part; 2] = [json::PART, log::PART];
+
+/// Teaches an engine what the vocabulary can reach of the library.
+pub fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
+    log::handle_print(engine);
+    for part in &PARTS {
+        if part.words.iter().any(|word| vocabulary.has(word)) {
+            (part.register)(engine, vocabulary);
+        }
+    }
 }
