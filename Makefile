@@ -7,6 +7,9 @@ RHAMBDA = target/debug/rhambda
 
 TARGET_x86_64 = x86_64-unknown-linux-gnu
 
+# Static and at a fixed address, with few pages: nothing is left to be done before `main`.
+STATIC = -C target-feature=+crt-static -C relocation-model=static -C link-arg=-Wl,-z,noseparate-code
+
 .DEFAULT_GOAL := help
 .PHONY: help run test bootstrap layer tool lint fmt check bench clean
 
@@ -21,7 +24,7 @@ test: bootstrap layer ## Install what the tests need, and run them all
 	cargo test --workspace
 
 bootstrap: ## Build target/bootstrap/$(ARCH)/bootstrap, one static file
-	RUSTFLAGS="-C target-feature=+crt-static" cargo build --release -p rhambda-runtime --bin bootstrap \
+	RUSTFLAGS="$(STATIC)" cargo build --release -p rhambda-runtime --bin bootstrap \
 	  --target $(TARGET_$(ARCH)) --target-dir target/static
 	@mkdir -p $(dir $(BOOTSTRAP)) && cp target/static/$(TARGET_$(ARCH))/release/bootstrap $(BOOTSTRAP)
 	@echo "$(BOOTSTRAP): $$(stat -c %s $(BOOTSTRAP)) bytes, zipped about $$(gzip -9 -c $(BOOTSTRAP) | wc -c)"

@@ -72,7 +72,9 @@ impl Api {
             .accept_encoding("")
             .build();
         let agent = Agent::with_parts(config, Wires, DefaultResolver::default());
-        let base = format!("http://{}/2018-06-01/runtime", runtime_api.trim_end_matches('/'));
+        // cargo-lambda tells people to set the address with its scheme.
+        let address = runtime_api.strip_prefix("http://").unwrap_or(runtime_api);
+        let base = format!("http://{}/2018-06-01/runtime", address.trim_end_matches('/'));
         Self { agent, next: format!("{base}/invocation/next"), base, has_served: Cell::new(false) }
     }
 

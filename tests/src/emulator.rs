@@ -1,25 +1,29 @@
-//! The same cases against other people's idea of Lambda: AWS's own emulator and cargo-lambda's.
+//! Who plays Lambda: our own emulator, AWS's and cargo-lambda's, behind one way to invoke.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, BufReader, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
-use crate::function::{Function, bootstrap, repository};
+use rhambda_layer::emulator::{self as ours, Invocation, Outcome};
+
+use crate::function::{bootstrap, repository};
 use crate::http;
+use crate::process::{Process, own_address};
 
-/// How long another emulator may take to answer.
-const DEADLINE: Duration = Duration::from_secs(30);
+/// How long an emulator may take to answer.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// How long the function may take.
+const TIMEOUT: Duration = Duration::from_secs(50);
 
 /// Who plays Lambda.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Emulator {
-    /// The scripted Runtime API of these tests.
-    Scripted,
+    /// The one in `rhambda`.
+    Ours,
     /// AWS's Runtime Interface Emulator.
     Rie,
     /// `cargo lambda watch --only-lambda-apis`.
@@ -29,7 +33,8 @@ pub enum Emulator {
 /// What a caller got.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
-    /// The status of the Invoke API; 200 where there is none.
+    /// The status of the Invoke API. Our emulator has no such API, and gives the one that Lambda
+    /// would: 200, also for an error of the function.
     pub status: u16,
     /// The response, or the error.
     pub body: String,
@@ -45,7 +50,7 @@ pub fn skip(reason: &str) {
 }
 
 /// The path of a tool that `tests/install` fetches; otherwise says that the test is skipped.
-fn installed(name: &str) -> Option<PathBuf> {
+pub(crate) fn installed(name: &str) -> Option<PathBuf> {
     let path = repository().join(".cache").join(name);
     if path.is_file() {
         return Some(path);
@@ -54,63 +59,14 @@ fn installed(name: &str) -> Option<PathBuf> {
     None
 }
 
-/// A process that ends with its owner.
-#[derive(Debug)]
-struct Process {
-    child: Child,
-    log: PathBuf,
-}
-
-impl Process {
-    fn start(command: &mut Command, log: PathBuf) -> io::Result<Self> {
-        let file = File::create(&log)?;
-        let child = command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file).spawn()?;
-        Ok(Self { child, log })
-    }
-
-    fn log(&self) -> String {
-        fs::read_to_string(&self.log).unwrap_or_default()
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
-}
-
-/// A loopback address that no other test uses, so that even fixed ports cannot collide.
-fn own_address(port: u16) -> SocketAddr {
-    static COUNT: AtomicU8 = AtomicU8::new(0);
-    let [.., high, low] = std::process::id().to_be_bytes();
-    let own = 64 + COUNT.fetch_add(1, Ordering::Relaxed) % 128;
-    (Ipv4Addr::new(127, own, high, low), port).into()
-}
-
-/// Connects as soon as somebody listens.
-fn connect(address: SocketAddr, process: &mut Process) -> TcpStream {
-    let begun = Instant::now();
-    loop {
-        match TcpStream::connect(address) {
-            Ok(stream) => return stream,
-            Err(error) => {
-                let gone = process.child.try_wait().ok().flatten();
-                assert!(
-                    gone.is_none() && begun.elapsed() < DEADLINE,
-                    "nobody listens at {address}: {error}; {gone:?}\n{}",
-                    process.log()
-                );
-                // It does not say when it is ready.
-                thread::park_timeout(Duration::from_millis(10));
-            }
-        }
-    }
-}
-
-/// Invokes like the Invoke API does.
-fn invoke(address: SocketAddr, function: &str, event: &str, process: &mut Process) -> Reply {
-    let mut stream = connect(address, process);
+/// Invokes as the Invoke API does.
+pub(crate) fn invoke(
+    address: SocketAddr,
+    function: &str,
+    event: &str,
+    process: &mut Process,
+) -> Reply {
+    let mut stream = process.connect(address);
     let exchange = || -> io::Result<Reply> {
         stream.set_read_timeout(Some(DEADLINE))?;
         write!(
@@ -139,160 +95,121 @@ impl Emulator {
         handler: &str,
         events: &[&str],
     ) -> Option<Vec<Reply>> {
-        match self {
-            Self::Scripted => Some(scripted(files, handler, events)),
-            Self::Rie => rie(files, handler, events),
-            Self::CargoLambda => cargo_lambda(files, handler, events),
-        }
+        let tool = match self {
+            Self::Ours => None,
+            Self::Rie => Some(installed("aws-lambda-rie")?),
+            Self::CargoLambda => Some(installed("cargo-lambda")?),
+        };
+        let folder = folder_of(files);
+        let function = Deployed { root: folder.path(), handler };
+        Some(match (self, tool) {
+            (Self::Rie, Some(rie)) => function.under_rie(&rie, events),
+            (Self::CargoLambda, Some(cargo_lambda)) => {
+                function.under_cargo_lambda(&cargo_lambda, events)
+            }
+            _ => function.under_ours(events),
+        })
     }
 }
 
-fn scripted(files: &[(&str, &str)], handler: &str, events: &[&str]) -> Vec<Reply> {
-    let function = Function::of_files(files).handler(handler);
-    let run = events.iter().fold(function, |function, event| function.event(event)).run();
-    run.calls()
-        .iter()
-        .filter(|call| call.method == "POST")
-        .map(|call| Reply { status: 200, body: call.text() })
-        .collect()
-}
-
-fn task_root(files: &[(&str, &str)]) -> tempfile::TempDir {
-    let root = tempfile::tempdir().expect("a temporary folder");
+/// A folder with these files.
+fn folder_of(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
     for (path, text) in files {
-        let path = root.path().join(path);
+        let path = folder.path().join(path);
         fs::create_dir_all(path.parent().expect("a file is in a folder")).expect("a folder");
         fs::write(path, text).expect("a file in the temporary folder");
     }
-    root
+    folder
 }
 
-fn rie(files: &[(&str, &str)], handler: &str, events: &[&str]) -> Option<Vec<Reply>> {
-    let emulator = installed("aws-lambda-rie")?;
-    let (task, logs) = (task_root(files), task_root(&[]));
-    let (invoke_api, runtime_api) = (own_address(8080), own_address(9001));
-    let mut process = Process::start(
-        Command::new(emulator)
-            .args(["--runtime-interface-emulator-address", &invoke_api.to_string()])
-            .args(["--runtime-api-address", &runtime_api.to_string()])
-            .arg(bootstrap())
-            .arg(handler)
+/// A function whose files are unpacked.
+struct Deployed<'a> {
+    root: &'a Path,
+    handler: &'a str,
+}
+
+impl Deployed<'_> {
+    /// A command in the environment of this function.
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command
             .env_clear()
+            .env("_HANDLER", self.handler)
+            .env("LAMBDA_TASK_ROOT", self.root)
             .env("AWS_LAMBDA_FUNCTION_NAME", "greeter")
             .env("AWS_LAMBDA_FUNCTION_VERSION", "7")
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
-            .env("AWS_LAMBDA_FUNCTION_TIMEOUT", "20")
-            .env("LAMBDA_TASK_ROOT", task.path())
-            .current_dir(task.path()),
-        logs.path().join("log"),
-    )
-    .expect("AWS's emulator starts");
-    Some(events.iter().map(|event| invoke(invoke_api, "function", event, &mut process)).collect())
-}
-
-fn cargo_lambda(files: &[(&str, &str)], handler: &str, events: &[&str]) -> Option<Vec<Reply>> {
-    let emulator = installed("cargo-lambda")?;
-    let task = task_root(files);
-    // It insists on a package, which with --only-lambda-apis it never builds.
-    let package = task_root(&[
-        (
-            "Cargo.toml",
-            "[package]\nname = \"greeter\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n",
-        ),
-        ("src/main.rs", "fn main() {}\n"),
-    ]);
-    let address = own_address(9000);
-    let mut process = Process::start(
-        Command::new(emulator)
-            .args(["lambda", "watch", "--only-lambda-apis"])
-            .args(["--invoke-address", &address.ip().to_string()])
-            .args(["--invoke-port", &address.port().to_string()])
-            .current_dir(package.path()),
-        package.path().join("log"),
-    )
-    .expect("cargo-lambda starts");
-    connect(address, &mut process);
-    let _function = Process::start(
-        Command::new(bootstrap())
-            .env_clear()
-            .env("_HANDLER", handler)
-            .env("LAMBDA_TASK_ROOT", task.path())
-            .env("AWS_LAMBDA_RUNTIME_API", format!("{address}/.rt/greeter"))
-            .env("AWS_LAMBDA_FUNCTION_NAME", "greeter")
-            .env("AWS_LAMBDA_FUNCTION_VERSION", "7")
-            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
-            .current_dir(task.path()),
-        package.path().join("function-log"),
-    )
-    .expect("bootstrap starts");
-    Some(events.iter().map(|event| invoke(address, "greeter", event, &mut process)).collect())
-}
-
-/// A root directory with nothing in it but what AWS unpacks there.
-#[derive(Debug)]
-pub struct Root {
-    folder: tempfile::TempDir,
-}
-
-impl Root {
-    /// Unpacks the layer and the function.
-    ///
-    /// # Errors
-    /// When an archive cannot be read or unpacked.
-    pub fn unpacked(layer: &Path, function: &Path) -> io::Result<Self> {
-        let folder = tempfile::tempdir()?;
-        for (archive, target) in [(layer, "opt"), (function, "var/task")] {
-            let target = folder.path().join(target);
-            fs::create_dir_all(&target)?;
-            zip::ZipArchive::new(File::open(archive)?)?.extract(target)?;
-        }
-        Ok(Self { folder })
+            .current_dir(self.root);
+        command
     }
 
-    /// A file below the root.
-    #[must_use]
-    pub fn path(&self, path: &str) -> PathBuf {
-        self.folder.path().join(path)
-    }
-
-    /// Serves the events under AWS's emulator with this as its root; `None`, and a reason on the
-    /// terminal, where that cannot be done.
-    #[must_use]
-    pub fn serve(&self, handler: &str, events: &[&str]) -> Option<Vec<Reply>> {
-        let emulator = installed("aws-lambda-rie")?;
-        // The emulator itself needs these two; `bootstrap` needs neither.
-        fs::create_dir_all(self.path("dev")).expect("a folder in the temporary folder");
-        File::create(self.path("dev/null")).expect("a file in the temporary folder");
-        fs::copy(emulator, self.path("rie")).expect("a copy of the emulator");
-        let allowed = Command::new("unshare")
-            .args(["--map-root-user", "chroot", "/", "/bin/true"])
-            .stdin(Stdio::null())
-            .output();
-        let refusal = match allowed {
-            Err(error) => Some(format!("unshare: {error}")),
-            Ok(output) if output.status.success() => None,
-            Ok(output) => Some(String::from_utf8_lossy(&output.stderr).into_owned()),
+    fn under_ours(&self, events: &[&str]) -> Vec<Reply> {
+        let logs = folder_of(&[]);
+        let emulator = ours::Emulator::start().expect("a free port");
+        let process = Process::start(
+            self.command(&bootstrap()).env("AWS_LAMBDA_RUNTIME_API", emulator.runtime_api()),
+            &logs.path().join("log"),
+        )
+        .expect("bootstrap starts");
+        let invoke = |event: &&str| {
+            let mut invocation = Invocation::new(*event);
+            invocation.timeout = Some(TIMEOUT);
+            let body = match emulator.invoke(invocation).wait(DEADLINE) {
+                Some(Outcome::Response(response)) => response.body,
+                Some(Outcome::Error(error)) => error.body,
+                other => panic!("no answer but {other:?}\n{}", process.log()),
+            };
+            Reply { status: 200, body: String::from_utf8_lossy(&body).into_owned() }
         };
-        if let Some(refusal) = refusal {
-            skip(&format!("no root directory of our own: {}", refusal.trim()));
-            return None;
-        }
-        let logs = tempfile::tempdir().expect("a temporary folder");
+        events.iter().map(invoke).collect()
+    }
+
+    fn under_rie(&self, rie: &Path, events: &[&str]) -> Vec<Reply> {
+        let logs = folder_of(&[]);
         let (invoke_api, runtime_api) = (own_address(8080), own_address(9001));
         let mut process = Process::start(
-            Command::new("unshare")
-                .args(["--map-root-user", "chroot"])
-                .arg(self.folder.path())
-                .arg("/rie")
+            self.command(rie)
                 .args(["--runtime-interface-emulator-address", &invoke_api.to_string()])
                 .args(["--runtime-api-address", &runtime_api.to_string()])
-                .env("_HANDLER", handler)
-                .env("AWS_LAMBDA_FUNCTION_NAME", "greeter"),
-            logs.path().join("log"),
+                .arg(bootstrap())
+                // Of more than one argument it takes the last for the handler.
+                .arg(self.handler)
+                .env("AWS_LAMBDA_FUNCTION_TIMEOUT", TIMEOUT.as_secs().to_string()),
+            &logs.path().join("log"),
         )
-        .expect("unshare starts");
-        let replies =
-            events.iter().map(|event| invoke(invoke_api, "function", event, &mut process));
-        Some(replies.collect())
+        .expect("AWS's emulator starts");
+        // It calls every function so, whatever its name.
+        events.iter().map(|event| invoke(invoke_api, "function", event, &mut process)).collect()
+    }
+
+    fn under_cargo_lambda(&self, cargo_lambda: &Path, events: &[&str]) -> Vec<Reply> {
+        // It insists on a package, which with --only-lambda-apis it never builds.
+        let package = folder_of(&[
+            (
+                "Cargo.toml",
+                "[package]\nname = \"greeter\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n",
+            ),
+            ("src/main.rs", "fn main() {}\n"),
+        ]);
+        let address = own_address(9000);
+        let mut process = Process::start(
+            Command::new(cargo_lambda)
+                .args(["lambda", "watch", "--only-lambda-apis"])
+                .args(["--invoke-address", &address.ip().to_string()])
+                .args(["--invoke-port", &address.port().to_string()])
+                .current_dir(package.path()),
+            &package.path().join("log"),
+        )
+        .expect("cargo-lambda starts");
+        process.connect(address);
+        let _function = Process::start(
+            // As it prints it, scheme and all, with the function's name behind.
+            self.command(&bootstrap())
+                .env("AWS_LAMBDA_RUNTIME_API", format!("http://{address}/.rt/greeter")),
+            &package.path().join("function-log"),
+        )
+        .expect("bootstrap starts");
+        events.iter().map(|event| invoke(address, "greeter", event, &mut process)).collect()
     }
 }

@@ -4,10 +4,15 @@
 mod emulator;
 mod function;
 mod http;
+mod process;
+mod root;
 mod run;
 mod runtime_api;
+mod tool;
 
-pub use emulator::{Emulator, Reply, Root, skip};
+pub use emulator::{Emulator, Reply, skip};
 pub use function::{Function, bootstrap, repository};
+pub use root::{Root, chroot};
 pub use run::{Ended, Run};
 pub use runtime_api::{Answer, Call, Event, Framing, Next};
+pub use tool::{layer_zip, package, rhambda};

@@ -62,7 +62,7 @@ fn a_loop_in_another_function_or_module_does_not_outlive_the_deadline_either() {
         .at("main.rhai:")
         .responded(SERVED)
         .kept_serving();
-    let run = Function::of(&(String::from("import \"lib/spin\" as lib;\n") + &once("lib::spin()")))
+    let run = Function::of(&format!("import \"lib/spin\" as lib;\n{}", once("lib::spin()")))
         .file("lib/spin.rhai", "fn spin() {\n  loop {\n  }\n}\n")
         .sent(Event::new("1").due_in(Duration::from_millis(500)))
         .event("2")

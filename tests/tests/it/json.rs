@@ -347,8 +347,8 @@ fn an_event_that_is_not_json_never_reaches_the_log() {
 
 #[test]
 fn nesting_is_allowed_to_a_depth_of_512() {
-    let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
-    let maps = |depth: usize| "{\"a\":".repeat(depth) + "1" + &"}".repeat(depth);
+    let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    let maps = |depth: usize| format!("{}1{}", "{\"a\":".repeat(depth), "}".repeat(depth));
     let run = Function::of("fn handler(event) { event }")
         .event(nested(200))
         .event(nested(512))
@@ -375,7 +375,7 @@ fn nesting_is_allowed_to_a_depth_of_512() {
 fn a_result_nested_deeper_than_512_is_refused() {
     let script = "fn handler(event) { let a = []; for i in 0..event { a = [a]; } a }";
     let run = Function::of(script).event("511").event("512").event("2000").event("1").run();
-    let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+    let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     run.responded(&nested(512))
         .failed("Runtime.MarshalError")
         .saying("512")

@@ -1,6 +1,8 @@
 //! Everything a user of rhambda can see, through the real `bootstrap` process.
 
 mod bounds;
+mod empty_root;
+mod emulators;
 mod errors;
 mod handler_contract;
 mod handler_names;
@@ -9,3 +11,4 @@ mod invoke_loop;
 mod json;
 mod logs;
 mod scripts;
+mod tidy;
