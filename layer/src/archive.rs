@@ -64,10 +64,14 @@ impl Archive {
     /// Writes the file: all of it or nothing.
     pub(crate) fn write(&self, path: &Path) -> Result<(), Failure> {
         let failed = |error| Failure::usage(format!("cannot write `{}`: {error}", path.display()));
+        // A device or a pipe is written to; only a file may be replaced.
+        if fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+            return fs::write(path, &self.bytes).map_err(failed);
+        }
         let mut unfinished = path.as_os_str().to_owned();
         unfinished.push(".unfinished");
-        fs::write(&unfinished, &self.bytes).map_err(failed)?;
-        fs::rename(&unfinished, path).map_err(|error| {
+        let written = fs::write(&unfinished, &self.bytes);
+        written.and_then(|()| fs::rename(&unfinished, path)).map_err(|error| {
             // The reason for the failure is worth more than a second one.
             drop(fs::remove_file(&unfinished));
             failed(error)
@@ -112,6 +116,15 @@ mod tests {
         let archive = Archive::of(vec![entry("hello.rhai", &text), entry("run", b"")]);
         let sha256 = archive.expect("zips").sha256();
         assert_eq!(sha256, "lM6j9wVGmgtvlZjcmjRtPkzmtceTRECzYphUuole6Gs=");
+    }
+
+    #[test]
+    fn a_device_is_written_to_and_not_replaced() {
+        let archive = Archive::of(vec![entry("run", b"x")]).expect("zips");
+        let full = Path::new("/dev/full");
+        let failure = archive.write(full).expect_err("the device is always full");
+        assert!(failure.to_string().contains("/dev/full"), "{failure}");
+        assert!(!fs::metadata(full).expect("it is still there").is_file());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use rhai::{Dynamic, Engine, EvalAltResult, INT, Position};
 
 use crate::config::{Limits, STACK_BYTES, STACK_RESERVE_BYTES};
+use crate::vocabulary::Vocabulary;
 use crate::{memory, natives};
 
 /// Why a script was stopped.
@@ -92,6 +93,12 @@ impl Bounds {
     #[must_use]
     pub fn stopped(&self) -> Option<Stop> {
         self.stopped.get().or_else(|| memory::is_exceeded().then_some(Stop::Memory))
+    }
+
+    /// Remembers that what is compiled now takes more memory than there is: once the compiler has
+    /// given up, it holds that memory no more.
+    pub fn note_memory(&self) {
+        self.stopped.set(Some(Stop::Memory));
     }
 
     /// The instant at which the script will be stopped.
@@ -179,7 +186,7 @@ fn stack_pointer() -> usize {
 }
 
 /// Puts an engine under bounds.
-pub fn apply(engine: &mut Engine, bounds: &Rc<Bounds>, limits: &Limits) {
+pub fn apply(engine: &mut Engine, bounds: &Rc<Bounds>, limits: &Limits, vocabulary: &Vocabulary) {
     engine.set_max_call_levels(limits.call_levels);
     engine.set_max_expr_depths(limits.expr_depth, limits.expr_depth);
     engine.set_max_string_size(limits.string_bytes.unwrap_or(0));
@@ -187,6 +194,10 @@ pub fn apply(engine: &mut Engine, bounds: &Rc<Bounds>, limits: &Limits) {
     engine.set_max_map_size(limits.map_size.unwrap_or(0));
     let watch = bounds.clone();
     engine.on_progress(move |_| watch.tick());
+    natives::register(engine, vocabulary);
+    if !vocabulary.has("sleep") {
+        return;
+    }
     let sleeper = bounds.clone();
     engine.register_fn("sleep", move |seconds: INT| {
         sleeper.sleep(Duration::from_secs(seconds.max(0) as u64))
@@ -196,7 +207,6 @@ pub fn apply(engine: &mut Engine, bounds: &Rc<Bounds>, limits: &Limits) {
         let length = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX);
         sleeper.sleep(length)
     });
-    natives::register(engine);
 }
 
 /// What a native function that keeps within the bounds returns.

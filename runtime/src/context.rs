@@ -8,6 +8,7 @@ use rhai::{Dynamic, Engine, EvalAltResult, ImmutableString, Map, Position};
 
 use crate::config::Function;
 use crate::invocation::Invocation;
+use crate::vocabulary::Vocabulary;
 use crate::{json, suggest};
 
 /// What `context` is in a script. Cheap to make and to copy: a property is looked up when it is
@@ -68,16 +69,21 @@ impl Context {
     }
 
     /// Teaches an engine what `context.name` and `context.remaining_ms()` are.
-    pub fn register(engine: &mut Engine) {
-        engine
-            .register_type_with_name::<Self>("Context")
-            .register_indexer_get(|context: &mut Self, name: ImmutableString| {
-                context.property(&name)
-            })
-            .register_fn("remaining_ms", |context: &mut Self| context.remaining_ms())
-            .register_fn("to_map", |context: &mut Self| context.to_map())
-            .register_fn("to_string", |context: &mut Self| Self::text(context))
-            .register_fn("to_debug", |context: &mut Self| Self::text(context));
+    pub(crate) fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
+        engine.register_type_with_name::<Self>("Context").register_indexer_get(
+            |context: &mut Self, name: ImmutableString| context.property(&name),
+        );
+        if vocabulary.has("remaining_ms") {
+            engine.register_fn("remaining_ms", |context: &mut Self| context.remaining_ms());
+        }
+        if vocabulary.has("to_map") {
+            engine.register_fn("to_map", |context: &mut Self| context.to_map());
+        }
+        for name in ["to_string", "to_debug"] {
+            if vocabulary.has(name) {
+                engine.register_fn(name, |context: &mut Self| Self::text(context));
+            }
+        }
     }
 
     /// Milliseconds until the deadline, never less than zero; without a deadline, the largest

@@ -285,15 +285,19 @@ fn engine(
 ) -> Engine {
     let mut engine = Engine::new_raw();
     engine.register_global_module(standard_library(vocabulary));
-    bounds::apply(&mut engine, bounds, limits);
+    bounds::apply(&mut engine, bounds, limits, vocabulary);
     frames::register(&mut engine, trace, bounds);
-    Context::register(&mut engine);
+    Context::register(&mut engine, vocabulary);
     library::register(&mut engine, vocabulary);
     // `debug` is a reserved word that can only be called by itself; `log::debug` needs a name. A
     // text given to `eval` may be compiled into more than there is room for.
+    let bounds = bounds.clone();
     #[allow(deprecated)] // The engine marks what is volatile so; it is not deprecated.
-    engine.on_parse_token(|token, _, _| match token {
-        _ if memory::is_exceeded() => Token::EOF,
+    engine.on_parse_token(move |token, _, _| match token {
+        _ if memory::is_exceeded() => {
+            bounds.note_memory();
+            Token::EOF
+        }
         Token::Reserved(word) if *word == "debug" => Token::Identifier(word),
         other => other,
     });

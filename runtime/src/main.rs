@@ -1,8 +1,15 @@
 //! The `bootstrap` process: what Lambda starts in an execution environment.
 //!
-//! Runs the story of `lib.rs` on a thread whose stack is large enough for scripts that recurse.
+//! Runs the story of `lib.rs` on a stack that is large enough for scripts that recurse. The standard
+//! library's own start is left out, since it reads the process's memory map and sets signal stacks up
+//! that nothing here needs: a tenth of what a cold start has of its own.
 
-use std::process::ExitCode;
+#![no_main]
+
+mod stack;
+
+use std::ffi::{c_char, c_int};
+use std::panic::catch_unwind;
 
 use rhambda_runtime::config::{self, Environment};
 use rhambda_runtime::memory::Counting;
@@ -11,17 +18,34 @@ use rhambda_runtime::memory::Counting;
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-fn main() -> ExitCode {
-    let worker = std::thread::Builder::new()
-        .name("runtime".into())
-        .stack_size(config::STACK_BYTES)
-        .spawn(|| rhambda_runtime::run(&Environment::read(std::env::vars_os())));
-    match worker.map(std::thread::JoinHandle::join) {
-        Ok(Ok(code)) => ExitCode::from(code),
-        Ok(Err(_)) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("cannot start the runtime's thread: {error}");
-            ExitCode::FAILURE
+const FAILURE: c_int = 1;
+
+/// Where the C library hands over.
+// SAFETY: no other function of this program is called so.
+#[unsafe(no_mangle)]
+pub extern "C" fn main(_: c_int, _: *const *const c_char) -> c_int {
+    open_standard_streams();
+    // SAFETY: no handler is installed; a write to a closed pipe has to be an error, not the end.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+    let run = || {
+        catch_unwind(|| rhambda_runtime::run(&Environment::read(std::env::vars_os())).into())
+            .unwrap_or(FAILURE)
+    };
+    stack::with(config::STACK_BYTES, run).unwrap_or_else(|error| {
+        eprintln!("cannot take {} MiB for the stack: {error}", config::STACK_BYTES >> 20);
+        FAILURE
+    })
+}
+
+/// Opens those of the standard streams that are closed, so that no connection gets their numbers and
+/// with them the logs.
+fn open_standard_streams() {
+    for descriptor in 0..3 {
+        // SAFETY: the calls take numbers and a constant string, and touch no memory of ours.
+        unsafe {
+            if libc::fcntl(descriptor, libc::F_GETFD) == -1 {
+                libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
+            }
         }
     }
 }

@@ -11,16 +11,25 @@ use rhai::{
 };
 
 use crate::bounds::{Bounded, room_for};
+use crate::vocabulary::Vocabulary;
 use crate::{json, memory};
 
 const DYNAMIC: usize = size_of::<Dynamic>();
 
-/// Registers them all.
-pub fn register(engine: &mut Engine) {
-    fillers(engine);
-    splits(engine);
-    characters(engine);
-    texts(engine);
+/// Registers those that the vocabulary can reach.
+pub fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
+    type Group = (&'static [&'static str], fn(&mut Engine));
+    const GROUPS: [Group; 4] = [
+        (&["blob", "pad", "replace"], fillers),
+        (&["split", "split_rev"], splits),
+        (&["for", "chars", "to_chars", "to_array"], characters),
+        (&["to_string", "print", "to_debug", "debug"], texts),
+    ];
+    for (words, register) in GROUPS {
+        if words.iter().any(|word| vocabulary.has(word)) {
+            register(engine);
+        }
+    }
 }
 
 /// What fills a value up to a length, and what replaces short text by long.

@@ -37,7 +37,15 @@ impl Vocabulary {
     pub fn of(text: &str, roots: &Roots) -> Self {
         let mut vocabulary = Self { words: [0; BITS / 64], punctuation: 0, everything: false };
         vocabulary.scan(text, roots, &mut HashSet::new());
-        vocabulary.everything |= MAKERS_OF_WORDS.iter().any(|word| vocabulary.has_word(word));
+        vocabulary.everything |= MAKERS_OF_WORDS.iter().any(|word| vocabulary.says(word));
+        // Text is made by interpolation and by adding something to it.
+        let makes_text = vocabulary.says("`") || vocabulary.says("+");
+        for (implied, by) in IMPLIED {
+            let is_text = implied == "to_string" || implied == "to_debug";
+            if is_text && makes_text || by.iter().any(|word| vocabulary.says(word)) {
+                vocabulary.learn(implied);
+            }
+        }
         vocabulary
     }
 
@@ -47,12 +55,12 @@ impl Vocabulary {
         while let Some(&byte) = bytes.get(at) {
             let length = word_length(&bytes[at..]);
             if length == 0 {
-                self.punctuation |= 1u128.checked_shl(byte.into()).unwrap_or(0);
+                self.add_punctuation(byte);
                 at += 1;
                 continue;
             }
             let word = &bytes[at..at + length];
-            self.add(word);
+            self.add_word(word);
             at += length;
             if word == b"import" {
                 self.follow(&text[at..], roots, seen);
@@ -77,32 +85,31 @@ impl Vocabulary {
         }
     }
 
-    fn add(&mut self, word: &[u8]) {
+    fn add_word(&mut self, word: &[u8]) {
         let bit = bit_of(word);
         self.words[bit / 64] |= 1 << (bit % 64);
     }
 
-    fn has_word(&self, word: &str) -> bool {
-        let bit = bit_of(word.as_bytes());
-        self.words[bit / 64] & (1 << (bit % 64)) != 0
+    fn add_punctuation(&mut self, byte: u8) {
+        self.punctuation |= 1u128.checked_shl(byte.into()).unwrap_or(0);
+    }
+
+    fn learn(&mut self, name: &str) {
+        match word_length(name.as_bytes()) {
+            0 => name.bytes().for_each(|byte| self.add_punctuation(byte)),
+            length => self.add_word(&name.as_bytes()[..length]),
+        }
     }
 
     fn has_punctuation(&self, characters: &str) -> bool {
-        characters.bytes().all(|byte| self.punctuation & 1 << byte != 0)
+        characters.bytes().all(|byte| byte < 128 && self.punctuation & 1 << byte != 0)
     }
 
     /// Whether the sources can call the function of this name: a word, an operator, or one of the
     /// engine's own names of getters, setters and indexers.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
-        self.everything
-            || self.says(name)
-            || IMPLIED.iter().any(|(implied, by)| {
-                *implied == name && by.iter().any(|word| self.has_word(word))
-            })
-            // Text is made by interpolation and by adding something to it.
-            || (["to_string", "to_debug"].contains(&name)
-                && (self.has_punctuation("`") || self.has_punctuation("+")))
+        self.everything || self.says(name)
     }
 
     fn says(&self, name: &str) -> bool {
@@ -110,16 +117,23 @@ impl Vocabulary {
             return self.has_punctuation("[") || self.has_punctuation(".");
         }
         let name = name.strip_prefix("get$").or(name.strip_prefix("set$")).unwrap_or(name);
-        match word_length(name.as_bytes()) {
-            0 => self.has_punctuation(name),
-            _ => self.has_word(name),
+        match name.as_bytes().first() {
+            Some(first) if is_of_word(*first) => {
+                let bit = bit_of(name.as_bytes());
+                self.words[bit / 64] & (1 << (bit % 64)) != 0
+            }
+            _ => self.has_punctuation(name),
         }
     }
 }
 
 /// How many bytes the word at the start of this has; none where there is no word.
 fn word_length(bytes: &[u8]) -> usize {
-    bytes.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count()
+    bytes.iter().take_while(|byte| is_of_word(**byte)).count()
+}
+
+fn is_of_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
 /// Fowler, Noll and Vo's hash (FNV-1a), folded.

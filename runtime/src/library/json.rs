@@ -27,6 +27,11 @@ pub(super) const PART: Part = Part {
     register,
 };
 
+/// Says what errors call the numbers that are kept as text.
+pub fn name_numbers(engine: &mut Engine) {
+    engine.register_type_with_name::<ExactNumber>("ExactNumber");
+}
+
 /// Registers the functions and the type of numbers that are kept as text.
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
     engine.register_fn("parse_json", |text: ImmutableString| parse(&text));
@@ -52,7 +57,6 @@ fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
         },
     );
     engine
-        .register_type_with_name::<ExactNumber>("ExactNumber")
         .register_fn("to_string", |number: &mut ExactNumber| number.to_string())
         .register_fn("to_debug", |number: &mut ExactNumber| number.to_string())
         .register_fn("to_float", |number: &mut ExactNumber| number.to_float())

@@ -19,6 +19,7 @@ const PARTS: [Part; 2] = [json::PART, log::PART];
 /// Teaches an engine what the vocabulary can reach of the library.
 pub fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
     log::handle_print(engine);
+    json::name_numbers(engine);
     for part in &PARTS {
         if part.words.iter().any(|word| vocabulary.has(word)) {
             (part.register)(engine, vocabulary);

@@ -381,6 +381,17 @@ fn an_expression_nested_without_end_in_eval_is_an_error() {
 }
 
 #[test]
+fn a_script_too_large_to_be_compiled_says_so() {
+    let script = format!("fn handler(event) {{ let x = 0;\n{} x }}\n", "x += 1;\n".repeat(300_000));
+    Function::of(&script)
+        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+        .run()
+        .init_failed("Runtime.UserCodeInitError")
+        .saying("RHAMBDA_MAX_MEMORY_MB")
+        .exited(1);
+}
+
+#[test]
 fn a_huge_literal_is_no_crash() {
     let numbers = vec!["1"; 200_000].join(",");
     let run = Function::of(&format!("fn handler(event) {{ let a = [{numbers}]; a.len() }}"))
