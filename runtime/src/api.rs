@@ -3,7 +3,8 @@
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 
 use std::cell::Cell;
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::Read;
 use std::time::Duration;
 
 use ureq::http::{HeaderMap, HeaderValue, Response};
@@ -232,7 +233,12 @@ impl Api {
 
 /// Reads an answer to its end: a connection is used again only after that.
 fn drain(response: &mut Response<Body>) -> Result<Vec<u8>, ureq::Error> {
-    response.body_mut().with_config().limit(MAX_BODY_BYTES).read_to_vec()
+    let body = response.body_mut();
+    let length = body.content_length().unwrap_or(0).min(MAX_BODY_BYTES);
+    // One more than that, so that the end is seen without making room for what does not come.
+    let mut bytes = Vec::with_capacity(length as usize + 1);
+    body.with_config().limit(MAX_BODY_BYTES).reader().read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn transport(call: &'static str, cause: ureq::Error) -> ApiError {

@@ -156,24 +156,27 @@ impl Script {
         ))))
     }
 
-    /// Calls the handler with one event, and gives the response as JSON text.
+    /// Calls the handler with one event, whose payload it takes, and gives the response as JSON text.
     ///
     /// # Errors
     /// An [`InvocationError`] of the type that fits: the event, the script, a limit, the result.
     pub fn invoke(
         &self,
-        invocation: &Invocation,
+        invocation: &mut Invocation,
         is_cold_start: bool,
     ) -> Result<Vec<u8>, InvocationError> {
         self.trace.borrow_mut().clear();
         self.bounds.start(self.deadline(invocation.deadline_ms));
-        let event = json::read(&invocation.payload).map_err(|error| {
+        // The text is given up as soon as the value is there.
+        let payload = std::mem::take(&mut invocation.payload);
+        let event = json::read(&payload).map_err(|error| {
             let (error_type, message) = match error.is_out_of_memory {
                 true => (ErrorType::MemoryLimit, format!("the event is too large: {error}")),
                 false => (ErrorType::UnmarshalError, format!("the event is not JSON: {error}")),
             };
             InvocationError(Box::new(Report::new(error_type, message)))
         })?;
+        drop(payload);
         let context =
             self.takes_context.then(|| Context::new(&self.function, invocation, is_cold_start));
         let result = self.call(event, context).map_err(|error| {

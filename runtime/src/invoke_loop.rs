@@ -7,7 +7,7 @@ use crate::api::Api;
 use crate::engine::Script;
 use crate::error::{ApiError, ErrorType, InvocationError, Report};
 use crate::invocation::Invocation;
-use crate::logging;
+use crate::{logging, memory};
 
 thread_local! {
     static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
@@ -26,11 +26,14 @@ pub fn serve(
 ) -> Result<std::convert::Infallible, ApiError> {
     let mut is_cold_start = true;
     loop {
-        let invocation = api.next_invocation()?;
+        let mut invocation = api.next_invocation()?;
+        if is_cold_start {
+            memory::settle();
+        }
         logging::set_request(&invocation.request_id, invocation.tenant_id.as_deref());
         set_trace_id(invocation.trace_id.as_deref());
         log::debug!("invocation {} begins", invocation.request_id);
-        let outcome = guarded(|| script.invoke(&invocation, is_cold_start))
+        let outcome = guarded(|| script.invoke(&mut invocation, is_cold_start))
             .unwrap_or_else(|report| Err(InvocationError(report)));
         deliver(api, &invocation, outcome, working_directory)?;
         logging::set_request("", None);
@@ -86,8 +89,7 @@ pub fn keep_panics_quiet() {
 /// Sets what tracing libraries read; removed where the invocation has no trace.
 fn set_trace_id(trace_id: Option<&str>) {
     const NAME: &str = "_X_AMZN_TRACE_ID";
-    // SAFETY: this process reads and writes its environment on this one thread only; the main
-    // thread waits for it to end.
+    // SAFETY: this process has this one thread only.
     unsafe {
         match trace_id {
             Some(value) if !value.contains('\0') => std::env::set_var(NAME, value),
