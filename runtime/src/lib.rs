@@ -32,6 +32,7 @@ pub mod modules;
 mod names;
 mod natives;
 pub mod suggest;
+mod tail;
 mod vocabulary;
 mod wire;
 mod wrapper;

@@ -11,4 +11,5 @@ mod invoke_loop;
 mod json;
 mod logs;
 mod scripts;
+mod tails;
 mod tidy;
