@@ -5,7 +5,7 @@
 //! body is therefore wrapped, once, after compilation, in a node that sees the error on its way.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fmt::Write;
 use std::rc::Rc;
 
@@ -18,8 +18,8 @@ use rhai::{
 use crate::bounds::Bounds;
 use crate::error::{Frame, Location};
 use crate::modules::Roots;
-use crate::suggest;
 use crate::tail::{self, Tail};
+use crate::{loans, suggest};
 
 /// The word that stands for a wrapped body. A script that writes it gets an error.
 const NODE: &str = "__rhambda_frame__";
@@ -65,6 +65,7 @@ struct Body {
     block: Expr,
     /// What it ends with, if there is something in it to be taken; then the block is all before.
     tail: Option<Tail>,
+    parameters: Box<[ImmutableString]>,
     file: ImmutableString,
     function: ImmutableString,
 }
@@ -110,10 +111,11 @@ fn run_body(
     let Some(body) = body.read_lock::<SharedBody>() else {
         return Err(format!("`{NODE}` is a word of the runtime's own").into());
     };
+    let lent = loans::accept().and_then(|index| body.parameters.get(index));
     #[allow(deprecated)] // The engine marks what is volatile so; it is not deprecated.
     let mut result = context.eval_expression_tree_raw(&Expression::from(&body.block), false);
     if let (Ok(_), Some(tail)) = (&result, &body.tail) {
-        result = tail.evaluate(context);
+        result = tail.evaluate(context, lent.map(ImmutableString::as_str));
     }
     // A native function may swallow the error of a callback, as `sort` does.
     if result.is_ok() && bounds.stopped().is_some() {
@@ -121,6 +123,9 @@ fn run_body(
     }
     if let Err(error) = &result {
         observe(context, error, &body, &mut trace.borrow_mut());
+    }
+    if let Some(parameter) = lent {
+        loans::give_back(context, parameter);
     }
     result
 }
@@ -234,12 +239,19 @@ impl Frames {
             .collect();
         let mut functions = Module::new();
         let defined: Vec<&Shared<ScriptFuncDef>> = ast.iter_fn_def().collect();
+        let names: HashSet<&str> = defined.iter().map(|function| function.name.as_str()).collect();
         let mut stubs = String::new();
         self.bodies.borrow_mut().clear();
         for (index, function) in defined.iter().enumerate() {
             let _ = write!(stubs, "fn f{index}({}){{{NODE}}}", function.params.join(","));
             check_constants(function, &constants)?;
             let mut statements = statements_of(function);
+            if function.name.starts_with("anon$") {
+                let read_only = function.params.iter().map(|parameter| {
+                    loans::only_reads(&statements, parameter, &|name| names.contains(name))
+                });
+                loans::remember(&function.name, read_only.collect());
+            }
             let tail = self.takes_tails.then(|| Tail::of(&statements, &function.params)).flatten();
             if tail.is_some() {
                 statements.pop();
@@ -248,6 +260,7 @@ impl Frames {
             let body = Body {
                 block: Expr::Stmt(Box::new(StmtBlock::new(statements, start, end))),
                 tail,
+                parameters: function.params.iter().cloned().collect(),
                 file: file.clone(),
                 function: match function.name.starts_with("anon$") {
                     true => "a closure".into(),

@@ -15,6 +15,7 @@
 
 pub mod api;
 pub mod bounds;
+mod callbacks;
 pub mod config;
 pub mod context;
 mod diagnosis;
@@ -26,6 +27,7 @@ pub mod invocation;
 pub mod invoke_loop;
 pub mod json;
 mod library;
+mod loans;
 pub mod logging;
 pub mod memory;
 pub mod modules;

@@ -73,30 +73,37 @@ impl Tail {
         }
     }
 
-    /// Its value. The function's other statements have been evaluated in this scope.
+    /// Its value. The function's other statements have been evaluated in this scope; the parameter
+    /// that is `lent` stays.
     ///
     /// # Errors
     /// As the expression itself.
-    pub fn evaluate(&self, context: &mut EvalContext) -> Result<Dynamic, Box<EvalAltResult>> {
+    pub fn evaluate(
+        &self,
+        context: &mut EvalContext,
+        lent: Option<&str>,
+    ) -> Result<Dynamic, Box<EvalAltResult>> {
         match self {
             Self::Variable(name, expression) => {
                 match context.scope_mut().get_mut(name) {
                     // What a closure has captured, others can still see.
-                    Some(value) if !value.is_shared() => Ok(std::mem::take(value)),
+                    Some(value) if !value.is_shared() && lent != Some(name) => {
+                        Ok(std::mem::take(value))
+                    }
                     _ => evaluate(context, expression),
                 }
             }
             Self::Array(items) => {
                 let mut array = Array::with_capacity(items.len());
                 for item in items {
-                    array.push(item.evaluate(context)?.flatten());
+                    array.push(item.evaluate(context, lent)?.flatten());
                 }
                 Ok(Dynamic::from_array(array))
             }
             Self::Map(entries) => {
                 let mut map = Map::new();
                 for (key, value) in entries {
-                    map.insert(key.name.as_str().into(), value.evaluate(context)?.flatten());
+                    map.insert(key.name.as_str().into(), value.evaluate(context, lent)?.flatten());
                 }
                 Ok(Dynamic::from_map(map))
             }
