@@ -43,6 +43,10 @@ lint: ## Run the linter on everything
 fmt: ## Format everything
 	cargo fmt --all
 
+bench: bootstrap ## Measure bootstrap beside its peers (QUICK=1: under two minutes)
+	tests/bench/install
+	tests/bench/target/release/rhambda-bench $(if $(QUICK),--quick)
+
 check: test lint ## Everything that CI runs
 	cargo fmt --all --check
 
