@@ -19,6 +19,7 @@ mod callbacks;
 pub mod config;
 pub mod context;
 mod diagnosis;
+pub mod effects;
 pub mod engine;
 pub mod error;
 mod frames;
