@@ -23,7 +23,7 @@ use ureq::{Agent, Body, Error, RequestBuilder, http};
 
 use super::dns::{Dns, DnsError};
 use super::tls::Tls;
-use super::{Failure, Request, Response, Url, runtime_api_refused};
+use super::{Failure, Request, Response, Url, refuse_runtime_api};
 
 const USER_AGENT: &str = concat!("rhambda/", env!("CARGO_PKG_VERSION"));
 
@@ -316,9 +316,8 @@ impl Resolver for Names {
         let mut addresses = self.empty();
         for address in found.into_iter().take(MOST_ADDRESSES) {
             let address = SocketAddr::new(address, port);
-            if Some(address) == self.forbidden {
-                return Err(Error::Other(Box::new(runtime_api_refused())));
-            }
+            refuse_runtime_api(self.forbidden, address)
+                .map_err(|refused| Error::Other(Box::new(refused)))?;
             addresses.push(address);
         }
         Ok(addresses)

@@ -15,7 +15,7 @@ mod url;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
@@ -280,9 +280,8 @@ impl World {
     /// `Policy.Refused`, or a [`Failure`] of type `Http.…`.
     pub fn exchange(&self, request: &Request) -> Result<Response, Failure> {
         self.policy.check_http(&request.url)?;
-        let address = request.url.host.parse().map(|ip| SocketAddr::new(ip, request.url.port));
-        if address.is_ok_and(|address| Some(address) == self.runtime_api) {
-            return Err(runtime_api_refused());
+        if let Ok(ip) = request.url.host.parse() {
+            refuse_runtime_api(self.runtime_api, SocketAddr::new(ip, request.url.port))?;
         }
         let answer = self.effects.exchange(request);
         self.took_long();
@@ -315,6 +314,18 @@ impl World {
     }
 }
 
-fn runtime_api_refused() -> Failure {
-    Failure::new("Policy.Refused", "the Runtime API belongs to the runtime; no script may reach it")
+/// Fails where an address leads to the Runtime API, however it is spelled.
+fn refuse_runtime_api(runtime_api: Option<SocketAddr>, address: SocketAddr) -> Result<(), Failure> {
+    let leads_there = runtime_api.is_some_and(|api| {
+        let (api_ip, ip) = (api.ip().to_canonical(), address.ip().to_canonical());
+        let is_here = |ip: IpAddr| ip.is_loopback() || ip.is_unspecified();
+        api.port() == address.port() && (api_ip == ip || (is_here(api_ip) && is_here(ip)))
+    });
+    match leads_there {
+        false => Ok(()),
+        true => Err(Failure::new(
+            "Policy.Refused",
+            "the Runtime API belongs to the runtime; no script may reach it",
+        )),
+    }
 }

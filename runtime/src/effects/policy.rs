@@ -87,24 +87,16 @@ impl Policy {
     /// would not be read.
     pub fn declared_in(script: &str, is_strict: bool) -> Result<Self, Malformed> {
         let mut allowed = None;
-        let mut is_header = true;
         let mut is_in_comment = false;
-        for (index, line) in script.lines().enumerate() {
+        let mut rest = script;
+        while let Some((number, line, after)) = next_line(script, rest) {
             let text = line.trim_start();
             if let Some(items) = text.strip_prefix("//!").and_then(declaration) {
-                let at = |item: &str| column_of(line, item);
                 let malformed = |item: &str, message: String| Malformed {
-                    line: index + 1,
-                    column: at(item),
+                    line: number(),
+                    column: column_of(line, item),
                     message,
                 };
-                if !is_header {
-                    return Err(malformed(
-                        text,
-                        "an `allow` line has to stand above the first statement of the script"
-                            .into(),
-                    ));
-                }
                 let Some(items) = items.strip_prefix(':') else {
                     return Err(malformed(items, format!("`:` is missing after `allow`; {FORMS}")));
                 };
@@ -117,9 +109,11 @@ impl Policy {
             } else if is_in_comment || text.starts_with("/*") {
                 is_in_comment = !text.trim_end().ends_with("*/");
             } else if !(text.is_empty() || text.starts_with("//") || text.starts_with("#!")) {
-                is_header = false;
+                break;
             }
+            rest = after;
         }
+        refuse_misplaced(script, rest)?;
         Ok(Self { allowed: allowed.or_else(|| is_strict.then(Vec::new)) })
     }
 
@@ -201,6 +195,35 @@ impl Policy {
             format!("the script may not {what}; to allow it, write at its top: //! allow: {item}"),
         ))
     }
+}
+
+/// The next line, what comes after it, and a way to count which one it is.
+fn next_line<'a>(script: &'a str, rest: &'a str) -> Option<(impl Fn() -> usize, &'a str, &'a str)> {
+    let (line, after) = rest.split_once('\n').unwrap_or((rest, ""));
+    let before = &script[..script.len() - rest.len()];
+    let number = move || before.matches('\n').count() + 1;
+    (!rest.is_empty()).then_some((number, line, after))
+}
+
+/// A declaration below the head of the script would be one that nobody keeps.
+fn refuse_misplaced(script: &str, body: &str) -> Result<(), Malformed> {
+    let mut rest = body;
+    // Hardly any script has this below its head, and looking for it is quick.
+    while let Some(at) = rest.find("//!") {
+        let (found, before) = (&rest[at..], &script[..script.len() - rest.len() + at]);
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        let is_declaration = found[3..].lines().next().and_then(declaration).is_some();
+        if line.trim_start().is_empty() && is_declaration {
+            return Err(Malformed {
+                line: before.matches('\n').count() + 1,
+                column: line.chars().count() + 1,
+                message: "an `allow` line has to stand above the first statement of the script"
+                    .into(),
+            });
+        }
+        rest = &found[3..];
+    }
+    Ok(())
 }
 
 /// What follows `allow` in a comment that begins with it.
