@@ -1,10 +1,12 @@
 //! What a script finds at hand beyond the language: one file a part.
 
+mod http;
 mod json;
 mod log;
 
-use rhai::Engine;
+use rhai::{Dynamic, Engine, EvalAltResult, Map, Position};
 
+use crate::effects::Failure;
 use crate::vocabulary::Vocabulary;
 
 /// One part of the library.
@@ -14,7 +16,24 @@ struct Part {
     register: fn(&mut Engine, &Vocabulary),
 }
 
-const PARTS: [Part; 2] = [json::PART, log::PART];
+const PARTS: [Part; 3] = [http::PART, json::PART, log::PART];
+
+/// What a function of the library gives.
+type Fallible<T> = Result<T, Box<EvalAltResult>>;
+
+/// A failure as a script catches it: a map with `type`, `message` and these fields, but not those
+/// that are `()`.
+fn thrown<const N: usize>(failure: &Failure, fields: [(&str, Dynamic); N]) -> Box<EvalAltResult> {
+    let mut map: Map = [
+        ("type".into(), failure.error_type.into()),
+        ("message".into(), failure.message.clone().into()),
+    ]
+    .into();
+    for (name, value) in fields.into_iter().filter(|(_, value)| !value.is_unit()) {
+        map.insert(name.into(), value);
+    }
+    Box::new(EvalAltResult::ErrorRuntime(map.into(), Position::NONE))
+}
 
 /// Teaches an engine what the vocabulary can reach of the library.
 pub fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
