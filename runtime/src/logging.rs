@@ -44,6 +44,8 @@ pub fn start(logging: Logging) {
     // Building the logger costs a cold start nothing it would notice, yet most runs never use it.
     let started = env_logger::Builder::new()
         .filter_level(own_level)
+        // It would write whole URLs, headers and bodies, and secrets with them.
+        .filter_module("ureq", LevelFilter::Off)
         .format(|buffer, record| {
             buffer.write_all(&rendered(record.level(), &record.args().to_string(), None, None))
         })

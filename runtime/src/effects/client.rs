@@ -12,6 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use once_cell::unsync::OnceCell;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
@@ -22,6 +24,7 @@ use ureq::unversioned::transport::{
 use ureq::{Agent, Body, Error, RequestBuilder, http};
 
 use super::dns::{Dns, DnsError};
+use super::forward::Forward;
 use super::tls::Tls;
 use super::{Failure, Request, Response, Url, refuse_runtime_api};
 
@@ -126,7 +129,10 @@ impl Client {
                 .map(|name| name.trim().to_ascii_lowercase())
                 .filter(|name| !name.is_empty())
                 .collect();
-            let agent = self.agent(Some(proxy_at(&proxy)?));
+            let agent = match url.is_https {
+                true => self.agent(Some(proxy_at(&proxy)?)),
+                false => self.forwarding_agent(&proxy_at(&proxy)?)?,
+            };
             Ok::<_, Failure>(Some(Proxied { agent, except }))
         })?;
         match proxied {
@@ -136,23 +142,46 @@ impl Client {
     }
 
     fn agent(&self, proxy: Option<ureq::Proxy>) -> Agent {
-        let config = Agent::config_builder()
-            .proxy(proxy)
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .max_idle_age(IDLE_IF_REPEATABLE)
-            .input_buffer_size(32 << 10)
-            .output_buffer_size(32 << 10)
-            .user_agent(USER_AGENT)
-            .accept_encoding("")
-            .build();
+        let config = configuration(proxy);
         let connector = ConnectProxyConnector::default()
             .chain(TcpConnector::default())
             .chain(Tls::new(setting(&["SSL_CERT_FILE"])))
             .chain(Keep(self.watch.clone()));
-        Agent::with_parts(config, connector, Names { forbidden: self.forbidden })
+        Agent::with_parts(config, connector, self.names(None))
     }
+
+    /// Sends plain requests to a proxy, which sends them on.
+    fn forwarding_agent(&self, proxy: &ureq::Proxy) -> Result<Agent, Failure> {
+        let uri = proxy.uri();
+        let port = uri.port_u16().unwrap_or(80);
+        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+        let authorization = proxy.username().map(|name| {
+            let plain = format!("{name}:{}", proxy.password().unwrap_or_default());
+            format!("Basic {}", BASE64_STANDARD.encode(plain))
+        });
+        let connector = TcpConnector::default()
+            .chain(Forward::new(authorization.as_deref()))
+            .chain(Keep(self.watch.clone()));
+        Ok(Agent::with_parts(configuration(None), connector, self.names(Some((host, port)))))
+    }
+
+    fn names(&self, instead: Option<(String, u16)>) -> Names {
+        Names { forbidden: self.forbidden, instead }
+    }
+}
+
+fn configuration(proxy: Option<ureq::Proxy>) -> ureq::config::Config {
+    Agent::config_builder()
+        .proxy(proxy)
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .max_idle_age(IDLE_IF_REPEATABLE)
+        .input_buffer_size(32 << 10)
+        .output_buffer_size(32 << 10)
+        .user_agent(USER_AGENT)
+        .accept_encoding("")
+        .build()
 }
 
 /// The first of these variables that is set.
@@ -293,6 +322,8 @@ impl std::error::Error for Failure {}
 #[derive(Debug)]
 struct Names {
     forbidden: Option<SocketAddr>,
+    /// Where every connection goes, whatever the URL.
+    instead: Option<(String, u16)>,
 }
 
 impl Resolver for Names {
@@ -302,9 +333,14 @@ impl Resolver for Names {
         _config: &ureq::config::Config,
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, Error> {
-        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
         let default_port = if uri.scheme_str() == Some("https") { 443 } else { 80 };
-        let port = uri.port_u16().unwrap_or(default_port);
+        let (host, port) = match &self.instead {
+            Some((host, port)) => (host.as_str(), *port),
+            None => (
+                uri.host().unwrap_or_default().trim_matches(['[', ']']),
+                uri.port_u16().unwrap_or(default_port),
+            ),
+        };
         let now = Instant::now();
         let patience = (*timeout.after).min(Duration::from_secs(3600));
         let found = Dns::default().look_up(host, now + patience).map_err(|error| {

@@ -7,6 +7,7 @@
 mod client;
 mod dns;
 mod files;
+mod forward;
 mod policy;
 mod system;
 mod tls;
@@ -239,7 +240,9 @@ impl World {
     /// Keeps scripts away from the Runtime API at `host:port`, which may be followed by a path.
     #[must_use]
     pub fn without_runtime_api(self, runtime_api: &str) -> Self {
-        let address = runtime_api.split('/').next().and_then(|address| address.parse().ok());
+        let address = runtime_api.strip_prefix("http://").unwrap_or(runtime_api);
+        let address = address.split('/').next().unwrap_or_default();
+        let address = address.replace("localhost", "127.0.0.1").parse().ok();
         Self { effects: Box::new(System::without(address)), runtime_api: address, ..self }
     }
 

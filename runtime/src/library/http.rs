@@ -8,7 +8,7 @@ mod response;
 use rhai::plugin::*;
 use rhai::{Dynamic, Engine, ImmutableString, Map};
 
-use super::{Fallible, Part};
+use super::{At, Fallible, Part};
 use crate::vocabulary::Vocabulary;
 use options::Options;
 pub use response::HttpResponse;
@@ -20,13 +20,24 @@ fn register(engine: &mut Engine, _: &Vocabulary) {
     response::register(engine);
 }
 
-fn call(method: &str, url: &str, options: Map) -> Fallible<HttpResponse> {
-    exchange::call(Options::of(method, url, options))
+fn call(
+    context: &NativeCallContext,
+    method: &str,
+    url: &str,
+    options: Map,
+) -> Fallible<HttpResponse> {
+    exchange::call(Options::of(method, url, options)).at(context)
 }
 
-fn call_with_body(method: &str, url: &str, body: Dynamic, options: Map) -> Fallible<HttpResponse> {
+fn call_with_body(
+    context: &NativeCallContext,
+    method: &str,
+    url: &str,
+    body: Dynamic,
+    options: Map,
+) -> Fallible<HttpResponse> {
     let options = Options::of(method, url, options);
-    exchange::call(options.and_then(|options| options.with_body(&body)))
+    exchange::call(options.and_then(|options| options.with_body(&body))).at(context)
 }
 
 #[allow(clippy::unwrap_used)] // What the macro writes has it.
@@ -49,8 +60,8 @@ mod functions {
     /// answer.json().total; // => 42
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn get(url: Text) -> Answer {
-        call("GET", &url, Map::new())
+    pub fn get(context: NativeCallContext, url: Text) -> Answer {
+        call(&context, "GET", &url, Map::new())
     }
 
     /// Gets what is at a URL, with options.
@@ -76,8 +87,8 @@ mod functions {
     /// answer.ok; // => true
     /// ```
     #[rhai_fn(name = "get", return_raw)]
-    pub fn get_with_options(url: Text, options: Map) -> Answer {
-        call("GET", &url, options)
+    pub fn get_with_options(context: NativeCallContext, url: Text, options: Map) -> Answer {
+        call(&context, "GET", &url, options)
     }
 
     /// Posts a body: a map or an array as JSON, text as text, a blob as bytes, `()` as none.
@@ -87,8 +98,8 @@ mod functions {
     /// answer.status; // => 201
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn post(url: Text, body: Dynamic) -> Answer {
-        call_with_body("POST", &url, body, Map::new())
+    pub fn post(context: NativeCallContext, url: Text, body: Dynamic) -> Answer {
+        call_with_body(&context, "POST", &url, body, Map::new())
     }
 
     /// Posts a body with the options of `http::get`. Without a body of its own, write `()`.
@@ -98,8 +109,13 @@ mod functions {
     /// answer.ok; // => true
     /// ```
     #[rhai_fn(name = "post", return_raw)]
-    pub fn post_with_options(url: Text, body: Dynamic, options: Map) -> Answer {
-        call_with_body("POST", &url, body, options)
+    pub fn post_with_options(
+        context: NativeCallContext,
+        url: Text,
+        body: Dynamic,
+        options: Map,
+    ) -> Answer {
+        call_with_body(&context, "POST", &url, body, options)
     }
 
     /// Puts a body at a URL.
@@ -108,8 +124,8 @@ mod functions {
     /// http::put(service + "/orders/7", #{ count: 2 }).status; // => 200
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn put(url: Text, body: Dynamic) -> Answer {
-        call_with_body("PUT", &url, body, Map::new())
+    pub fn put(context: NativeCallContext, url: Text, body: Dynamic) -> Answer {
+        call_with_body(&context, "PUT", &url, body, Map::new())
     }
 
     /// Puts a body at a URL with the options of `http::get`.
@@ -118,8 +134,13 @@ mod functions {
     /// http::put(service + "/orders/7", #{ count: 2 }, #{ retries: 0 }).ok; // => true
     /// ```
     #[rhai_fn(name = "put", return_raw)]
-    pub fn put_with_options(url: Text, body: Dynamic, options: Map) -> Answer {
-        call_with_body("PUT", &url, body, options)
+    pub fn put_with_options(
+        context: NativeCallContext,
+        url: Text,
+        body: Dynamic,
+        options: Map,
+    ) -> Answer {
+        call_with_body(&context, "PUT", &url, body, options)
     }
 
     /// Changes what is at a URL.
@@ -128,8 +149,8 @@ mod functions {
     /// http::patch(service + "/orders/7", #{ count: 3 }).ok; // => true
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn patch(url: Text, body: Dynamic) -> Answer {
-        call_with_body("PATCH", &url, body, Map::new())
+    pub fn patch(context: NativeCallContext, url: Text, body: Dynamic) -> Answer {
+        call_with_body(&context, "PATCH", &url, body, Map::new())
     }
 
     /// Changes what is at a URL, with the options of `http::get`.
@@ -138,8 +159,13 @@ mod functions {
     /// http::patch(service + "/orders/7", #{ count: 3 }, #{ retries: 1 }).ok; // => true
     /// ```
     #[rhai_fn(name = "patch", return_raw)]
-    pub fn patch_with_options(url: Text, body: Dynamic, options: Map) -> Answer {
-        call_with_body("PATCH", &url, body, options)
+    pub fn patch_with_options(
+        context: NativeCallContext,
+        url: Text,
+        body: Dynamic,
+        options: Map,
+    ) -> Answer {
+        call_with_body(&context, "PATCH", &url, body, options)
     }
 
     /// Deletes what is at a URL.
@@ -148,8 +174,8 @@ mod functions {
     /// http::delete(service + "/orders/7").ok; // => true
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn delete(url: Text) -> Answer {
-        call("DELETE", &url, Map::new())
+    pub fn delete(context: NativeCallContext, url: Text) -> Answer {
+        call(&context, "DELETE", &url, Map::new())
     }
 
     /// Deletes what is at a URL, with the options of `http::get`.
@@ -158,8 +184,8 @@ mod functions {
     /// http::delete(service + "/orders/7", #{ headers: #{ "if-match": "abc" } }).ok; // => true
     /// ```
     #[rhai_fn(name = "delete", return_raw)]
-    pub fn delete_with_options(url: Text, options: Map) -> Answer {
-        call("DELETE", &url, options)
+    pub fn delete_with_options(context: NativeCallContext, url: Text, options: Map) -> Answer {
+        call(&context, "DELETE", &url, options)
     }
 
     /// Asks for the headers that `get` would be answered with.
@@ -168,8 +194,8 @@ mod functions {
     /// http::head(service + "/orders/7").header("Content-Type"); // => "application/json"
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn head(url: Text) -> Answer {
-        call("HEAD", &url, Map::new())
+    pub fn head(context: NativeCallContext, url: Text) -> Answer {
+        call(&context, "HEAD", &url, Map::new())
     }
 
     /// Asks for the headers that `get` would be answered with, with the options of `http::get`.
@@ -178,8 +204,8 @@ mod functions {
     /// http::head(service + "/orders/7", #{ redirects: 0 }).body; // => ""
     /// ```
     #[rhai_fn(name = "head", return_raw)]
-    pub fn head_with_options(url: Text, options: Map) -> Answer {
-        call("HEAD", &url, options)
+    pub fn head_with_options(context: NativeCallContext, url: Text, options: Map) -> Answer {
+        call(&context, "HEAD", &url, options)
     }
 
     /// Sends a request of any kind: `url`, `method` (`GET` where it is left out) and the options of
@@ -190,7 +216,7 @@ mod functions {
     /// answer.ok; // => true
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn request(options: Map) -> Answer {
-        exchange::call(Options::of_request(options))
+    pub fn request(context: NativeCallContext, options: Map) -> Answer {
+        exchange::call(Options::of_request(options)).at(&context)
     }
 }

@@ -4,7 +4,7 @@ mod http;
 mod json;
 mod log;
 
-use rhai::{Dynamic, Engine, EvalAltResult, Map, Position};
+use rhai::{Dynamic, Engine, EvalAltResult, Map, NativeCallContext, Position};
 
 use crate::effects::Failure;
 use crate::vocabulary::Vocabulary;
@@ -43,5 +43,28 @@ pub fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
         if part.words.iter().any(|word| vocabulary.has(word)) {
             (part.register)(engine, vocabulary);
         }
+    }
+}
+
+/// The engine does not say where a module's function was called that failed; this does.
+trait At<T> {
+    /// Places a failure at the call.
+    fn at(self, context: &NativeCallContext) -> Fallible<T>;
+}
+
+impl<T> At<T> for Fallible<T> {
+    fn at(self, context: &NativeCallContext) -> Self {
+        self.map_err(|mut error| {
+            if error.position().is_none() {
+                error.set_position(context.call_position());
+            }
+            error
+        })
+    }
+}
+
+impl<T> At<T> for Result<T, Failure> {
+    fn at(self, context: &NativeCallContext) -> Fallible<T> {
+        self.map_err(|failure| thrown(&failure, [])).at(context)
     }
 }

@@ -7,6 +7,7 @@ mod emulators;
 mod errors;
 mod handler_contract;
 mod handler_names;
+mod http;
 mod init;
 mod invoke_loop;
 mod json;

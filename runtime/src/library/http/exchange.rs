@@ -163,26 +163,26 @@ fn finish(
 ) -> Result<Answer, Failure> {
     let Response { status, mut headers, body } = response;
     let what = format!("{} {}", request.method, request.url.shown());
-    let mut source = BufReader::with_capacity(PIECE, body);
-    let has_body = request.method != "HEAD"
-        && !source.fill_buf().map_err(|error| unreadable(&what, error))?.is_empty();
-    let is_gzip = has_body
+    let is_gzip = request.method != "HEAD"
         && headers.iter().any(|(name, value)| {
             name == "content-encoding"
                 && ["gzip", "x-gzip"].contains(&value.trim().to_ascii_lowercase().as_str())
         });
-    let length = headers
+    let mut length = headers
         .iter()
-        .find(|(name, _)| name == "content-length" && !is_gzip)
+        .find(|(name, _)| name == "content-length" && request.method != "HEAD")
         .and_then(|(_, value)| value.parse().ok());
-    let source: Box<dyn Read> = match is_gzip {
-        true => Box::new(MultiGzDecoder::new(source)),
-        false => Box::new(source),
-    };
+    let mut source: Box<dyn Read> = body;
     if is_gzip {
+        let mut packed = BufReader::with_capacity(PIECE, source);
+        source = match packed.fill_buf().map_err(|error| unreadable(&what, error))?.is_empty() {
+            true => Box::new(packed),
+            false => Box::new(MultiGzDecoder::new(packed)),
+        };
         // They speak of what came, not of what the script gets.
         headers
             .retain(|(name, _)| !["content-encoding", "content-length"].contains(&name.as_str()));
+        length = None;
     }
     let mut pieces = Pieces { source, what: &what, until, most: u64::MAX, taken: 0 };
     let is_good = (200..300).contains(&status);
