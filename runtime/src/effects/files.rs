@@ -14,7 +14,7 @@ const LAYERS: &str = "/opt";
 
 /// What is to be done with a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
+enum Access {
     /// It stays as it is.
     Read,
     /// It is changed, made or removed.
@@ -37,7 +37,19 @@ impl World {
     /// `Policy.Refused`, `Fs.Outside` or `Fs.Failed`.
     pub fn write_file(&self, path: &str, append: bool) -> Result<Box<dyn Write>, Failure> {
         let real = self.confined(path, Access::Write)?;
+        if let Some(folder) = real.parent().filter(|folder| self.effects.info(folder).is_err()) {
+            self.effects.make_folder(folder).map_err(|error| failed(path, &error))?;
+        }
         self.effects.write(&real, append).map_err(|error| failed(path, &error))
+    }
+
+    /// Makes a folder and those above it.
+    ///
+    /// # Errors
+    /// `Policy.Refused`, `Fs.Outside` or `Fs.Failed`.
+    pub fn make_folder(&self, path: &str) -> Result<(), Failure> {
+        let real = self.confined(path, Access::Write)?;
+        self.effects.make_folder(&real).map_err(|error| failed(path, &error))
     }
 
     /// The names in a folder, sorted.
@@ -126,7 +138,7 @@ impl World {
         }
     }
 
-    /// The real path of a file that is not there yet, in a folder that is made if need be.
+    /// The real path of a file that is not there yet, nor perhaps the folders above it.
     fn to_be_made(&self, wanted: &Path, root: &Path, path: &str) -> Result<PathBuf, Failure> {
         let (Some(folder), Some(name)) = (wanted.parent(), wanted.file_name()) else {
             return Err(failed(path, &io::ErrorKind::InvalidInput.into()));
@@ -141,11 +153,7 @@ impl World {
             return Err(Failure::new("Fs.Outside", message));
         };
         let missing = folder.strip_prefix(above).unwrap_or(Path::new(""));
-        let real_folder = real.join(missing);
-        if !missing.as_os_str().is_empty() {
-            self.effects.make_folder(&real_folder).map_err(|error| failed(path, &error))?;
-        }
-        Ok(real_folder.join(name))
+        Ok(real.join(missing).join(name))
     }
 }
 

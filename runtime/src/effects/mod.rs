@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 
-pub use files::{Access, failed};
+pub use files::failed;
 pub use policy::{Folder, Malformed, Policy};
 pub use system::System;
 pub use url::Url;

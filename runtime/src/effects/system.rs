@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use super::client::Client;
 use super::{Effects, Failure, FileInfo, Request, Response};
+use crate::memory;
 
 /// The real world.
 #[derive(Debug, Default)]
@@ -71,6 +72,8 @@ impl Effects for System {
 
     fn list(&self, path: &Path) -> io::Result<Vec<String>> {
         fs::read_dir(path)?
+            // A script that made more names than it can hold is stopped by them anyway.
+            .take_while(|_| !memory::is_exceeded())
             .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
             .collect()
     }

@@ -59,7 +59,7 @@ mod functions {
     /// answer.status; // => 200
     /// answer.json().total; // => 42
     /// ```
-    #[rhai_fn(return_raw)]
+    #[rhai_fn(volatile, return_raw)]
     pub fn get(context: NativeCallContext, url: Text) -> Answer {
         call(&context, "GET", &url, Map::new())
     }
@@ -86,7 +86,7 @@ mod functions {
     /// });
     /// answer.ok; // => true
     /// ```
-    #[rhai_fn(name = "get", return_raw)]
+    #[rhai_fn(name = "get", volatile, return_raw)]
     pub fn get_with_options(context: NativeCallContext, url: Text, options: Map) -> Answer {
         call(&context, "GET", &url, options)
     }
@@ -97,7 +97,7 @@ mod functions {
     /// let answer = http::post(service + "/orders", #{ item: "book", count: 1 });
     /// answer.status; // => 201
     /// ```
-    #[rhai_fn(return_raw)]
+    #[rhai_fn(volatile, return_raw)]
     pub fn post(context: NativeCallContext, url: Text, body: Dynamic) -> Answer {
         call_with_body(&context, "POST", &url, body, Map::new())
     }
@@ -108,7 +108,7 @@ mod functions {
     /// let answer = http::post(service + "/login", (), #{ form: #{ user: "ada" } });
     /// answer.ok; // => true
     /// ```
-    #[rhai_fn(name = "post", return_raw)]
+    #[rhai_fn(name = "post", volatile, return_raw)]
     pub fn post_with_options(
         context: NativeCallContext,
         url: Text,
@@ -123,7 +123,7 @@ mod functions {
     /// ```rhai
     /// http::put(service + "/orders/7", #{ count: 2 }).status; // => 200
     /// ```
-    #[rhai_fn(return_raw)]
+    #[rhai_fn(volatile, return_raw)]
     pub fn put(context: NativeCallContext, url: Text, body: Dynamic) -> Answer {
         call_with_body(&context, "PUT", &url, body, Map::new())
     }
@@ -133,7 +133,7 @@ mod functions {
     /// ```rhai
     /// http::put(service + "/orders/7", #{ count: 2 }, #{ retries: 0 }).ok; // => true
     /// ```
-    #[rhai_fn(name = "put", return_raw)]
+    #[rhai_fn(name = "put", volatile, return_raw)]
     pub fn put_with_options(
         context: NativeCallContext,
         url: Text,
@@ -148,7 +148,7 @@ mod functions {
     /// ```rhai
     /// http::patch(service + "/orders/7", #{ count: 3 }).ok; // => true
     /// ```
-    #[rhai_fn(return_raw)]
+    #[rhai_fn(volatile, return_raw)]
     pub fn patch(context: NativeCallContext, url: Text, body: Dynamic) -> Answer {
         call_with_body(&context, "PATCH", &url, body, Map::new())
     }
@@ -158,7 +158,7 @@ mod functions {
     /// ```rhai
     /// http::patch(service + "/orders/7", #{ count: 3 }, #{ retries: 1 }).ok; // => true
     /// ```
-    #[rhai_fn(name = "patch", return_raw)]
+    #[rhai_fn(name = "patch", volatile, return_raw)]
     pub fn patch_with_options(
         context: NativeCallContext,
         url: Text,
@@ -173,7 +173,7 @@ mod functions {
     /// ```rhai
     /// http::delete(service + "/orders/7").ok; // => true
     /// ```
-    #[rhai_fn(return_raw)]
+    #[rhai_fn(volatile, return_raw)]
     pub fn delete(context: NativeCallContext, url: Text) -> Answer {
         call(&context, "DELETE", &url, Map::new())
     }
@@ -183,7 +183,7 @@ mod functions {
     /// ```rhai
     /// http::delete(service + "/orders/7", #{ headers: #{ "if-match": "abc" } }).ok; // => true
     /// ```
-    #[rhai_fn(name = "delete", return_raw)]
+    #[rhai_fn(name = "delete", volatile, return_raw)]
     pub fn delete_with_options(context: NativeCallContext, url: Text, options: Map) -> Answer {
         call(&context, "DELETE", &url, options)
     }
@@ -193,7 +193,7 @@ mod functions {
     /// ```rhai
     /// http::head(service + "/orders/7").header("Content-Type"); // => "application/json"
     /// ```
-    #[rhai_fn(return_raw)]
+    #[rhai_fn(volatile, return_raw)]
     pub fn head(context: NativeCallContext, url: Text) -> Answer {
         call(&context, "HEAD", &url, Map::new())
     }
@@ -203,7 +203,7 @@ mod functions {
     /// ```rhai
     /// http::head(service + "/orders/7", #{ redirects: 0 }).body; // => ""
     /// ```
-    #[rhai_fn(name = "head", return_raw)]
+    #[rhai_fn(name = "head", volatile, return_raw)]
     pub fn head_with_options(context: NativeCallContext, url: Text, options: Map) -> Answer {
         call(&context, "HEAD", &url, options)
     }
@@ -215,7 +215,7 @@ mod functions {
     /// let answer = http::request(#{ method: "PUT", url: service + "/orders/7", json: #{ count: 2 } });
     /// answer.ok; // => true
     /// ```
-    #[rhai_fn(return_raw)]
+    #[rhai_fn(volatile, return_raw)]
     pub fn request(context: NativeCallContext, options: Map) -> Answer {
         exchange::call(Options::of_request(options)).at(&context)
     }

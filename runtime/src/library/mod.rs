@@ -1,5 +1,7 @@
 //! What a script finds at hand beyond the language: one file a part.
 
+mod env;
+mod fs;
 mod http;
 mod json;
 mod log;
@@ -16,7 +18,7 @@ struct Part {
     register: fn(&mut Engine, &Vocabulary),
 }
 
-const PARTS: [Part; 3] = [http::PART, json::PART, log::PART];
+const PARTS: [Part; 5] = [env::PART, fs::PART, http::PART, json::PART, log::PART];
 
 /// What a function of the library gives.
 type Fallible<T> = Result<T, Box<EvalAltResult>>;

@@ -698,3 +698,16 @@ fn a_declaration_that_cannot_be_meant_ends_init() {
             .exited(1);
     }
 }
+
+#[test]
+fn no_script_speaks_to_the_runtime_api() {
+    for host in ["127.0.0.1", "localhost", "0.0.0.0", "[::ffff:127.0.0.1]", "127.1.2.3"] {
+        let call =
+            "let url = \"http://HOST:\" + env::get(\"AWS_LAMBDA_RUNTIME_API\").split(\":\")[1]
+                        + \"/2018-06-01/runtime/invocation/next\";
+                    http::get(url)";
+        let script = format!("fn handler(e) {{ {} }}", catching(&call.replace("HOST", host)));
+        let error = value(Function::of(&script).event("{}").run());
+        is(&error, "Policy.Refused", "the Runtime API belongs to the runtime");
+    }
+}
