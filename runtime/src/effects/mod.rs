@@ -303,6 +303,16 @@ impl World {
         }
     }
 
+    /// Waits.
+    pub fn sleep(&self, length: Duration) {
+        self.effects.sleep(length);
+    }
+
+    /// Draws differently from now on, as after a snapshot that many environments start from.
+    pub fn forget_seed(&self) {
+        self.is_seeded.set(false);
+    }
+
     /// Waits, but not past the script's patience.
     pub fn pause(&self, length: Duration) {
         self.effects.sleep(length.min(self.patience()));

@@ -5,6 +5,9 @@ mod fs;
 mod http;
 mod json;
 mod log;
+mod random;
+mod time;
+mod uuid;
 
 use rhai::{Dynamic, Engine, EvalAltResult, Map, NativeCallContext, Position};
 
@@ -18,7 +21,8 @@ struct Part {
     register: fn(&mut Engine, &Vocabulary),
 }
 
-const PARTS: [Part; 5] = [env::PART, fs::PART, http::PART, json::PART, log::PART];
+const PARTS: [Part; 8] =
+    [env::PART, fs::PART, http::PART, json::PART, log::PART, random::PART, time::PART, uuid::PART];
 
 /// What a function of the library gives.
 type Fallible<T> = Result<T, Box<EvalAltResult>>;

@@ -17,3 +17,4 @@ mod logs;
 mod scripts;
 mod tails;
 mod tidy;
+mod time;

@@ -78,8 +78,8 @@ pub fn percent_decoded(text: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
-        let digits = bytes.get(at + 1..at + 3).and_then(|digits| std::str::from_utf8(digits).ok());
-        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+        let digit = |at: usize| bytes.get(at).and_then(|&digit| char::from(digit).to_digit(16));
+        match digit(at + 1).zip(digit(at + 2)).map(|(high, low)| (high << 4 | low) as u8) {
             Some(decoded) if byte == b'%' => {
                 out.push(decoded);
                 at += 3;
