@@ -239,6 +239,7 @@ impl Script {
             ),
             None => self.engine.call_fn_with_options(options, scope, &self.empty, name, (event,)),
         };
+        library::flush_metrics();
         result.or_else(|error| match *error {
             EvalAltResult::Exit(value, _) => Ok(value),
             _ => Err(error),
@@ -248,8 +249,12 @@ impl Script {
     /// Drops what the script keeps, so that an environment that ran out of memory can go on.
     fn forget_state(&self) {
         let kept = self.state.replace(Dynamic::from_map(Map::new()));
-        if kept.read_lock::<Map>().is_some_and(|map| !map.is_empty()) {
-            log::warn!("the script ran out of memory; what it kept in `this` is dropped");
+        let had_state = kept.read_lock::<Map>().is_some_and(|map| !map.is_empty());
+        let had_cache = library::clear_cache();
+        if had_state || had_cache {
+            log::warn!(
+                "the script ran out of memory; what it kept in `this` and `cache` is dropped"
+            );
         }
     }
 

@@ -80,6 +80,18 @@ pub fn script_record(level: Level, message: Value, fields: Option<Map<String, Va
     }
 }
 
+/// Writes an object that CloudWatch takes metrics from, whatever the format and the level.
+pub fn metrics_record(mut record: Map<String, Value>) {
+    REQUEST.with_borrow(|request| {
+        if !request.id.is_empty() {
+            record.insert("requestId".into(), request.id.as_str().into());
+        }
+    });
+    let mut line = Value::Object(record).to_string();
+    line.push('\n');
+    emit(STDOUT, Level::Info, line.as_bytes());
+}
+
 /// Writes an error that is about to be reported, once, to standard error.
 pub fn error_report(report: &Report) {
     let line = match format() {

@@ -277,6 +277,13 @@ impl World {
         Ok(self.effects.variable(name))
     }
 
+    /// The function's name, which is no secret.
+    #[must_use]
+    pub fn function_name(&self) -> String {
+        let name = self.effects.variable("AWS_LAMBDA_FUNCTION_NAME");
+        name.filter(|name| !name.is_empty()).unwrap_or_else(|| "unknown".into())
+    }
+
     /// Sends a request if the policy lets it.
     ///
     /// # Errors

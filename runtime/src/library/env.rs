@@ -110,7 +110,9 @@ mod functions {
     /// it is an error of type `Env.Missing`; anything else, one of type `Env.Invalid`.
     ///
     /// ```rhai
-    /// try { env::bool("NO_SUCH_VARIABLE") } catch (error) { error.type } // => "Env.Missing"
+    /// let caught = ();
+    /// try { env::bool("NO_SUCH_VARIABLE"); } catch (error) { caught = error.type; }
+    /// caught; // => "Env.Missing"
     /// ```
     #[rhai_fn(name = "bool", volatile, return_raw)]
     pub fn required_bool(context: NativeCallContext, name: Text) -> Fallible<bool> {

@@ -1,10 +1,12 @@
 //! What a script finds at hand beyond the language: one file a part.
 
+mod cache;
 mod env;
 mod fs;
 mod http;
 mod json;
 mod log;
+mod metrics;
 mod random;
 mod time;
 mod uuid;
@@ -21,8 +23,18 @@ struct Part {
     register: fn(&mut Engine, &Vocabulary),
 }
 
-const PARTS: [Part; 8] =
-    [env::PART, fs::PART, http::PART, json::PART, log::PART, random::PART, time::PART, uuid::PART];
+const PARTS: &[Part] = &[
+    cache::PART,
+    env::PART,
+    fs::PART,
+    http::PART,
+    json::PART,
+    log::PART,
+    metrics::PART,
+    random::PART,
+    time::PART,
+    uuid::PART,
+];
 
 /// What a function of the library gives.
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
@@ -41,11 +53,14 @@ fn thrown<const N: usize>(failure: &Failure, fields: [(&str, Dynamic); N]) -> Bo
     Box::new(EvalAltResult::ErrorRuntime(map.into(), Position::NONE))
 }
 
+pub use cache::clear as clear_cache;
+pub use metrics::flush as flush_metrics;
+
 /// Teaches an engine what the vocabulary can reach of the library.
 pub fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
     log::handle_print(engine);
     json::name_numbers(engine);
-    for part in &PARTS {
+    for part in PARTS {
         if part.words.iter().any(|word| vocabulary.has(word)) {
             (part.register)(engine, vocabulary);
         }

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod callbacks;
+mod cache;
 mod empty_root;
 mod emulators;
 mod env;
@@ -14,6 +15,7 @@ mod init;
 mod invoke_loop;
 mod json;
 mod logs;
+mod metrics;
 mod scripts;
 mod tails;
 mod tidy;
