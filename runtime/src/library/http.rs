@@ -55,7 +55,7 @@ mod functions {
     /// `method` and `url`.
     ///
     /// ```rhai
-    /// let answer = http::get(service + "/orders/7");
+    /// let answer = http::get("https://api.example.com/orders/7");
     /// answer.status; // => 200
     /// answer.json().total; // => 42
     /// ```
@@ -79,7 +79,7 @@ mod functions {
     /// | `throw_on_error` | `false`: whether a status of 400 and above is thrown as `Http.Status` |
     ///
     /// ```rhai
-    /// let answer = http::get(service + "/search", #{
+    /// let answer = http::get("https://api.example.com/search", #{
     ///     query: #{ q: "two words", page: 2 },
     ///     headers: #{ accept: "application/json" },
     ///     timeout_ms: 5000,
@@ -94,7 +94,7 @@ mod functions {
     /// Posts a body: a map or an array as JSON, text as text, a blob as bytes, `()` as none.
     ///
     /// ```rhai
-    /// let answer = http::post(service + "/orders", #{ item: "book", count: 1 });
+    /// let answer = http::post("https://api.example.com/orders", #{ item: "book", count: 1 });
     /// answer.status; // => 201
     /// ```
     #[rhai_fn(volatile, return_raw)]
@@ -105,7 +105,7 @@ mod functions {
     /// Posts a body with the options of `http::get`. Without a body of its own, write `()`.
     ///
     /// ```rhai
-    /// let answer = http::post(service + "/login", (), #{ form: #{ user: "ada" } });
+    /// let answer = http::post("https://api.example.com/login", (), #{ form: #{ user: "ada" } });
     /// answer.ok; // => true
     /// ```
     #[rhai_fn(name = "post", volatile, return_raw)]
@@ -121,7 +121,7 @@ mod functions {
     /// Puts a body at a URL.
     ///
     /// ```rhai
-    /// http::put(service + "/orders/7", #{ count: 2 }).status; // => 200
+    /// http::put("https://api.example.com/orders/7", #{ count: 2 }).status; // => 200
     /// ```
     #[rhai_fn(volatile, return_raw)]
     pub fn put(context: NativeCallContext, url: Text, body: Dynamic) -> Answer {
@@ -131,7 +131,7 @@ mod functions {
     /// Puts a body at a URL with the options of `http::get`.
     ///
     /// ```rhai
-    /// http::put(service + "/orders/7", #{ count: 2 }, #{ retries: 0 }).ok; // => true
+    /// http::put("https://api.example.com/orders/7", #{ count: 2 }, #{ retries: 0 }).ok; // => true
     /// ```
     #[rhai_fn(name = "put", volatile, return_raw)]
     pub fn put_with_options(
@@ -146,7 +146,7 @@ mod functions {
     /// Changes what is at a URL.
     ///
     /// ```rhai
-    /// http::patch(service + "/orders/7", #{ count: 3 }).ok; // => true
+    /// http::patch("https://api.example.com/orders/7", #{ count: 3 }).ok; // => true
     /// ```
     #[rhai_fn(volatile, return_raw)]
     pub fn patch(context: NativeCallContext, url: Text, body: Dynamic) -> Answer {
@@ -156,7 +156,7 @@ mod functions {
     /// Changes what is at a URL, with the options of `http::get`.
     ///
     /// ```rhai
-    /// http::patch(service + "/orders/7", #{ count: 3 }, #{ retries: 1 }).ok; // => true
+    /// http::patch("https://api.example.com/orders/7", #{ count: 3 }, #{ retries: 1 }).ok; // => true
     /// ```
     #[rhai_fn(name = "patch", volatile, return_raw)]
     pub fn patch_with_options(
@@ -171,7 +171,7 @@ mod functions {
     /// Deletes what is at a URL.
     ///
     /// ```rhai
-    /// http::delete(service + "/orders/7").ok; // => true
+    /// http::delete("https://api.example.com/orders/7").ok; // => true
     /// ```
     #[rhai_fn(volatile, return_raw)]
     pub fn delete(context: NativeCallContext, url: Text) -> Answer {
@@ -181,7 +181,7 @@ mod functions {
     /// Deletes what is at a URL, with the options of `http::get`.
     ///
     /// ```rhai
-    /// http::delete(service + "/orders/7", #{ headers: #{ "if-match": "abc" } }).ok; // => true
+    /// http::delete("https://api.example.com/orders/7", #{ headers: #{ "if-match": "abc" } }).ok; // => true
     /// ```
     #[rhai_fn(name = "delete", volatile, return_raw)]
     pub fn delete_with_options(context: NativeCallContext, url: Text, options: Map) -> Answer {
@@ -191,7 +191,7 @@ mod functions {
     /// Asks for the headers that `get` would be answered with.
     ///
     /// ```rhai
-    /// http::head(service + "/orders/7").header("Content-Type"); // => "application/json"
+    /// http::head("https://api.example.com/orders/7").header("Content-Type"); // => "application/json"
     /// ```
     #[rhai_fn(volatile, return_raw)]
     pub fn head(context: NativeCallContext, url: Text) -> Answer {
@@ -201,7 +201,7 @@ mod functions {
     /// Asks for the headers that `get` would be answered with, with the options of `http::get`.
     ///
     /// ```rhai
-    /// http::head(service + "/orders/7", #{ redirects: 0 }).body; // => ""
+    /// http::head("https://api.example.com/orders/7", #{ redirects: 0 }).body; // => ""
     /// ```
     #[rhai_fn(name = "head", volatile, return_raw)]
     pub fn head_with_options(context: NativeCallContext, url: Text, options: Map) -> Answer {
@@ -212,8 +212,8 @@ mod functions {
     /// `http::get`.
     ///
     /// ```rhai
-    /// let answer = http::request(#{ method: "PUT", url: service + "/orders/7", json: #{ count: 2 } });
-    /// answer.ok; // => true
+    /// let url = "https://api.example.com/orders/7";
+    /// http::request(#{ method: "PUT", url: url, json: #{ count: 2 } }).ok; // => true
     /// ```
     #[rhai_fn(volatile, return_raw)]
     pub fn request(context: NativeCallContext, options: Map) -> Answer {

@@ -11,6 +11,11 @@ mod random;
 mod time;
 mod uuid;
 
+#[cfg(test)]
+mod examples;
+#[cfg(test)]
+mod stage;
+
 use rhai::{Dynamic, Engine, EvalAltResult, Map, NativeCallContext, Position};
 
 use crate::effects::Failure;

@@ -89,55 +89,13 @@ mod functions {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{self, Read, Write};
-    use std::path::{Path, PathBuf};
-    use std::time::{Duration, SystemTime};
-
     use super::*;
-    use crate::effects::{self, Effects, FileInfo, Policy, Request, Response, World};
-
-    /// A world whose randomness is one byte, over and over.
-    struct Loaded(u8);
-
-    impl Effects for Loaded {
-        fn now(&self) -> SystemTime {
-            SystemTime::UNIX_EPOCH
-        }
-        fn sleep(&self, _: Duration) {}
-        fn random(&self, bytes: &mut [u8]) {
-            bytes.fill(self.0);
-        }
-        fn variable(&self, _: &str) -> Option<String> {
-            None
-        }
-        fn real_path(&self, _: &Path) -> io::Result<PathBuf> {
-            Err(io::ErrorKind::NotFound.into())
-        }
-        fn read(&self, _: &Path) -> io::Result<Box<dyn Read>> {
-            Err(io::ErrorKind::NotFound.into())
-        }
-        fn write(&self, _: &Path, _: bool) -> io::Result<Box<dyn Write>> {
-            Err(io::ErrorKind::NotFound.into())
-        }
-        fn list(&self, _: &Path) -> io::Result<Vec<String>> {
-            Err(io::ErrorKind::NotFound.into())
-        }
-        fn remove(&self, _: &Path) -> io::Result<()> {
-            Err(io::ErrorKind::NotFound.into())
-        }
-        fn make_folder(&self, _: &Path) -> io::Result<()> {
-            Err(io::ErrorKind::NotFound.into())
-        }
-        fn info(&self, _: &Path) -> io::Result<FileInfo> {
-            Err(io::ErrorKind::NotFound.into())
-        }
-        fn exchange(&self, _: &Request) -> Result<Response, Failure> {
-            Err(Failure::new("Http.ConnectFailed", "there is no network"))
-        }
-    }
+    use crate::effects::{self, Policy, World};
+    use crate::library::stage::Stage;
 
     fn drawn(seed: u8) -> String {
-        effects::install(World::new(Policy::open()).with_effects(Box::new(Loaded(seed))));
+        let stage = Stage::loaded(seed);
+        effects::install(World::new(Policy::open()).with_effects(Box::new(stage)));
         let mut engine = Engine::new();
         engine.register_static_module("random", exported_module!(functions).into());
         let script = "let all = []; for n in 0..20 { all.push(random::int(1, 1000)); }

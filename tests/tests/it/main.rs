@@ -1,8 +1,8 @@
 //! Everything a user of rhambda can see, through the real `bootstrap` process.
 
 mod bounds;
-mod callbacks;
 mod cache;
+mod callbacks;
 mod empty_root;
 mod emulators;
 mod env;

@@ -99,7 +99,7 @@ mod methods {
     /// The status code.
     ///
     /// ```rhai
-    /// http::get(service + "/nothing").status; // => 404
+    /// http::get("https://api.example.com/nothing").status; // => 404
     /// ```
     #[rhai_fn(get = "status", pure)]
     pub fn status(answer: &mut HttpResponse) -> INT {
@@ -109,7 +109,7 @@ mod methods {
     /// Whether the status is one of 200 to 299.
     ///
     /// ```rhai
-    /// http::get(service + "/nothing").ok; // => false
+    /// http::get("https://api.example.com/nothing").ok; // => false
     /// ```
     #[rhai_fn(get = "ok", pure)]
     pub fn ok(answer: &mut HttpResponse) -> bool {
@@ -119,7 +119,7 @@ mod methods {
     /// Where the answer came from, after redirects.
     ///
     /// ```rhai
-    /// http::get(service + "/old").url == service + "/new"; // => true
+    /// http::get("https://api.example.com/old").url == "https://api.example.com/new"; // => true
     /// ```
     #[rhai_fn(get = "url", pure)]
     pub fn url(answer: &mut HttpResponse) -> String {
@@ -130,7 +130,7 @@ mod methods {
     /// `set-cookie` is always an array.
     ///
     /// ```rhai
-    /// http::get(service + "/orders/7").headers["content-type"]; // => "application/json"
+    /// http::get("https://api.example.com/orders/7").headers["content-type"]; // => "application/json"
     /// ```
     #[rhai_fn(get = "headers", pure)]
     pub fn headers(answer: &mut HttpResponse) -> Map {
@@ -140,7 +140,7 @@ mod methods {
     /// The first value of a header, in whatever letters its name is written; `()` without one.
     ///
     /// ```rhai
-    /// http::get(service + "/orders/7").header("X-Nothing"); // => ()
+    /// http::get("https://api.example.com/orders/7").header("X-Nothing"); // => ()
     /// ```
     #[rhai_fn(pure)]
     pub fn header(answer: &mut HttpResponse, name: &str) -> Dynamic {
@@ -153,7 +153,7 @@ mod methods {
     /// The body: text, or a blob where it is not UTF-8; `()` where it was saved to a file.
     ///
     /// ```rhai
-    /// http::get(service + "/hello").body; // => "hello"
+    /// http::get("https://api.example.com/hello").body; // => "hello"
     /// ```
     #[rhai_fn(get = "body", pure, return_raw)]
     pub fn body(answer: &mut HttpResponse) -> Fallible<Dynamic> {
@@ -163,7 +163,7 @@ mod methods {
     /// The bytes of the body, also of one that was saved to a file.
     ///
     /// ```rhai
-    /// http::get(service + "/hello").size; // => 5
+    /// http::get("https://api.example.com/hello").size; // => 5
     /// ```
     #[rhai_fn(get = "size", pure)]
     pub fn size(answer: &mut HttpResponse) -> INT {
@@ -176,7 +176,7 @@ mod methods {
     /// The body as text; what is not UTF-8 in it is replaced by `\u{FFFD}`.
     ///
     /// ```rhai
-    /// http::get(service + "/hello").text(); // => "hello"
+    /// http::get("https://api.example.com/hello").text(); // => "hello"
     /// ```
     #[rhai_fn(pure, return_raw)]
     pub fn text(answer: &mut HttpResponse) -> Fallible<ImmutableString> {
@@ -192,7 +192,7 @@ mod methods {
     /// The body as a blob.
     ///
     /// ```rhai
-    /// http::get(service + "/hello").blob().len; // => 5
+    /// http::get("https://api.example.com/hello").blob().len; // => 5
     /// ```
     #[rhai_fn(pure, return_raw)]
     pub fn blob(answer: &mut HttpResponse) -> Fallible<Blob> {
@@ -202,7 +202,7 @@ mod methods {
     /// The value that the body says in JSON. Another body is an error of type `Http.NotJson`.
     ///
     /// ```rhai
-    /// http::get(service + "/orders/7").json().total; // => 42
+    /// http::get("https://api.example.com/orders/7").json().total; // => 42
     /// ```
     #[rhai_fn(pure, return_raw)]
     pub fn json(answer: &mut HttpResponse) -> Fallible<Dynamic> {
@@ -218,7 +218,7 @@ mod methods {
     /// `status`, `ok`, `headers`, `url` and `body` as a map.
     ///
     /// ```rhai
-    /// http::get(service + "/hello").to_map().body; // => "hello"
+    /// http::get("https://api.example.com/hello").to_map().body; // => "hello"
     /// ```
     #[rhai_fn(pure, return_raw)]
     pub fn to_map(answer: &mut HttpResponse) -> Fallible<Map> {
@@ -236,7 +236,7 @@ mod methods {
     /// Such as `HttpResponse(200 from https://example.com/orders)`, without anything secret.
     ///
     /// ```rhai
-    /// http::get(service + "/hello").to_string().starts_with("HttpResponse(200"); // => true
+    /// http::get("https://api.example.com/hello").to_string().starts_with("HttpResponse(200"); // => true
     /// ```
     #[rhai_fn(name = "to_string", name = "to_debug", name = "print", name = "debug", pure)]
     pub fn to_string(answer: &mut HttpResponse) -> String {
