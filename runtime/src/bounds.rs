@@ -11,7 +11,7 @@ use rhai::{Dynamic, Engine, EvalAltResult, INT, Position};
 
 use crate::config::{Limits, STACK_BYTES, STACK_RESERVE_BYTES};
 use crate::vocabulary::Vocabulary;
-use crate::{memory, natives};
+use crate::{effects, memory, natives};
 
 /// Why a script was stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,7 +169,7 @@ impl Bounds {
             .deadline
             .get()
             .map_or(length, |deadline| deadline.saturating_duration_since(Instant::now()));
-        std::thread::sleep(length.min(longest));
+        effects::world().sleep(length.min(longest));
         self.look_soon();
         if length < longest {
             return Ok(());

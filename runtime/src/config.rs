@@ -131,6 +131,8 @@ pub struct Config {
     pub snap_start: bool,
     /// The function's own description.
     pub function: Function,
+    /// `RHAMBDA_POLICY` is `strict`: what a script does not declare is refused.
+    pub is_strict: bool,
     /// What a script may use up.
     pub limits: Limits,
 }
@@ -171,7 +173,7 @@ impl Logging {
 }
 
 /// The settings a function's owner may make, and what each takes.
-pub const SETTINGS: [&str; 11] = [
+pub const SETTINGS: [&str; 12] = [
     "RHAMBDA_DEADLINE_MARGIN_MS",
     "RHAMBDA_INIT_TIMEOUT_MS",
     "RHAMBDA_LAYER_ROOT",
@@ -183,6 +185,7 @@ pub const SETTINGS: [&str; 11] = [
     "RHAMBDA_MAX_MEMORY_MB",
     "RHAMBDA_MAX_OPERATIONS",
     "RHAMBDA_MAX_STRING_SIZE",
+    "RHAMBDA_POLICY",
 ];
 
 impl Config {
@@ -210,6 +213,15 @@ impl Config {
                 )));
             }
         }
+        let is_strict = match environment.get("RHAMBDA_POLICY") {
+            None | Some("open") => false,
+            Some("strict") => true,
+            Some(value) => {
+                return Err(invalid(format!(
+                    "`RHAMBDA_POLICY` is `{value}`; it takes open or strict"
+                )));
+            }
+        };
         let task_root = environment
             .owned("LAMBDA_TASK_ROOT")
             .map(PathBuf::from)
@@ -234,6 +246,7 @@ impl Config {
                 log_group: environment.owned("AWS_LAMBDA_LOG_GROUP_NAME"),
                 log_stream: environment.owned("AWS_LAMBDA_LOG_STREAM_NAME"),
             },
+            is_strict,
             limits: Limits::from_environment(environment, memory_mb.unwrap_or(128))?,
         })
     }
@@ -329,6 +342,7 @@ mod tests {
             ("RHAMBDA_MAX_CALL_LEVELS", "0", "from 1 to 100000"),
             ("RHAMBDA_MAX_MEMORY_MB", "-1", "`-1`"),
             ("RHAMBDA_LOG", "loud", "it takes off, error"),
+            ("RHAMBDA_POLICY", "Strict", "it takes open or strict"),
         ] {
             let message = config(&[("_HANDLER", "a.b"), (name, value)]).unwrap_err().to_string();
             assert!(message.contains(said), "{message}");

@@ -69,6 +69,22 @@ impl Diagnosis<'_> {
         report
     }
 
+    /// Explains why what a script declares at its top cannot be meant.
+    #[must_use]
+    pub fn explain_declaration(
+        &self,
+        file: &str,
+        line: usize,
+        column: usize,
+        message: &str,
+    ) -> Report {
+        let mut report = Report::new(ErrorType::UserCodeSyntaxError, message);
+        let location = Location { file: file.to_owned(), line, column };
+        report.frames = vec![Frame { function: String::new(), location }];
+        report.excerpt = self.excerpt(report.location());
+        report
+    }
+
     fn described(&self, error: &EvalAltResult, file: &str) -> Report {
         use EvalAltResult as E;
         let (error_type, message) = match error {

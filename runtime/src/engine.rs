@@ -18,6 +18,7 @@ use crate::bounds::{self, Bounds, Stop};
 use crate::config::{Config, Function, Limits};
 use crate::context::Context;
 use crate::diagnosis::Diagnosis;
+use crate::effects::{self, Malformed, Policy, World};
 use crate::error::{ErrorType, InitError, InvocationError, Report};
 use crate::frames::{self, Frames, Trace};
 use crate::handler::Handler;
@@ -83,8 +84,25 @@ impl Script {
             trace,
             function: Rc::new(config.function.clone()),
         };
+        script.enter_world(config, &source)?;
         script.compile(&source)?;
         Ok(script)
+    }
+
+    /// Lets the script have the effects that it declares.
+    fn enter_world(&self, config: &Config, source: &Source) -> Result<(), InitError> {
+        let policy = Policy::declared_in(&source.text, config.is_strict).map_err(|malformed| {
+            let Malformed { line, column, message } = malformed;
+            InitError(Box::new(self.diagnosis(|diagnosis| {
+                diagnosis.explain_declaration(&self.file, line, column, &message)
+            })))
+        })?;
+        let world = World::new(policy)
+            .without_runtime_api(&config.runtime_api)
+            .with_roots(config.roots.clone())
+            .with_bounds(self.bounds.clone());
+        effects::install(world);
+        Ok(())
     }
 
     fn compile(&mut self, source: &Source) -> Result<(), InitError> {
@@ -221,6 +239,7 @@ impl Script {
             ),
             None => self.engine.call_fn_with_options(options, scope, &self.empty, name, (event,)),
         };
+        library::flush_metrics();
         result.or_else(|error| match *error {
             EvalAltResult::Exit(value, _) => Ok(value),
             _ => Err(error),
@@ -230,8 +249,12 @@ impl Script {
     /// Drops what the script keeps, so that an environment that ran out of memory can go on.
     fn forget_state(&self) {
         let kept = self.state.replace(Dynamic::from_map(Map::new()));
-        if kept.read_lock::<Map>().is_some_and(|map| !map.is_empty()) {
-            log::warn!("the script ran out of memory; what it kept in `this` is dropped");
+        let had_state = kept.read_lock::<Map>().is_some_and(|map| !map.is_empty());
+        let had_cache = library::clear_cache();
+        if had_state || had_cache {
+            log::warn!(
+                "the script ran out of memory; what it kept in `this` and `cache` is dropped"
+            );
         }
     }
 

@@ -19,6 +19,7 @@ mod callbacks;
 pub mod config;
 pub mod context;
 mod diagnosis;
+pub mod effects;
 pub mod engine;
 pub mod error;
 mod frames;
@@ -35,6 +36,7 @@ mod names;
 mod natives;
 pub mod suggest;
 mod tail;
+mod time;
 mod vocabulary;
 mod wire;
 mod wrapper;
@@ -102,6 +104,7 @@ fn serve(
     log::info!("{} is ready", config.handler);
     if config.snap_start {
         api.wait_for_restore().map_err(End::Api)?;
+        effects::world().forget_seed();
     }
     invoke_loop::serve(api, &script, working_directory).map_err(End::Api)
 }

@@ -44,6 +44,8 @@ pub fn start(logging: Logging) {
     // Building the logger costs a cold start nothing it would notice, yet most runs never use it.
     let started = env_logger::Builder::new()
         .filter_level(own_level)
+        // It would write whole URLs, headers and bodies, and secrets with them.
+        .filter_module("ureq", LevelFilter::Off)
         .format(|buffer, record| {
             buffer.write_all(&rendered(record.level(), &record.args().to_string(), None, None))
         })
@@ -76,6 +78,18 @@ pub fn script_record(level: Level, message: Value, fields: Option<Map<String, Va
     if is_enabled(level) {
         emit(STDOUT, level, &rendered_value(level, message, fields));
     }
+}
+
+/// Writes an object that CloudWatch takes metrics from, whatever the format and the level.
+pub fn metrics_record(mut record: Map<String, Value>) {
+    REQUEST.with_borrow(|request| {
+        if !request.id.is_empty() {
+            record.insert("requestId".into(), request.id.as_str().into());
+        }
+    });
+    let mut line = Value::Object(record).to_string();
+    line.push('\n');
+    emit(STDOUT, Level::Info, line.as_bytes());
 }
 
 /// Writes an error that is about to be reported, once, to standard error.

@@ -13,6 +13,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::root::chroot;
 use crate::run::{Ended, Run};
 use crate::runtime_api::{Answer, Event, Next, RuntimeApi, Signal};
 
@@ -47,6 +48,8 @@ pub struct Function {
     environment: BTreeMap<String, String>,
     api_path: String,
     wrapper: Vec<String>,
+    /// Its own folder is its root directory.
+    is_alone: bool,
     api: Api,
     nexts: Vec<Next>,
     answers: Vec<Answer>,
@@ -91,6 +94,7 @@ impl Function {
             environment: environment.into(),
             api_path: String::new(),
             wrapper: Vec::new(),
+            is_alone: false,
             api: Api::Served,
             nexts: Vec::new(),
             answers: Vec::new(),
@@ -186,6 +190,19 @@ impl Function {
         self
     }
 
+    /// Runs with nothing in its root directory but its own files; `None`, said on the terminal,
+    /// where this machine lets nobody change the root.
+    #[must_use]
+    pub fn in_empty_root(mut self) -> Option<Self> {
+        let chroot = chroot()?;
+        let root = self.folder.path().to_owned();
+        fs::copy(bootstrap(), root.join("bootstrap")).expect("a copy of bootstrap");
+        let folder = root.to_str().expect("a path in UTF-8");
+        self.wrapper = chroot.iter().copied().chain([folder]).map(str::to_owned).collect();
+        self.is_alone = true;
+        Some(self)
+    }
+
     /// Runs `bootstrap` as the last arguments of this command.
     #[must_use]
     pub fn wrapped(mut self, command: &[&str]) -> Self {
@@ -240,11 +257,15 @@ impl Function {
             Api::Unset => None,
         };
 
-        let mut words = self.wrapper.iter().map(PathBuf::from).chain([bootstrap()]);
+        let (root, program) = match self.is_alone {
+            true => (Path::new("/"), "/bootstrap".into()),
+            false => (self.folder.path(), bootstrap()),
+        };
+        let mut words = self.wrapper.iter().map(PathBuf::from).chain([program]);
         let mut command = Command::new(words.next().expect("at least bootstrap itself"));
         command.args(words).env_clear().current_dir(self.folder.path().join("task"));
-        command.env("LAMBDA_TASK_ROOT", self.folder.path().join("task"));
-        command.env("RHAMBDA_LAYER_ROOT", self.folder.path().join("layer"));
+        command.env("LAMBDA_TASK_ROOT", root.join("task"));
+        command.env("RHAMBDA_LAYER_ROOT", root.join("layer"));
         if let Some(handler) = &self.handler {
             command.env("_HANDLER", handler);
         }

@@ -1,7 +1,6 @@
 //! HTTP/1.1 messages on a raw stream: just enough for a server and a client that may misbehave.
 
-use std::io::{self, BufRead, BufReader, Read};
-use std::net::TcpStream;
+use std::io::{self, BufRead};
 
 const MAX_HEADERS: usize = 128;
 
@@ -32,7 +31,7 @@ impl Head {
 }
 
 /// Reads up to the empty line; `None` when the peer closed before the first byte.
-pub fn read_request_head(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Head>> {
+pub fn read_request_head(stream: &mut impl BufRead) -> io::Result<Option<Head>> {
     let Some(bytes) = read_head(stream)? else { return Ok(None) };
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
@@ -46,7 +45,7 @@ pub fn read_request_head(stream: &mut BufReader<TcpStream>) -> io::Result<Option
 }
 
 /// Reads a whole response, skipping interim ones.
-pub fn read_response(stream: &mut BufReader<TcpStream>) -> io::Result<(Head, Vec<u8>)> {
+pub fn read_response(stream: &mut impl BufRead) -> io::Result<(Head, Vec<u8>)> {
     let bytes = read_head(stream)?.ok_or(io::ErrorKind::UnexpectedEof)?;
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut response = httparse::Response::new(&mut headers);
@@ -65,7 +64,7 @@ fn owned(headers: &[httparse::Header]) -> Vec<Header> {
     headers.iter().map(|header| (header.name.to_ascii_lowercase(), header.value.to_vec())).collect()
 }
 
-fn read_head(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Vec<u8>>> {
+fn read_head(stream: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     loop {
         if stream.read_until(b'\n', &mut bytes)? == 0 {
@@ -82,7 +81,7 @@ fn read_head(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Vec<u8>>> {
 }
 
 /// Reads a body by its length, its chunks, or up to the end of the stream of a response.
-pub fn read_body(stream: &mut BufReader<TcpStream>, head: &Head) -> io::Result<Vec<u8>> {
+pub fn read_body(stream: &mut impl BufRead, head: &Head) -> io::Result<Vec<u8>> {
     let mut body = Vec::new();
     if head.get("transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked")) {
         loop {

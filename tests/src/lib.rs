@@ -8,6 +8,7 @@ mod process;
 mod root;
 mod run;
 mod runtime_api;
+mod server;
 mod tool;
 
 pub use emulator::{Emulator, Reply, skip};
@@ -15,4 +16,5 @@ pub use function::{Function, bootstrap, repository};
 pub use root::{Root, chroot};
 pub use run::{Ended, Run};
 pub use runtime_api::{Answer, Call, Event, Framing, Next};
+pub use server::{After, Asked, Authority, Server, answer, tunnel};
 pub use tool::{layer_zip, package, rhambda};

@@ -11,7 +11,7 @@
 //! | object | map | keys in order of their bytes; of duplicates the last |
 //! | array, `true`, `false`, `null` | array, bool, `()` | the same |
 //!
-//! A script's char goes out as a string of one character and a blob as base64. A float that is not
+//! A script's char goes out as a string of one character, a blob as base64, a `Time` as RFC 3339. A float that is not
 //! finite, a function pointer, a timestamp, a range and any other native value are refused with
 //! their path. Input is RFC 8259 to the letter, UTF-8 without a byte order mark, nested at most
 //! [`MAX_DEPTH`] deep; an escape that is half of a surrogate pair is refused, since no string can

@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::{ExactNumber, MAX_DEPTH};
 use crate::context::Context;
 use crate::memory;
+use crate::time::Time;
 
 /// Why a value cannot be JSON, and which one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -195,6 +196,8 @@ fn put(value: &Dynamic, out: &mut Vec<u8>, depth: usize) -> Result<(), Box<Refus
         out.push(b'"');
     } else if let Some(number) = value.read_lock::<ExactNumber>() {
         out.extend_from_slice(number.as_str().as_bytes());
+    } else if let Some(time) = value.read_lock::<Time>() {
+        put_serde(&time.to_string(), out);
     } else if let Some(context) = value.read_lock::<Context>() {
         put(&Dynamic::from_map(context.to_map()), out, depth)?;
     } else if let Some(function) = value.read_lock::<FnPtr>() {

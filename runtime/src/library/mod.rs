@@ -1,10 +1,24 @@
 //! What a script finds at hand beyond the language: one file a part.
 
+mod cache;
+mod env;
+mod fs;
+mod http;
 mod json;
 mod log;
+mod metrics;
+mod random;
+mod time;
+mod uuid;
 
-use rhai::Engine;
+#[cfg(test)]
+mod examples;
+#[cfg(test)]
+mod stage;
 
+use rhai::{Dynamic, Engine, EvalAltResult, Map, NativeCallContext, Position};
+
+use crate::effects::Failure;
 use crate::vocabulary::Vocabulary;
 
 /// One part of the library.
@@ -14,15 +28,69 @@ struct Part {
     register: fn(&mut Engine, &Vocabulary),
 }
 
-const PARTS: [Part; 2] = [json::PART, log::PART];
+const PARTS: &[Part] = &[
+    cache::PART,
+    env::PART,
+    fs::PART,
+    http::PART,
+    json::PART,
+    log::PART,
+    metrics::PART,
+    random::PART,
+    time::PART,
+    uuid::PART,
+];
+
+/// What a function of the library gives.
+type Fallible<T> = Result<T, Box<EvalAltResult>>;
+
+/// A failure as a script catches it: a map with `type`, `message` and these fields, but not those
+/// that are `()`.
+fn thrown<const N: usize>(failure: &Failure, fields: [(&str, Dynamic); N]) -> Box<EvalAltResult> {
+    let mut map: Map = [
+        ("type".into(), failure.error_type.into()),
+        ("message".into(), failure.message.clone().into()),
+    ]
+    .into();
+    for (name, value) in fields.into_iter().filter(|(_, value)| !value.is_unit()) {
+        map.insert(name.into(), value);
+    }
+    Box::new(EvalAltResult::ErrorRuntime(map.into(), Position::NONE))
+}
+
+pub use cache::clear as clear_cache;
+pub use metrics::flush as flush_metrics;
 
 /// Teaches an engine what the vocabulary can reach of the library.
 pub fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
     log::handle_print(engine);
     json::name_numbers(engine);
-    for part in &PARTS {
+    for part in PARTS {
         if part.words.iter().any(|word| vocabulary.has(word)) {
             (part.register)(engine, vocabulary);
         }
+    }
+}
+
+/// The engine does not say where a module's function was called that failed; this does.
+trait At<T> {
+    /// Places a failure at the call.
+    fn at(self, context: &NativeCallContext) -> Fallible<T>;
+}
+
+impl<T> At<T> for Fallible<T> {
+    fn at(self, context: &NativeCallContext) -> Self {
+        self.map_err(|mut error| {
+            if error.position().is_none() {
+                error.set_position(context.call_position());
+            }
+            error
+        })
+    }
+}
+
+impl<T> At<T> for Result<T, Failure> {
+    fn at(self, context: &NativeCallContext) -> Fallible<T> {
+        self.map_err(|failure| thrown(&failure, [])).at(context)
     }
 }

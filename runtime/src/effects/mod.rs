@@ -1,0 +1,351 @@
+//! Everything that reaches outside the script: one small interface, and a policy in front of it.
+//!
+//! The library never touches the clock, the network, the environment or a file by itself: it asks
+//! [`world`], which asks the script's [`Policy`] and then the [`Effects`] behind it. Those can be
+//! replaced, so that a test freezes the clock and a recorder notes what was answered.
+
+mod client;
+mod dns;
+mod files;
+mod forward;
+mod policy;
+mod system;
+mod tls;
+mod url;
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::{Duration, Instant, SystemTime};
+
+pub use files::failed;
+pub use policy::{Folder, Malformed, Policy};
+pub use system::System;
+pub use url::Url;
+
+use crate::bounds::Bounds;
+
+/// An effect that did not come about: a type for scripts to match, and a message for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Such as `Http.Timeout`.
+    pub error_type: &'static str,
+    /// What happened, and the way out.
+    pub message: String,
+}
+
+impl Failure {
+    /// A failure of this type.
+    #[must_use]
+    pub fn new(error_type: &'static str, message: impl Into<String>) -> Self {
+        Self { error_type, message: message.into() }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// One HTTP request, without redirects and retries.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// `GET` and so on, in capitals.
+    pub method: String,
+    /// Where it goes.
+    pub url: Url,
+    /// Names and values, in their order.
+    pub headers: Vec<(String, String)>,
+    /// The body; empty for none.
+    pub body: Rc<[u8]>,
+    /// How long the exchange may take, reading the answer's body included.
+    pub timeout: Duration,
+}
+
+impl Request {
+    /// Whether sending it twice is the same as once (RFC 9110, 9.2.2).
+    #[must_use]
+    pub fn is_idempotent(&self) -> bool {
+        ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"].contains(&self.method.as_str())
+    }
+}
+
+/// The answer to a [`Request`].
+pub struct Response {
+    /// The status code.
+    pub status: u16,
+    /// Names in lower case, and values, in their order.
+    pub headers: Vec<(String, String)>,
+    /// The body as it came; a failure to read is the [`Failure`] inside the error.
+    pub body: Box<dyn Read>,
+}
+
+impl Response {
+    /// The first value of a header, by its lower-case name.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+/// What is known about a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileInfo {
+    /// Bytes.
+    pub size: u64,
+    /// Whether it is a folder.
+    pub is_folder: bool,
+}
+
+/// What can be done to the world. [`System`] does it for real.
+///
+/// Paths are absolute and already confined; variables and hosts are already allowed.
+pub trait Effects {
+    /// The wall clock.
+    fn now(&self) -> SystemTime;
+    /// Waits.
+    fn sleep(&self, length: Duration);
+    /// Fills the buffer with bytes that nobody can guess.
+    fn random(&self, bytes: &mut [u8]);
+    /// The value of an environment variable; one that is not UTF-8 is lossily text.
+    fn variable(&self, name: &str) -> Option<String>;
+    /// The path with all links followed.
+    ///
+    /// # Errors
+    /// As the system says, such as that nothing is there.
+    fn real_path(&self, path: &Path) -> io::Result<PathBuf>;
+    /// Opens a file for reading.
+    ///
+    /// # Errors
+    /// As the system says.
+    fn read(&self, path: &Path) -> io::Result<Box<dyn Read>>;
+    /// Creates a file, or adds to the one that is there.
+    ///
+    /// # Errors
+    /// As the system says.
+    fn write(&self, path: &Path, append: bool) -> io::Result<Box<dyn Write>>;
+    /// The names in a folder, in no order.
+    ///
+    /// # Errors
+    /// As the system says.
+    fn list(&self, path: &Path) -> io::Result<Vec<String>>;
+    /// Removes a file, or a folder that is empty.
+    ///
+    /// # Errors
+    /// As the system says.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Makes a folder and those above it.
+    ///
+    /// # Errors
+    /// As the system says.
+    fn make_folder(&self, path: &Path) -> io::Result<()>;
+    /// What is known about a file, with links followed.
+    ///
+    /// # Errors
+    /// As the system says.
+    fn info(&self, path: &Path) -> io::Result<FileInfo>;
+    /// Sends a request, and returns when the head of the answer is there.
+    ///
+    /// # Errors
+    /// A [`Failure`] of type `Http.…`.
+    fn exchange(&self, request: &Request) -> Result<Response, Failure>;
+}
+
+/// The effects a script may have: the policy, then the effects themselves, within its bounds.
+pub struct World {
+    effects: Box<dyn Effects>,
+    policy: Policy,
+    /// The task root and the layers' root.
+    roots: Vec<PathBuf>,
+    /// Where the Runtime API is, which belongs to the runtime alone.
+    runtime_api: Option<SocketAddr>,
+    bounds: Option<Rc<Bounds>>,
+    random: RefCell<fastrand::Rng>,
+    is_seeded: Cell<bool>,
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("World").field("policy", &self.policy).finish_non_exhaustive()
+    }
+}
+
+thread_local! {
+    static WORLD: RefCell<Option<Rc<World>>> = const { RefCell::new(None) };
+}
+
+/// The world of the script on this thread; an open one where none was installed.
+#[must_use]
+pub fn world() -> Rc<World> {
+    WORLD.with_borrow_mut(|world| {
+        world.get_or_insert_with(|| Rc::new(World::new(Policy::open()))).clone()
+    })
+}
+
+/// Makes this the world of the script on this thread.
+pub fn install(world: World) {
+    WORLD.set(Some(Rc::new(world)));
+}
+
+/// How much of the remaining time a script keeps to react when something took all the rest: a tenth,
+/// and at most this.
+const LONGEST_KEPT: Duration = Duration::from_secs(1);
+
+/// How long anything may take where there is no deadline.
+const WITHOUT_DEADLINE: Duration = Duration::from_secs(60);
+
+impl World {
+    /// The real world under a policy, without files of a task root and without a deadline.
+    #[must_use]
+    pub fn new(policy: Policy) -> Self {
+        Self {
+            effects: Box::new(System::default()),
+            policy,
+            roots: Vec::new(),
+            runtime_api: None,
+            bounds: None,
+            random: RefCell::new(fastrand::Rng::with_seed(0)),
+            is_seeded: Cell::new(false),
+        }
+    }
+
+    /// Has other effects than the real ones.
+    #[must_use]
+    pub fn with_effects(self, effects: Box<dyn Effects>) -> Self {
+        Self { effects, ..self }
+    }
+
+    /// Lets files be read below these folders.
+    #[must_use]
+    pub fn with_roots(self, roots: Vec<PathBuf>) -> Self {
+        Self { roots, ..self }
+    }
+
+    /// Ends waiting before the script's deadline.
+    #[must_use]
+    pub fn with_bounds(self, bounds: Rc<Bounds>) -> Self {
+        Self { bounds: Some(bounds), ..self }
+    }
+
+    /// Keeps scripts away from the Runtime API at `host:port`, which may be followed by a path.
+    #[must_use]
+    pub fn without_runtime_api(self, runtime_api: &str) -> Self {
+        let address = runtime_api.strip_prefix("http://").unwrap_or(runtime_api);
+        let address = address.split('/').next().unwrap_or_default();
+        let address = address.replace("localhost", "127.0.0.1").parse().ok();
+        Self { effects: Box::new(System::without(address)), runtime_api: address, ..self }
+    }
+
+    /// The wall clock.
+    #[must_use]
+    pub fn now(&self) -> SystemTime {
+        self.effects.now()
+    }
+
+    /// Fills the buffer with bytes that nobody can guess.
+    pub fn random_bytes(&self, bytes: &mut [u8]) {
+        self.effects.random(bytes);
+    }
+
+    /// Draws from a fast generator that was seeded once by [`World::random_bytes`].
+    pub fn draw<T>(&self, draw: impl FnOnce(&mut fastrand::Rng) -> T) -> T {
+        let mut random = self.random.borrow_mut();
+        if !self.is_seeded.replace(true) {
+            let mut seed = [0; 8];
+            self.effects.random(&mut seed);
+            random.seed(u64::from_ne_bytes(seed));
+        }
+        draw(&mut random)
+    }
+
+    /// The value of an environment variable.
+    ///
+    /// # Errors
+    /// `Policy.Refused`.
+    pub fn variable(&self, name: &str) -> Result<Option<String>, Failure> {
+        self.policy.check_env(name)?;
+        Ok(self.effects.variable(name))
+    }
+
+    /// The function's name, which is no secret.
+    #[must_use]
+    pub fn function_name(&self) -> String {
+        let name = self.effects.variable("AWS_LAMBDA_FUNCTION_NAME");
+        name.filter(|name| !name.is_empty()).unwrap_or_else(|| "unknown".into())
+    }
+
+    /// Sends a request if the policy lets it.
+    ///
+    /// # Errors
+    /// `Policy.Refused`, or a [`Failure`] of type `Http.…`.
+    pub fn exchange(&self, request: &Request) -> Result<Response, Failure> {
+        self.policy.check_http(&request.url)?;
+        if let Ok(ip) = request.url.host.parse() {
+            refuse_runtime_api(self.runtime_api, SocketAddr::new(ip, request.url.port))?;
+        }
+        let answer = self.effects.exchange(request);
+        self.took_long();
+        answer
+    }
+
+    /// How long something may take so that the script can still react to its failure.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        match self.bounds.as_ref().and_then(|bounds| bounds.deadline()) {
+            Some(deadline) => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                left - (left / 10).min(LONGEST_KEPT)
+            }
+            None => WITHOUT_DEADLINE,
+        }
+    }
+
+    /// Waits.
+    pub fn sleep(&self, length: Duration) {
+        self.effects.sleep(length);
+    }
+
+    /// Draws differently from now on, as after a snapshot that many environments start from.
+    pub fn forget_seed(&self) {
+        self.is_seeded.set(false);
+    }
+
+    /// Waits, but not past the script's patience.
+    pub fn pause(&self, length: Duration) {
+        self.effects.sleep(length.min(self.patience()));
+        self.took_long();
+    }
+
+    /// Has the deadline looked at before the script's next operation.
+    pub fn took_long(&self) {
+        if let Some(bounds) = &self.bounds {
+            bounds.look_soon();
+        }
+    }
+}
+
+/// Fails where an address leads to the Runtime API, however it is spelled.
+fn refuse_runtime_api(runtime_api: Option<SocketAddr>, address: SocketAddr) -> Result<(), Failure> {
+    let leads_there = runtime_api.is_some_and(|api| {
+        let (api_ip, ip) = (api.ip().to_canonical(), address.ip().to_canonical());
+        let is_here = |ip: IpAddr| ip.is_loopback() || ip.is_unspecified();
+        api.port() == address.port() && (api_ip == ip || (is_here(api_ip) && is_here(ip)))
+    });
+    match leads_there {
+        false => Ok(()),
+        true => Err(Failure::new(
+            "Policy.Refused",
+            "the Runtime API belongs to the runtime; no script may reach it",
+        )),
+    }
+}

@@ -1,0 +1,421 @@
+//! What a script may reach, as it declares it itself: `//! allow: http api.stripe.com, fs tmp`.
+
+use std::fmt;
+
+use super::Failure;
+use super::url::Url;
+
+/// The execution role's credentials, and what leads to them.
+const CREDENTIALS: [&str; 9] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+];
+
+/// A folder that scripts know by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Folder {
+    /// `/tmp`, which can be written to.
+    Tmp,
+    /// The task root and the layers' root, which can be read.
+    Task,
+}
+
+impl fmt::Display for Folder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tmp => "tmp",
+            Self::Task => "task",
+        })
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Allowed {
+    Http { host: String, port: Port },
+    Env(String),
+    Fs(Folder),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Port {
+    /// 443 of `https`, 80 of `http`.
+    OfScheme,
+    Exactly(u16),
+    Any,
+}
+
+/// What a script may reach.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// `None`: everything but the credentials.
+    allowed: Option<Vec<Allowed>>,
+}
+
+/// A line of a script that should declare something and does not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Malformed {
+    /// The line, from one.
+    pub line: usize,
+    /// The column, in characters, from one.
+    pub column: usize,
+    /// What is wrong, and what would be right.
+    pub message: String,
+}
+
+const FORMS: &str = "it takes `http HOST`, `env NAME`, `fs tmp`, `fs task` or `nothing`, with \
+                     commas between, as in `//! allow: http api.stripe.com, env STRIPE_KEY`";
+
+impl Policy {
+    /// A policy that allows everything but the execution role's credentials.
+    #[must_use]
+    pub fn open() -> Self {
+        Self { allowed: None }
+    }
+
+    /// Reads the declaration in the comments at the top of a script. Without one everything is
+    /// allowed, or nothing where the policy is strict.
+    ///
+    /// # Errors
+    /// [`Malformed`] for a line that begins like a declaration and is none, or stands where it
+    /// would not be read.
+    pub fn declared_in(script: &str, is_strict: bool) -> Result<Self, Malformed> {
+        let mut allowed = None;
+        let mut is_in_comment = false;
+        let mut rest = script;
+        while let Some((number, line, after)) = next_line(script, rest) {
+            let text = line.trim_start();
+            if let Some(items) = text.strip_prefix("//!").and_then(declaration) {
+                let malformed = |item: &str, message: String| Malformed {
+                    line: number(),
+                    column: column_of(line, item),
+                    message,
+                };
+                let Some(items) = items.strip_prefix(':') else {
+                    return Err(malformed(items, format!("`:` is missing after `allow`; {FORMS}")));
+                };
+                let allowed = allowed.get_or_insert_with(Vec::new);
+                for item in items.split(',') {
+                    let parsed = Allowed::parse(item.trim())
+                        .map_err(|message| malformed(item.trim_start(), message))?;
+                    allowed.extend(parsed);
+                }
+            } else if is_in_comment || text.starts_with("/*") {
+                is_in_comment = !text.trim_end().ends_with("*/");
+            } else if !(text.is_empty() || text.starts_with("//") || text.starts_with("#!")) {
+                break;
+            }
+            rest = after;
+        }
+        refuse_misplaced(script, rest)?;
+        Ok(Self { allowed: allowed.or_else(|| is_strict.then(Vec::new)) })
+    }
+
+    /// Whether a request may go there.
+    ///
+    /// # Errors
+    /// `Policy.Refused`, with the line to add.
+    pub fn check_http(&self, url: &Url) -> Result<(), Failure> {
+        self.check(
+            |allowed| match allowed {
+                Allowed::Http { host, port } => {
+                    host_matches(host, &url.host)
+                        && match port {
+                            Port::OfScheme => url.port == url.default_port(),
+                            Port::Exactly(port) => url.port == *port,
+                            Port::Any => true,
+                        }
+                }
+                _ => false,
+            },
+            || {
+                let port = match url.port == url.default_port() {
+                    true => String::new(),
+                    false => format!(":{}", url.port),
+                };
+                (format!("reach `{}:{}`", url.host, url.port), format!("http {}{port}", url.host))
+            },
+        )
+    }
+
+    /// Whether a variable may be read.
+    ///
+    /// # Errors
+    /// `Policy.Refused`, with the line to add.
+    pub fn check_env(&self, name: &str) -> Result<(), Failure> {
+        if self.allowed.is_none() && !CREDENTIALS.contains(&name) {
+            return Ok(());
+        }
+        let is_credential = CREDENTIALS.contains(&name);
+        let declared = Self { allowed: Some(self.allowed.clone().unwrap_or_default()) };
+        declared.check(
+            |allowed| match allowed {
+                // The credentials are given to nobody who does not mean them.
+                Allowed::Env(pattern) => {
+                    name_matches(pattern, name) && (!is_credential || pattern.starts_with("AWS_"))
+                }
+                _ => false,
+            },
+            || {
+                let item = if is_credential { "env AWS_*" } else { "env " };
+                let name_or_none = if is_credential { "" } else { name };
+                (format!("read the variable `{name}`"), format!("{item}{name_or_none}"))
+            },
+        )
+    }
+
+    /// Whether a folder may be used.
+    ///
+    /// # Errors
+    /// `Policy.Refused`, with the line to add.
+    pub fn check_fs(&self, folder: Folder, path: &str) -> Result<(), Failure> {
+        self.check(
+            |allowed| *allowed == Allowed::Fs(folder),
+            || (format!("use the file `{path}`"), format!("fs {folder}")),
+        )
+    }
+
+    fn check(
+        &self,
+        holds: impl Fn(&Allowed) -> bool,
+        refused: impl FnOnce() -> (String, String),
+    ) -> Result<(), Failure> {
+        if self.allowed.as_ref().is_none_or(|allowed| allowed.iter().any(holds)) {
+            return Ok(());
+        }
+        let (what, item) = refused();
+        Err(Failure::new(
+            "Policy.Refused",
+            format!("the script may not {what}; to allow it, write at its top: //! allow: {item}"),
+        ))
+    }
+}
+
+/// The next line, what comes after it, and a way to count which one it is.
+fn next_line<'a>(script: &'a str, rest: &'a str) -> Option<(impl Fn() -> usize, &'a str, &'a str)> {
+    let (line, after) = rest.split_once('\n').unwrap_or((rest, ""));
+    let before = &script[..script.len() - rest.len()];
+    let number = move || before.matches('\n').count() + 1;
+    (!rest.is_empty()).then_some((number, line, after))
+}
+
+/// A declaration below the head of the script would be one that nobody keeps.
+fn refuse_misplaced(script: &str, body: &str) -> Result<(), Malformed> {
+    let mut rest = body;
+    // Hardly any script has this below its head, and looking for it is quick.
+    while let Some(at) = rest.find("//!") {
+        let (found, before) = (&rest[at..], &script[..script.len() - rest.len() + at]);
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        let is_declaration = found[3..].lines().next().and_then(declaration).is_some();
+        if line.trim_start().is_empty() && is_declaration {
+            return Err(Malformed {
+                line: before.matches('\n').count() + 1,
+                column: line.chars().count() + 1,
+                message: "an `allow` line has to stand above the first statement of the script"
+                    .into(),
+            });
+        }
+        rest = &found[3..];
+    }
+    Ok(())
+}
+
+/// What follows `allow` in a comment that begins with it.
+fn declaration(comment: &str) -> Option<&str> {
+    let rest = comment.trim_start().strip_prefix("allow")?;
+    let is_word = rest.starts_with(|next: char| next.is_alphanumeric() || next == '_');
+    // A sentence such as "allow lists are …" is not meant; an item without the colon is.
+    let is_item =
+        ["http ", "env ", "fs ", "nothing"].iter().any(|item| rest.trim_start().starts_with(item));
+    (!is_word && (rest.trim_start().starts_with(':') || is_item)).then(|| rest.trim_start())
+}
+
+fn column_of(line: &str, part: &str) -> usize {
+    let offset = (part.as_ptr() as usize).saturating_sub(line.as_ptr() as usize);
+    line.get(..offset).map_or(1, |before| before.chars().count() + 1)
+}
+
+impl Allowed {
+    fn parse(item: &str) -> Result<Option<Self>, String> {
+        let (kind, value) = item.split_once(char::is_whitespace).unwrap_or((item, ""));
+        let value = value.trim();
+        let wrong = |what: &str| format!("`{item}` {what}; {FORMS}");
+        if value.contains(char::is_whitespace) {
+            return Err(wrong("has more than one word after its first"));
+        }
+        match (kind, value) {
+            ("nothing", "") => Ok(None),
+            ("http" | "env" | "fs", "") => Err(wrong("does not say what is allowed")),
+            ("http", value) => Self::parse_host(value).map(Some).ok_or_else(|| {
+                wrong(
+                    "is not a host: write a name or an address, with `:PORT` or `:*` if the port \
+                     is not the scheme's own; `*.example.com` is every name below it, `*` any host",
+                )
+            }),
+            ("env", value) => {
+                let name = value.strip_suffix('*').unwrap_or(value);
+                let legal = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+                match name.chars().all(legal) {
+                    true => Ok(Some(Self::Env(value.to_owned()))),
+                    false => Err(wrong("is not the name of a variable, which may end with `*`")),
+                }
+            }
+            ("fs", "tmp") => Ok(Some(Self::Fs(Folder::Tmp))),
+            ("fs", "task") => Ok(Some(Self::Fs(Folder::Task))),
+            ("fs", _) => Err(wrong("is not a folder that scripts can use")),
+            _ => Err(wrong("is not something that can be allowed")),
+        }
+    }
+
+    fn parse_host(value: &str) -> Option<Self> {
+        let (host, port) = match value.rsplit_once(':') {
+            // The last colon of a bare IPv6 address does not begin a port.
+            Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
+                (host, if port == "*" { Port::Any } else { Port::Exactly(port.parse().ok()?) })
+            }
+            _ => (value, Port::OfScheme),
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.');
+        let name = host.strip_prefix("*.").unwrap_or(host);
+        let legal = |letter: char| letter.is_ascii_alphanumeric() || "-_.:".contains(letter);
+        let is_legal = host == "*" || (!name.is_empty() && name.chars().all(legal));
+        is_legal.then(|| Self::Http { host: host.to_ascii_lowercase(), port })
+    }
+}
+
+fn host_matches(pattern: &str, host: &str) -> bool {
+    match pattern.strip_prefix("*.") {
+        Some(parent) => host
+            .strip_suffix(parent)
+            .and_then(|below| below.strip_suffix('.'))
+            .is_some_and(|below| !below.is_empty()),
+        None => pattern == "*" || pattern == host,
+    }
+}
+
+fn name_matches(pattern: &str, name: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(start) => name.starts_with(start),
+        None => pattern == name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(script: &str) -> Policy {
+        Policy::declared_in(script, false).unwrap()
+    }
+
+    fn reaches(policy: &Policy, url: &str) -> bool {
+        policy.check_http(&Url::parse(url).unwrap()).is_ok()
+    }
+
+    #[test]
+    fn a_script_without_a_declaration_reaches_everything_but_the_credentials() {
+        let open = policy("// A script.\nfn handler(event) { }");
+        assert!(reaches(&open, "https://example.com"));
+        assert!(open.check_env("HOME").is_ok());
+        assert!(open.check_fs(Folder::Tmp, "/tmp/a").is_ok());
+        for name in CREDENTIALS {
+            let said = open.check_env(name).unwrap_err().message;
+            assert!(said.ends_with("//! allow: env AWS_*"), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_strict_policy_allows_nothing_that_is_not_declared() {
+        let strict = Policy::declared_in("fn handler(event) { }", true).unwrap();
+        assert!(!reaches(&strict, "https://example.com"));
+        assert!(strict.check_env("HOME").is_err());
+        assert!(strict.check_fs(Folder::Task, "a").is_err());
+    }
+
+    #[test]
+    fn hosts_match_by_name_port_and_wildcard() {
+        for (item, url, reached) in [
+            ("api.example.com", "https://api.example.com/x", true),
+            ("api.example.com", "https://API.example.com:443", true),
+            ("API.example.com.", "http://api.example.com", true),
+            ("api.example.com", "https://api.example.com:8443", false),
+            ("api.example.com", "http://api.example.com:443", false),
+            ("api.example.com:8443", "https://api.example.com:8443", true),
+            ("api.example.com:8443", "https://api.example.com", false),
+            ("api.example.com:*", "http://api.example.com:1", true),
+            ("*.example.com", "https://a.b.example.com", true),
+            ("*.example.com", "https://example.com", false),
+            ("*.example.com", "https://badexample.com", false),
+            ("example.com", "https://example.com.evil.org", false),
+            ("*", "https://anything.org", true),
+            ("*", "https://anything.org:444", false),
+            ("*:*", "https://anything.org:444", true),
+            ("[::1]:8080", "http://[::1]:8080", true),
+            ("::1", "http://[::1]/", true),
+        ] {
+            let policy = policy(&format!("//! allow: http {item}"));
+            assert_eq!(reaches(&policy, url), reached, "{item} {url}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_the_line_to_add() {
+        let none = policy("//! allow: nothing\n");
+        let url = Url::parse("https://api.stripe.com/v1/charges").unwrap();
+        let said = none.check_http(&url).unwrap_err();
+        assert_eq!(said.error_type, "Policy.Refused");
+        assert!(said.message.ends_with("//! allow: http api.stripe.com"), "{}", said.message);
+        let url = Url::parse("http://localhost:8080").unwrap();
+        let said = none.check_http(&url).unwrap_err().message;
+        assert!(said.ends_with("//! allow: http localhost:8080"), "{said}");
+        let said = none.check_env("STRIPE_KEY").unwrap_err().message;
+        assert!(said.ends_with("//! allow: env STRIPE_KEY"), "{said}");
+        let said = none.check_fs(Folder::Tmp, "/tmp/a").unwrap_err().message;
+        assert!(said.ends_with("//! allow: fs tmp"), "{said}");
+    }
+
+    #[test]
+    fn credentials_need_a_pattern_that_means_them() {
+        assert!(policy("//! allow: env *").check_env("AWS_SESSION_TOKEN").is_err());
+        assert!(policy("//! allow: env *").check_env("HOME").is_ok());
+        assert!(policy("//! allow: env AWS_*").check_env("AWS_SESSION_TOKEN").is_ok());
+        let one = policy("//! allow: env AWS_SESSION_TOKEN");
+        assert!(one.check_env("AWS_SESSION_TOKEN").is_ok());
+        assert!(one.check_env("AWS_SECRET_ACCESS_KEY").is_err());
+    }
+
+    #[test]
+    fn several_lines_and_comments_between_them_are_one_declaration() {
+        let policy = policy(
+            "#!/opt/bootstrap\n\n/* Ours.\n   */\n// Takes payments.\n//! allow: env KEY,fs tmp\n\
+             //! Allow lists are fine.\n//!allow : http a.org\nfn handler(e) { }",
+        );
+        assert!(policy.check_env("KEY").is_ok() && policy.check_env("KEYS").is_err());
+        assert!(reaches(&policy, "https://a.org"));
+    }
+
+    #[test]
+    fn a_malformed_line_is_named_with_its_place() {
+        for (script, line, column, said) in [
+            ("//! allow: htp a.org", 1, 12, "`htp a.org` is not something that can be allowed"),
+            ("// x\n//! allow: env A, http", 2, 19, "`http` does not say what is allowed"),
+            ("//! allow: fs home", 1, 12, "is not a folder"),
+            ("//! allow: http https://a.org", 1, 12, "is not a host"),
+            ("//! allow: http a.org:port", 1, 12, "is not a host"),
+            ("//! allow: env A B", 1, 12, "more than one word"),
+            ("//! allow:", 1, 11, "`` is not something"),
+            ("//! allow http a.org", 1, 11, "`:` is missing"),
+            ("let x = 1;\n  //! allow: env A", 2, 3, "above the first statement"),
+        ] {
+            let malformed = Policy::declared_in(script, false).unwrap_err();
+            assert!(malformed.message.contains(said), "{script}: {}", malformed.message);
+            assert_eq!((malformed.line, malformed.column), (line, column), "{script}");
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! The module `fs`: files below the task root and `/opt`, to be read, and below `/tmp`.
+
+use std::io::{Read, Write};
+
+use rhai::plugin::*;
+use rhai::{Array, Blob, Dynamic, Engine, INT, ImmutableString};
+
+use super::{At, Fallible, Part};
+use crate::bounds::room_for;
+use crate::effects::{Failure, FileInfo, failed, world};
+use crate::memory;
+use crate::vocabulary::Vocabulary;
+
+pub(super) const PART: Part = Part { words: &["fs"], register };
+
+fn register(engine: &mut Engine, _: &Vocabulary) {
+    engine.register_static_module("fs", exported_module!(functions).into());
+}
+
+fn info(path: &str) -> Result<FileInfo, Failure> {
+    let info = world().file_info(path)?;
+    info.ok_or_else(|| failed(path, &std::io::ErrorKind::NotFound.into()))
+}
+
+fn bytes(path: &str) -> Result<Vec<u8>, Failure> {
+    let size = usize::try_from(info(path)?.size).unwrap_or(usize::MAX);
+    // Text may be copied once on its way into the script.
+    if !size.checked_mul(2).is_some_and(memory::has_room_for) {
+        let message = format!("`{path}` has {size} bytes, for which there is not enough memory");
+        return Err(Failure::new("Fs.TooLarge", message));
+    }
+    let mut bytes = Vec::with_capacity(size);
+    let file = world().read_file(path)?;
+    file.take(size as u64).read_to_end(&mut bytes).map_err(|error| failed(path, &error))?;
+    Ok(bytes)
+}
+
+fn put(path: &str, bytes: &[u8], append: bool) -> Result<(), Failure> {
+    let mut file = world().write_file(path, append)?;
+    file.write_all(bytes).and_then(|()| file.flush()).map_err(|error| failed(path, &error))
+}
+
+#[allow(clippy::unwrap_used)] // What the macro writes has it.
+#[export_module]
+mod functions {
+    type Text = ImmutableString;
+
+    /// The text of a file. A path that does not begin with `/` is one in the task root.
+    ///
+    /// ```rhai
+    /// fs::write("/tmp/greeting.txt", "hello");
+    /// fs::read_text("/tmp/greeting.txt"); // => "hello"
+    /// ```
+    #[rhai_fn(volatile, return_raw)]
+    pub fn read_text(context: NativeCallContext, path: Text) -> Fallible<String> {
+        let text = bytes(&path).and_then(|bytes| {
+            String::from_utf8(bytes).map_err(|error| {
+                let at = error.utf8_error().valid_up_to();
+                let message = format!(
+                    "`{path}` is not text: byte {at} is not UTF-8; read it by `fs::read_blob`"
+                );
+                Failure::new("Fs.NotText", message)
+            })
+        });
+        text.at(&context)
+    }
+
+    /// The bytes of a file.
+    ///
+    /// ```rhai
+    /// fs::write("/tmp/two", blob(2, 7));
+    /// fs::read_blob("/tmp/two").len; // => 2
+    /// ```
+    #[rhai_fn(volatile, return_raw)]
+    pub fn read_blob(context: NativeCallContext, path: Text) -> Fallible<Blob> {
+        bytes(&path).at(&context)
+    }
+
+    /// Writes text to a file below `/tmp`, which is made, with the folders above it, or replaced.
+    ///
+    /// ```rhai
+    /// fs::write("/tmp/reports/today.txt", "all well");
+    /// fs::size("/tmp/reports/today.txt"); // => 8
+    /// ```
+    #[rhai_fn(volatile, return_raw)]
+    pub fn write(context: NativeCallContext, path: Text, text: Text) -> Fallible<()> {
+        put(&path, text.as_bytes(), false).at(&context)
+    }
+
+    /// Writes a blob to a file below `/tmp`.
+    ///
+    /// ```rhai
+    /// fs::write("/tmp/zeros", blob(16));
+    /// fs::size("/tmp/zeros"); // => 16
+    /// ```
+    #[rhai_fn(name = "write", volatile, return_raw)]
+    pub fn write_blob(context: NativeCallContext, path: Text, bytes: Blob) -> Fallible<()> {
+        put(&path, &bytes, false).at(&context)
+    }
+
+    /// Adds text to the end of a file below `/tmp`, which is made if need be.
+    ///
+    /// ```rhai
+    /// fs::write("/tmp/lines.txt", "one\n");
+    /// fs::append("/tmp/lines.txt", "two\n");
+    /// fs::read_text("/tmp/lines.txt"); // => "one\ntwo\n"
+    /// ```
+    #[rhai_fn(volatile, return_raw)]
+    pub fn append(context: NativeCallContext, path: Text, text: Text) -> Fallible<()> {
+        put(&path, text.as_bytes(), true).at(&context)
+    }
+
+    /// Adds a blob to the end of a file below `/tmp`.
+    ///
+    /// ```rhai
+    /// fs::write("/tmp/bytes", blob(2));
+    /// fs::append("/tmp/bytes", blob(3));
+    /// fs::size("/tmp/bytes"); // => 5
+    /// ```
+    #[rhai_fn(name = "append", volatile, return_raw)]
+    pub fn append_blob(context: NativeCallContext, path: Text, bytes: Blob) -> Fallible<()> {
+        put(&path, &bytes, true).at(&context)
+    }
+
+    /// The names in a folder, sorted.
+    ///
+    /// ```rhai
+    /// fs::write("/tmp/box/b", "");
+    /// fs::write("/tmp/box/a", "");
+    /// fs::list("/tmp/box"); // => ["a", "b"]
+    /// ```
+    #[rhai_fn(volatile, return_raw)]
+    pub fn list(context: NativeCallContext, path: Text) -> Fallible<Array> {
+        let names = world().list_folder(&path).at(&context)?;
+        room_for(names.len(), size_of::<Dynamic>() * 4)?;
+        Ok(names.into_iter().map(Dynamic::from).collect())
+    }
+
+    /// Whether there is a file or a folder.
+    ///
+    /// ```rhai
+    /// fs::exists("/tmp/nothing/here"); // => false
+    /// ```
+    #[rhai_fn(volatile, return_raw)]
+    pub fn exists(context: NativeCallContext, path: Text) -> Fallible<bool> {
+        Ok(world().file_info(&path).at(&context)?.is_some())
+    }
+
+    /// The bytes of a file.
+    ///
+    /// ```rhai
+    /// fs::write("/tmp/word", "word");
+    /// fs::size("/tmp/word"); // => 4
+    /// ```
+    #[rhai_fn(volatile, return_raw)]
+    pub fn size(context: NativeCallContext, path: Text) -> Fallible<INT> {
+        let info = info(&path).at(&context)?;
+        Ok(INT::try_from(info.size).unwrap_or(INT::MAX))
+    }
+
+    /// Removes a file below `/tmp`, or a folder that is empty; says whether it was there.
+    ///
+    /// ```rhai
+    /// fs::write("/tmp/old", "");
+    /// fs::remove("/tmp/old"); // => true
+    /// fs::remove("/tmp/old"); // => false
+    /// ```
+    #[rhai_fn(volatile, return_raw)]
+    pub fn remove(context: NativeCallContext, path: Text) -> Fallible<bool> {
+        match world().remove_file(&path) {
+            Err(failure) if failure.error_type == "Fs.NotFound" => Ok(false),
+            removed => removed.map(|()| true).at(&context),
+        }
+    }
+
+    /// Makes a folder below `/tmp`, and those above it.
+    ///
+    /// ```rhai
+    /// fs::make_folder("/tmp/a/b");
+    /// fs::exists("/tmp/a/b"); // => true
+    /// ```
+    #[rhai_fn(volatile, return_raw)]
+    pub fn make_folder(context: NativeCallContext, path: Text) -> Fallible<()> {
+        world().make_folder(&path).at(&context)
+    }
+}

@@ -1,0 +1,222 @@
+//! The module `http`: requests to other services.
+
+mod encoding;
+mod exchange;
+mod options;
+mod response;
+
+use rhai::plugin::*;
+use rhai::{Dynamic, Engine, ImmutableString, Map};
+
+use super::{At, Fallible, Part};
+use crate::vocabulary::Vocabulary;
+use options::Options;
+pub use response::HttpResponse;
+
+pub(super) const PART: Part = Part { words: &["http"], register };
+
+fn register(engine: &mut Engine, _: &Vocabulary) {
+    engine.register_static_module("http", exported_module!(functions).into());
+    response::register(engine);
+}
+
+fn call(
+    context: &NativeCallContext,
+    method: &str,
+    url: &str,
+    options: Map,
+) -> Fallible<HttpResponse> {
+    exchange::call(Options::of(method, url, options)).at(context)
+}
+
+fn call_with_body(
+    context: &NativeCallContext,
+    method: &str,
+    url: &str,
+    body: Dynamic,
+    options: Map,
+) -> Fallible<HttpResponse> {
+    let options = Options::of(method, url, options);
+    exchange::call(options.and_then(|options| options.with_body(&body))).at(context)
+}
+
+#[allow(clippy::unwrap_used)] // What the macro writes has it.
+#[export_module]
+mod functions {
+    type Text = ImmutableString;
+    type Answer = Fallible<HttpResponse>;
+
+    /// Gets what is at a URL.
+    ///
+    /// The answer has `status`, `ok` (200 to 299), `headers` (names in lower case), `url` (after
+    /// redirects) and `body` (text, or a blob where it is not UTF-8), and the methods `text()`,
+    /// `json()`, `blob()`, `header(name)` and `to_map()`. A status such as 404 is an answer, not an
+    /// error; no answer at all is an error that can be caught: a map with `type`, `message`,
+    /// `method` and `url`.
+    ///
+    /// ```rhai
+    /// let answer = http::get("https://api.example.com/orders/7");
+    /// answer.status; // => 200
+    /// answer.json().total; // => 42
+    /// ```
+    #[rhai_fn(volatile, return_raw)]
+    pub fn get(context: NativeCallContext, url: Text) -> Answer {
+        call(&context, "GET", &url, Map::new())
+    }
+
+    /// Gets what is at a URL, with options.
+    ///
+    /// | option | default |
+    /// |---|---|
+    /// | `headers` | a map; an array of values is one header for each |
+    /// | `query` | a map, added to the URL's query |
+    /// | `json`, `form`, `body` | one of them: any value as JSON; a map as a form; text or a blob |
+    /// | `timeout_ms` | for the whole call; the remaining time of the invocation |
+    /// | `retries` | 2, but none for `POST` and `PATCH`: tries more after a lost connection and after 429, 502, 503 and 504, honouring `Retry-After` |
+    /// | `redirects` | 10: how many are followed |
+    /// | `max_bytes` | of the answer's body; a quarter of the memory that is left |
+    /// | `save_to` | a path below `/tmp`, to which the body of a good answer is written piece by piece |
+    /// | `throw_on_error` | `false`: whether a status of 400 and above is thrown as `Http.Status` |
+    ///
+    /// ```rhai
+    /// let answer = http::get("https://api.example.com/search", #{
+    ///     query: #{ q: "two words", page: 2 },
+    ///     headers: #{ accept: "application/json" },
+    ///     timeout_ms: 5000,
+    /// });
+    /// answer.ok; // => true
+    /// ```
+    #[rhai_fn(name = "get", volatile, return_raw)]
+    pub fn get_with_options(context: NativeCallContext, url: Text, options: Map) -> Answer {
+        call(&context, "GET", &url, options)
+    }
+
+    /// Posts a body: a map or an array as JSON, text as text, a blob as bytes, `()` as none.
+    ///
+    /// ```rhai
+    /// let answer = http::post("https://api.example.com/orders", #{ item: "book", count: 1 });
+    /// answer.status; // => 201
+    /// ```
+    #[rhai_fn(volatile, return_raw)]
+    pub fn post(context: NativeCallContext, url: Text, body: Dynamic) -> Answer {
+        call_with_body(&context, "POST", &url, body, Map::new())
+    }
+
+    /// Posts a body with the options of `http::get`. Without a body of its own, write `()`.
+    ///
+    /// ```rhai
+    /// let answer = http::post("https://api.example.com/login", (), #{ form: #{ user: "ada" } });
+    /// answer.ok; // => true
+    /// ```
+    #[rhai_fn(name = "post", volatile, return_raw)]
+    pub fn post_with_options(
+        context: NativeCallContext,
+        url: Text,
+        body: Dynamic,
+        options: Map,
+    ) -> Answer {
+        call_with_body(&context, "POST", &url, body, options)
+    }
+
+    /// Puts a body at a URL.
+    ///
+    /// ```rhai
+    /// http::put("https://api.example.com/orders/7", #{ count: 2 }).status; // => 200
+    /// ```
+    #[rhai_fn(volatile, return_raw)]
+    pub fn put(context: NativeCallContext, url: Text, body: Dynamic) -> Answer {
+        call_with_body(&context, "PUT", &url, body, Map::new())
+    }
+
+    /// Puts a body at a URL with the options of `http::get`.
+    ///
+    /// ```rhai
+    /// http::put("https://api.example.com/orders/7", #{ count: 2 }, #{ retries: 0 }).ok; // => true
+    /// ```
+    #[rhai_fn(name = "put", volatile, return_raw)]
+    pub fn put_with_options(
+        context: NativeCallContext,
+        url: Text,
+        body: Dynamic,
+        options: Map,
+    ) -> Answer {
+        call_with_body(&context, "PUT", &url, body, options)
+    }
+
+    /// Changes what is at a URL.
+    ///
+    /// ```rhai
+    /// http::patch("https://api.example.com/orders/7", #{ count: 3 }).ok; // => true
+    /// ```
+    #[rhai_fn(volatile, return_raw)]
+    pub fn patch(context: NativeCallContext, url: Text, body: Dynamic) -> Answer {
+        call_with_body(&context, "PATCH", &url, body, Map::new())
+    }
+
+    /// Changes what is at a URL, with the options of `http::get`.
+    ///
+    /// ```rhai
+    /// http::patch("https://api.example.com/orders/7", #{ count: 3 }, #{ retries: 1 }).ok; // => true
+    /// ```
+    #[rhai_fn(name = "patch", volatile, return_raw)]
+    pub fn patch_with_options(
+        context: NativeCallContext,
+        url: Text,
+        body: Dynamic,
+        options: Map,
+    ) -> Answer {
+        call_with_body(&context, "PATCH", &url, body, options)
+    }
+
+    /// Deletes what is at a URL.
+    ///
+    /// ```rhai
+    /// http::delete("https://api.example.com/orders/7").ok; // => true
+    /// ```
+    #[rhai_fn(volatile, return_raw)]
+    pub fn delete(context: NativeCallContext, url: Text) -> Answer {
+        call(&context, "DELETE", &url, Map::new())
+    }
+
+    /// Deletes what is at a URL, with the options of `http::get`.
+    ///
+    /// ```rhai
+    /// http::delete("https://api.example.com/orders/7", #{ headers: #{ "if-match": "abc" } }).ok; // => true
+    /// ```
+    #[rhai_fn(name = "delete", volatile, return_raw)]
+    pub fn delete_with_options(context: NativeCallContext, url: Text, options: Map) -> Answer {
+        call(&context, "DELETE", &url, options)
+    }
+
+    /// Asks for the headers that `get` would be answered with.
+    ///
+    /// ```rhai
+    /// http::head("https://api.example.com/orders/7").header("Content-Type"); // => "application/json"
+    /// ```
+    #[rhai_fn(volatile, return_raw)]
+    pub fn head(context: NativeCallContext, url: Text) -> Answer {
+        call(&context, "HEAD", &url, Map::new())
+    }
+
+    /// Asks for the headers that `get` would be answered with, with the options of `http::get`.
+    ///
+    /// ```rhai
+    /// http::head("https://api.example.com/orders/7", #{ redirects: 0 }).body; // => ""
+    /// ```
+    #[rhai_fn(name = "head", volatile, return_raw)]
+    pub fn head_with_options(context: NativeCallContext, url: Text, options: Map) -> Answer {
+        call(&context, "HEAD", &url, options)
+    }
+
+    /// Sends a request of any kind: `url`, `method` (`GET` where it is left out) and the options of
+    /// `http::get`.
+    ///
+    /// ```rhai
+    /// let url = "https://api.example.com/orders/7";
+    /// http::request(#{ method: "PUT", url: url, json: #{ count: 2 } }).ok; // => true
+    /// ```
+    #[rhai_fn(volatile, return_raw)]
+    pub fn request(context: NativeCallContext, options: Map) -> Answer {
+        exchange::call(Options::of_request(options)).at(&context)
+    }
+}

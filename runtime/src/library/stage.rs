@@ -1,0 +1,94 @@
+//! The world of this library's own tests: a service, a few variables, chance that may be loaded.
+
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use crate::effects::{Effects, Failure, FileInfo, Request, Response, System};
+
+/// Files and the clock are real.
+#[derive(Debug, Default)]
+pub struct Stage {
+    system: System,
+    /// The byte that is drawn again and again; without it, chance is real.
+    seed: Option<u8>,
+}
+
+impl Stage {
+    /// One whose chance is this byte, over and over.
+    pub fn loaded(seed: u8) -> Self {
+        Self { seed: Some(seed), ..Self::default() }
+    }
+}
+
+/// What `https://api.example.com` answers: the status and the body.
+fn answer(method: &str, path: &str) -> (u16, &'static str) {
+    match (method, path) {
+        ("GET" | "HEAD", "/orders/7") => (200, r#"{"total":42}"#),
+        ("POST", "/orders") => (201, r#"{"id":8}"#),
+        ("PUT" | "PATCH" | "DELETE", "/orders/7") | ("POST", "/login") => (200, "{}"),
+        ("GET", "/hello" | "/new") => (200, "hello"),
+        ("GET", "/search?page=2&q=two%20words") => (200, "[]"),
+        ("GET", "/old") => (301, ""),
+        _ => (404, ""),
+    }
+}
+
+impl Effects for Stage {
+    fn now(&self) -> SystemTime {
+        self.system.now()
+    }
+
+    fn sleep(&self, _: Duration) {}
+
+    fn random(&self, bytes: &mut [u8]) {
+        match self.seed {
+            Some(byte) => bytes.fill(byte),
+            None => self.system.random(bytes),
+        }
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        let known = [("AWS_REGION", "eu-west-1"), ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")];
+        known.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+    }
+
+    fn real_path(&self, path: &Path) -> io::Result<PathBuf> {
+        self.system.real_path(path)
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Box<dyn Read>> {
+        self.system.read(path)
+    }
+
+    fn write(&self, path: &Path, append: bool) -> io::Result<Box<dyn Write>> {
+        self.system.write(path, append)
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<String>> {
+        self.system.list(path)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.system.remove(path)
+    }
+
+    fn make_folder(&self, path: &Path) -> io::Result<()> {
+        self.system.make_folder(path)
+    }
+
+    fn info(&self, path: &Path) -> io::Result<FileInfo> {
+        self.system.info(path)
+    }
+
+    fn exchange(&self, request: &Request) -> Result<Response, Failure> {
+        assert_eq!(request.url.host, "api.example.com", "nothing else is asked in an example");
+        let (status, body) = answer(&request.method, &request.url.target);
+        let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+        if status == 301 {
+            headers.push(("location".into(), "/new".into()));
+        }
+        let body = if request.method == "HEAD" { "" } else { body };
+        Ok(Response { status, headers, body: Box::new(body.as_bytes()) })
+    }
+}

@@ -1,0 +1,272 @@
+//! A moment and the time zone it is seen in: what `time::now()` gives a script.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+use jiff::civil::DateTime;
+use jiff::fmt::strtime::{self, BrokenDownTime};
+use jiff::fmt::temporal::{DateTimeParser, Pieces};
+use jiff::fmt::{friendly, rfc2822};
+use jiff::tz::{Offset, TimeZone};
+use jiff::{RoundMode, SignedDuration, Span, SpanRelativeTo, Timestamp, Unit, Zoned, ZonedRound};
+
+/// A moment in a time zone. Two of them are equal if they are the same moment.
+#[derive(Clone)]
+pub struct Time(Zoned);
+
+/// The units that a time begins anew with, and their lengths in durations.
+pub const UNITS: [&str; 8] =
+    ["years", "months", "weeks", "days", "hours", "minutes", "seconds", "ms"];
+
+impl Time {
+    /// The moment so many milliseconds after the epoch, in UTC.
+    ///
+    /// # Errors
+    /// For moments beyond the years -9999 and 9999.
+    pub fn from_ms(ms: i64) -> Result<Self, String> {
+        let moment = Timestamp::from_millisecond(ms).map_err(said)?;
+        Ok(Self(moment.to_zoned(TimeZone::UTC)))
+    }
+
+    /// Reads RFC 3339, RFC 9557, ISO 8601 dates, and the dates of mail and HTTP. What says neither
+    /// zone nor offset is in UTC.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if let Ok(moment) = rfc2822::parse(text) {
+            return Ok(Self(match moment.offset() {
+                Offset::UTC => moment.with_time_zone(TimeZone::UTC),
+                _ => moment,
+            }));
+        }
+        let pieces = Pieces::parse(text).map_err(said)?;
+        if pieces.time_zone_annotation().is_some() {
+            return DateTimeParser::new().parse_zoned(text).map(Self).map_err(said);
+        }
+        let time = pieces.time().unwrap_or_default();
+        let zone = match pieces.to_numeric_offset() {
+            Some(offset) => fixed(offset),
+            None => TimeZone::UTC,
+        };
+        Self::at(DateTime::from_parts(pieces.date(), time), zone)
+    }
+
+    /// Reads a text by a pattern of strptime(3). What says neither zone nor offset is in this zone.
+    ///
+    /// # Errors
+    /// What is wrong with the text or the pattern.
+    pub fn parse_by(text: &str, pattern: &str, zone: &str) -> Result<Self, String> {
+        let parts = BrokenDownTime::parse(pattern, text).map_err(said)?;
+        let has_zone = parts.iana_time_zone().is_some() || parts.offset().is_some();
+        if has_zone || parts.timestamp().is_some() {
+            return parts.to_zoned().map(Self).map_err(said);
+        }
+        let moment = match parts.to_datetime() {
+            Ok(moment) => moment,
+            // A date without a time is its midnight.
+            Err(error) => match (parts.hour(), parts.to_date()) {
+                (None, Ok(date)) => date.at(0, 0, 0, 0),
+                _ => return Err(said(error)),
+            },
+        };
+        Self::at(moment, zone_of(zone)?)
+    }
+
+    fn at(moment: DateTime, zone: TimeZone) -> Result<Self, String> {
+        zone.to_zoned(moment).map(Self).map_err(said)
+    }
+
+    /// The same moment in another zone: an IANA name or an offset such as `+02:00`.
+    ///
+    /// # Errors
+    /// For a zone that is not known.
+    pub fn in_zone(&self, zone: &str) -> Result<Self, String> {
+        Ok(Self(self.0.with_time_zone(zone_of(zone)?)))
+    }
+
+    /// Milliseconds since the epoch.
+    #[must_use]
+    pub fn epoch_ms(&self) -> i64 {
+        self.0.timestamp().as_millisecond()
+    }
+
+    /// Year, month, day, hour, minute, second, millisecond, weekday (Monday is 1) or day of the
+    /// year.
+    #[must_use]
+    pub fn part(&self, name: &str) -> Option<i64> {
+        let time = &self.0;
+        Some(match name {
+            "year" => time.year().into(),
+            "month" => time.month().into(),
+            "day" => time.day().into(),
+            "hour" => time.hour().into(),
+            "minute" => time.minute().into(),
+            "second" => time.second().into(),
+            "millisecond" => time.millisecond().into(),
+            "weekday" => time.weekday().to_monday_one_offset().into(),
+            "day_of_year" => time.day_of_year().into(),
+            "offset_seconds" => time.offset().seconds().into(),
+            "epoch_ms" => self.epoch_ms(),
+            "epoch_s" => time.timestamp().as_second(),
+            _ => return None,
+        })
+    }
+
+    /// The zone's IANA name, or its offset.
+    #[must_use]
+    pub fn zone(&self) -> String {
+        match self.0.time_zone().iana_name() {
+            Some(name) => name.to_owned(),
+            None => self.0.offset().to_string(),
+        }
+    }
+
+    /// The text by a pattern of strftime(3).
+    ///
+    /// # Errors
+    /// What is wrong with the pattern.
+    pub fn format(&self, pattern: &str) -> Result<String, String> {
+        strtime::format(pattern, &self.0).map_err(said)
+    }
+
+    /// The time a length later, or earlier for one that is negative. Days and longer units are
+    /// those of the calendar in the time's zone.
+    ///
+    /// # Errors
+    /// For a time that no calendar has.
+    pub fn plus(&self, length: Span) -> Result<Self, String> {
+        self.0.checked_add(length).map(Self).map_err(said)
+    }
+
+    /// The first moment of the minute, hour, day, week (from Monday), month or year.
+    ///
+    /// # Errors
+    /// For a unit that is none of these.
+    pub fn start_of(&self, unit: &str) -> Result<Self, String> {
+        let truncated =
+            |unit| self.0.round(ZonedRound::new().smallest(unit).mode(RoundMode::Trunc));
+        let start = match unit {
+            "minute" => truncated(Unit::Minute),
+            "hour" => truncated(Unit::Hour),
+            "day" => self.0.start_of_day(),
+            "week" => {
+                let days = self.0.weekday().to_monday_zero_offset();
+                let monday = Span::new().try_days(days).and_then(|span| self.0.checked_sub(span));
+                monday.and_then(|monday| monday.start_of_day())
+            }
+            "month" => self.0.first_of_month().and_then(|first| first.start_of_day()),
+            "year" => self.0.first_of_year().and_then(|first| first.start_of_day()),
+            other => {
+                return Err(format!(
+                    "`{other}` is no unit; there are minute, hour, day, week, month and year"
+                ));
+            }
+        };
+        start.map(Self).map_err(said)
+    }
+}
+
+/// A length of time from its text: `1h 30m`, `2 days`, `PT1H30M`.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn span_of_text(text: &str) -> Result<Span, String> {
+    text.parse().map_err(said)
+}
+
+/// A length of time of so many of these units.
+///
+/// # Errors
+/// For a unit that is not known, or too many of it.
+pub fn span_of_units<'a>(units: impl Iterator<Item = (&'a str, i64)>) -> Result<Span, String> {
+    units.into_iter().try_fold(Span::new(), |span, (unit, count)| {
+        let added = match unit {
+            "years" => span.try_years(count),
+            "months" => span.try_months(count),
+            "weeks" => span.try_weeks(count),
+            "days" => span.try_days(count),
+            "hours" => span.try_hours(count),
+            "minutes" => span.try_minutes(count),
+            "seconds" => span.try_seconds(count),
+            "ms" => span.try_milliseconds(count),
+            other => {
+                return Err(format!("`{other}` is no unit; there are {}", UNITS.join(", ")));
+            }
+        };
+        added.map_err(said)
+    })
+}
+
+/// A length of time in milliseconds, a day being 24 hours.
+///
+/// # Errors
+/// For months and years, whose lengths differ.
+pub fn span_ms(span: Span) -> Result<i64, String> {
+    let length = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(said)?;
+    i64::try_from(length.as_millis()).map_err(|_| "it is too long".to_owned())
+}
+
+/// So many milliseconds as `1h 30m`.
+#[must_use]
+pub fn ms_text(ms: i64) -> String {
+    friendly::SpanPrinter::new().duration_to_string(&SignedDuration::from_millis(ms))
+}
+
+fn fixed(offset: Offset) -> TimeZone {
+    match offset {
+        Offset::UTC => TimeZone::UTC,
+        other => TimeZone::fixed(other),
+    }
+}
+
+fn zone_of(name: &str) -> Result<TimeZone, String> {
+    let zone = DateTimeParser::new().parse_time_zone(name).map_err(|_| {
+        format!(
+            "there is no time zone `{name}`; write a name such as `Europe/Berlin` or an offset \
+             such as `+02:00`"
+        )
+    })?;
+    Ok(zone)
+}
+
+fn said(error: jiff::Error) -> String {
+    error.to_string()
+}
+
+impl fmt::Display for Time {
+    /// RFC 3339.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let moment = self.0.timestamp();
+        match self.0.offset() {
+            Offset::UTC => write!(f, "{moment}"),
+            offset => write!(f, "{}", moment.display_with_offset(offset)),
+        }
+    }
+}
+
+impl fmt::Debug for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Time({self})")
+    }
+}
+
+impl PartialEq for Time {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Time {}
+
+impl PartialOrd for Time {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Time {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.timestamp().cmp(&other.0.timestamp())
+    }
+}
