@@ -2,8 +2,12 @@
 
 mod json;
 mod log;
+mod regex;
 
-use rhai::Engine;
+#[cfg(test)]
+mod examples;
+
+use rhai::{Engine, EvalAltResult, NativeCallContext};
 
 use crate::vocabulary::Vocabulary;
 
@@ -14,7 +18,10 @@ struct Part {
     register: fn(&mut Engine, &Vocabulary),
 }
 
-const PARTS: [Part; 2] = [json::PART, log::PART];
+const PARTS: [Part; 3] = [json::PART, log::PART, regex::PART];
+
+/// What a function of the library gives.
+type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
 /// Teaches an engine what the vocabulary can reach of the library.
 pub fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
@@ -24,5 +31,22 @@ pub fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
         if part.words.iter().any(|word| vocabulary.has(word)) {
             (part.register)(engine, vocabulary);
         }
+    }
+}
+
+/// The engine does not say where a module's function was called that failed; this does.
+trait At<T> {
+    /// Places a failure at the call.
+    fn at(self, context: &NativeCallContext) -> Fallible<T>;
+}
+
+impl<T> At<T> for Fallible<T> {
+    fn at(self, context: &NativeCallContext) -> Self {
+        self.map_err(|mut error| {
+            if error.position().is_none() {
+                error.set_position(context.call_position());
+            }
+            error
+        })
     }
 }

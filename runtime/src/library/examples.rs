@@ -1,0 +1,127 @@
+//! Runs the examples in the docs of the library's functions, through the engine that scripts get.
+//!
+//! An example is a block of `///` lines fenced as `rhai`. `expression; // => value` says what the
+//! expression gives, `// => error: text` what the message of its error contains; the other lines
+//! run as they are.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::config::{Config, Environment};
+use crate::engine::Script;
+use crate::invocation::Invocation;
+
+/// One fenced block, and the line of the file that it begins in.
+struct Example {
+    line: usize,
+    text: String,
+}
+
+fn examples(source: &str) -> Vec<Example> {
+    let mut found: Vec<Example> = Vec::new();
+    let mut is_open = false;
+    for (index, line) in source.lines().enumerate() {
+        let Some(doc) = line.trim_start().strip_prefix("///") else { continue };
+        let doc = doc.strip_prefix(' ').unwrap_or(doc);
+        match (is_open, doc) {
+            (false, "```rhai") => {
+                found.push(Example { line: index + 2, text: String::new() });
+                is_open = true;
+            }
+            (true, "```") => is_open = false,
+            (true, line) => {
+                let example = found.last_mut().unwrap();
+                writeln!(example.text, "{line}").unwrap();
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// A handler that gives `[line, value, expected value]` for each statement that says its value.
+fn script(examples: &[Example]) -> (String, usize) {
+    let (mut script, mut checks) = (String::from("fn handler(event) { let checks = [];\n"), 0);
+    for example in examples {
+        script.push_str("if true {\n");
+        let mut statement = String::new();
+        for (offset, line) in example.text.lines().enumerate() {
+            let at = example.line + offset;
+            let (code, says) = line.split_once("// => ").unwrap_or((line, ""));
+            statement.push_str(code);
+            statement.push('\n');
+            if says.is_empty() {
+                continue;
+            }
+            checks += 1;
+            // What stands before on lines of its own runs first.
+            let all = std::mem::take(&mut statement);
+            let expression = all.trim().trim_end_matches(';');
+            let start = expression.rfind(";\n").map_or(0, |end| end + 2);
+            let (before, expression) = expression.split_at(start);
+            script.push_str(before);
+            match says.strip_prefix("error: ") {
+                Some(text) => writeln!(
+                    script,
+                    "checks.push(try {{ [{at}, {expression}, \"an error\"] }} catch (error) {{ \
+                     let said = if type_of(error) == \"map\" {{ error.message }} else {{ `${{error}}` }}; \
+                     [{at}, if said.contains({text:?}) {{ () }} else {{ said }}, ()] }});"
+                ),
+                None => writeln!(script, "checks.push([{at}, {expression}, {says}]);"),
+            }
+            .unwrap();
+        }
+        script.push_str(&statement);
+        script.push_str("}\n");
+    }
+    script.push_str("checks }");
+    (script, checks)
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .flat_map(|entry| {
+            let path = entry.unwrap().path();
+            if path.is_dir() { files(&path) } else { vec![path] }
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn every_example_in_the_docs_gives_what_it_says() {
+    let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/library");
+    let mut wrong = String::new();
+    for file in files(&library) {
+        let name = file.file_name().unwrap().to_str().unwrap().to_owned();
+        let examples = examples(&fs::read_to_string(&file).unwrap());
+        if examples.is_empty() || name == "examples.rs" {
+            continue;
+        }
+        let (source, checks) = script(&examples);
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("main.rhai"), &source).unwrap();
+        let environment =
+            [("_HANDLER", "main.handler"), ("LAMBDA_TASK_ROOT", folder.path().to_str().unwrap())];
+        let environment =
+            Environment::read(environment.iter().map(|(name, value)| (name.into(), value.into())));
+        let config = Config::from_environment(&environment, "127.0.0.1:9001")
+            .unwrap_or_else(|error| panic!("{error:?}"));
+        let script =
+            Script::load(&config).unwrap_or_else(|error| panic!("{name}: {error:?}\n{source}"));
+        let mut event = Invocation { payload: b"null".into(), ..Invocation::default() };
+        let answer = script
+            .invoke(&mut event, true)
+            .unwrap_or_else(|error| panic!("{name}: {error:?}\n{source}"));
+        let answers: Vec<(usize, serde_json::Value, serde_json::Value)> =
+            serde_json::from_slice(&answer).unwrap();
+        assert_eq!(answers.len(), checks, "{name}: an example left early");
+        for (line, given, said) in answers.iter().filter(|(_, given, said)| given != said) {
+            writeln!(wrong, "{name}:{line}: gives {given}, not {said}").unwrap();
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+}
