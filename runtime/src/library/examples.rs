@@ -1,8 +1,8 @@
 //! Runs the examples in the docs of the library's functions, through the engine that scripts get.
 //!
-//! An example is a block of `///` lines fenced as `rhai`. `expression; // => value` says what the
-//! expression gives, `// => error: text` what the message of its error contains; the other lines
-//! run as they are.
+//! An example is a block of `///` lines fenced as `rhai`. A line `expression; // => value` says what
+//! the expression gives, `// => error: text` what the message of its error contains; the other
+//! lines run as they are.
 
 use std::fmt::Write;
 use std::fs;
@@ -45,34 +45,24 @@ fn script(examples: &[Example]) -> (String, usize) {
     let (mut script, mut checks) = (String::from("fn handler(event) { let checks = [];\n"), 0);
     for example in examples {
         script.push_str("if true {\n");
-        let mut statement = String::new();
         for (offset, line) in example.text.lines().enumerate() {
             let at = example.line + offset;
-            let (code, says) = line.split_once("// => ").unwrap_or((line, ""));
-            statement.push_str(code);
-            statement.push('\n');
-            if says.is_empty() {
+            let Some((expression, says)) = line.split_once("; // => ") else {
+                writeln!(script, "{line}").unwrap();
                 continue;
-            }
+            };
             checks += 1;
-            // What stands before on lines of its own runs first.
-            let all = std::mem::take(&mut statement);
-            let expression = all.trim().trim_end_matches(';');
-            let start = expression.rfind(";\n").map_or(0, |end| end + 2);
-            let (before, expression) = expression.split_at(start);
-            script.push_str(before);
             match says.strip_prefix("error: ") {
                 Some(text) => writeln!(
                     script,
-                    "checks.push(try {{ [{at}, {expression}, \"an error\"] }} catch (error) {{ \
-                     let said = if type_of(error) == \"map\" {{ error.message }} else {{ `${{error}}` }}; \
-                     [{at}, if said.contains({text:?}) {{ () }} else {{ said }}, ()] }});"
+                    "let said = \"no error\"; try {{ {expression}; }} catch (error) {{ \
+                     said = if type_of(error) == \"map\" {{ error.message }} else {{ `${{error}}` }}; \
+                     }} checks.push([{at}, if said.contains({text:?}) {{ () }} else {{ said }}, ()]);"
                 ),
                 None => writeln!(script, "checks.push([{at}, {expression}, {says}]);"),
             }
             .unwrap();
         }
-        script.push_str(&statement);
         script.push_str("}\n");
     }
     script.push_str("checks }");

@@ -3,6 +3,7 @@
 mod json;
 mod log;
 mod regex;
+mod schema;
 
 #[cfg(test)]
 mod examples;
@@ -18,7 +19,7 @@ struct Part {
     register: fn(&mut Engine, &Vocabulary),
 }
 
-const PARTS: [Part; 3] = [json::PART, log::PART, regex::PART];
+const PARTS: [Part; 4] = [json::PART, log::PART, regex::PART, schema::PART];
 
 /// What a function of the library gives.
 type Fallible<T> = Result<T, Box<EvalAltResult>>;

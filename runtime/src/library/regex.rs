@@ -73,7 +73,7 @@ impl Pattern {
 }
 
 /// The compiled pattern, for this text.
-fn compiled(pattern: &Text, text: &str) -> Fallible<Rc<Regex>> {
+pub(super) fn compiled(pattern: &Text, text: &str) -> Fallible<Rc<Regex>> {
     let Pattern { regex, is_large } = Pattern::cached(pattern)?;
     if is_large && text.len() > LARGEST_TEXT {
         return Err(format!(

@@ -9,6 +9,7 @@ mod handler_names;
 mod init;
 mod invoke_loop;
 mod json;
+mod library;
 mod logs;
 mod scripts;
 mod tidy;
