@@ -63,9 +63,9 @@ impl Script {
         })?;
         let bounds = Bounds::new(&config.limits);
         let trace = Rc::new(RefCell::new(Trace::new(roots.clone())));
-        let frames = Rc::new(Frames::default());
         let vocabulary = Vocabulary::of(&source.text, &roots);
         let mut engine = engine(&config.limits, &bounds, &trace, &vocabulary);
+        let frames = Rc::new(Frames::new(&engine));
         engine.set_module_resolver(Modules::new(roots.clone(), frames.clone()));
         let mut script = Self {
             engine,

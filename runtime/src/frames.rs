@@ -5,7 +5,7 @@
 //! body is therefore wrapped, once, after compilation, in a node that sees the error on its way.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fmt::Write;
 use std::rc::Rc;
 
@@ -18,7 +18,8 @@ use rhai::{
 use crate::bounds::Bounds;
 use crate::error::{Frame, Location};
 use crate::modules::Roots;
-use crate::suggest;
+use crate::tail::{self, Tail};
+use crate::{loans, suggest};
 
 /// The word that stands for a wrapped body. A script that writes it gets an error.
 const NODE: &str = "__rhambda_frame__";
@@ -62,6 +63,9 @@ impl Trace {
 /// A function's own body, and where it belongs.
 struct Body {
     block: Expr,
+    /// What it ends with, if there is something in it to be taken; then the block is all before.
+    tail: Option<Tail>,
+    parameters: Box<[ImmutableString]>,
     file: ImmutableString,
     function: ImmutableString,
 }
@@ -85,6 +89,8 @@ pub struct Frames {
     stubs: Engine,
     /// The bodies that the words of the script now being compiled stand for, in their order.
     bodies: Rc<RefCell<VecDeque<Dynamic>>>,
+    /// Whether a function's last value may be built here instead of by the engine.
+    takes_tails: bool,
 }
 
 /// Teaches an engine what the word in a wrapped function's body does.
@@ -105,14 +111,21 @@ fn run_body(
     let Some(body) = body.read_lock::<SharedBody>() else {
         return Err(format!("`{NODE}` is a word of the runtime's own").into());
     };
+    let lent = loans::accept().and_then(|index| body.parameters.get(index));
     #[allow(deprecated)] // The engine marks what is volatile so; it is not deprecated.
     let mut result = context.eval_expression_tree_raw(&Expression::from(&body.block), false);
+    if let (Ok(_), Some(tail)) = (&result, &body.tail) {
+        result = tail.evaluate(context, lent.map(ImmutableString::as_str));
+    }
     // A native function may swallow the error of a callback, as `sort` does.
     if result.is_ok() && bounds.stopped().is_some() {
         result = Err(Box::new(EvalAltResult::ErrorTerminated(Dynamic::UNIT, body.last())));
     }
     if let Err(error) = &result {
         observe(context, error, &body, &mut trace.borrow_mut());
+    }
+    if let Some(parameter) = lent {
+        loans::give_back(context, parameter);
     }
     result
 }
@@ -180,8 +193,10 @@ fn absent_part(context: &EvalContext, text: &str, position: Position) -> Option<
     value.is_unit().then(|| Hint { position, text: format!("`{walked}` is `()`") })
 }
 
-impl Default for Frames {
-    fn default() -> Self {
+impl Frames {
+    /// For scripts that run in this engine.
+    #[must_use]
+    pub fn new(engine: &Engine) -> Self {
         let bodies: Rc<RefCell<VecDeque<Dynamic>>> = Rc::default();
         let next = bodies.clone();
         let mut stubs = Engine::new_raw();
@@ -194,11 +209,9 @@ impl Default for Frames {
             false,
             |_, _, _| Ok(Dynamic::UNIT),
         );
-        Self { stubs, bodies }
+        Self { stubs, bodies, takes_tails: tail::is_free_to_build(engine) }
     }
-}
 
-impl Frames {
     /// Wraps the body of every function of a compiled script, and lets functions see its constants.
     ///
     /// A `const` at the top level is exported on the way, since exported variables of a module
@@ -226,13 +239,28 @@ impl Frames {
             .collect();
         let mut functions = Module::new();
         let defined: Vec<&Shared<ScriptFuncDef>> = ast.iter_fn_def().collect();
+        let names: HashSet<&str> = defined.iter().map(|function| function.name.as_str()).collect();
         let mut stubs = String::new();
         self.bodies.borrow_mut().clear();
         for (index, function) in defined.iter().enumerate() {
             let _ = write!(stubs, "fn f{index}({}){{{NODE}}}", function.params.join(","));
             check_constants(function, &constants)?;
+            let mut statements = statements_of(function);
+            if function.name.starts_with("anon$") {
+                let read_only = function.params.iter().map(|parameter| {
+                    loans::only_reads(&statements, parameter, &|name| names.contains(name))
+                });
+                loans::remember(&function.name, read_only.collect());
+            }
+            let tail = self.takes_tails.then(|| Tail::of(&statements, &function.params)).flatten();
+            if tail.is_some() {
+                statements.pop();
+            }
+            let (start, end) = (function.body.start_position(), function.body.end_position());
             let body = Body {
-                block: Expr::Stmt(Box::new(block_of(function))),
+                block: Expr::Stmt(Box::new(StmtBlock::new(statements, start, end))),
+                tail,
+                parameters: function.params.iter().cloned().collect(),
                 file: file.clone(),
                 function: match function.name.starts_with("anon$") {
                     true => "a closure".into(),
@@ -296,8 +324,8 @@ fn alone(function: &Shared<ScriptFuncDef>) -> AST {
     AST::new([], module)
 }
 
-/// A function's body. The engine shows it only to those who walk over a script.
-fn block_of(function: &Shared<ScriptFuncDef>) -> StmtBlock {
+/// The statements of a function. The engine shows them only to those who walk over a script.
+fn statements_of(function: &Shared<ScriptFuncDef>) -> Vec<Stmt> {
     let mut statements = Vec::new();
     alone(function).walk(&mut |path| {
         if let [ASTNode::Stmt(statement)] = path {
@@ -305,5 +333,5 @@ fn block_of(function: &Shared<ScriptFuncDef>) -> StmtBlock {
         }
         true
     });
-    StmtBlock::new(statements, function.body.start_position(), function.body.end_position())
+    statements
 }

@@ -15,6 +15,7 @@
 
 pub mod api;
 pub mod bounds;
+mod callbacks;
 pub mod config;
 pub mod context;
 mod diagnosis;
@@ -26,12 +27,14 @@ pub mod invocation;
 pub mod invoke_loop;
 pub mod json;
 mod library;
+mod loans;
 pub mod logging;
 pub mod memory;
 pub mod modules;
 mod names;
 mod natives;
 pub mod suggest;
+mod tail;
 mod vocabulary;
 mod wire;
 mod wrapper;

@@ -12,7 +12,7 @@ use rhai::{
 
 use crate::bounds::{Bounded, room_for};
 use crate::vocabulary::Vocabulary;
-use crate::{json, memory};
+use crate::{callbacks, json, memory};
 
 const DYNAMIC: usize = size_of::<Dynamic>();
 
@@ -30,6 +30,7 @@ pub fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
             register(engine);
         }
     }
+    callbacks::register(engine, vocabulary);
 }
 
 /// What fills a value up to a length, and what replaces short text by long.

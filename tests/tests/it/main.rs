@@ -1,6 +1,7 @@
 //! Everything a user of rhambda can see, through the real `bootstrap` process.
 
 mod bounds;
+mod callbacks;
 mod empty_root;
 mod emulators;
 mod errors;
@@ -12,4 +13,5 @@ mod json;
 mod library;
 mod logs;
 mod scripts;
+mod tails;
 mod tidy;

@@ -1,0 +1,190 @@
+//! `map`, `filter` and their like, which call a closure for each element of an array.
+//!
+//! They do what the engine's own do, which they stand in for, without its detours: see [`loans`].
+
+use rhai::{
+    Array, Dynamic, Engine, EvalAltResult, FnPtr, FuncRegistration, INT, NativeCallContext,
+};
+
+use crate::bounds::Bounded;
+use crate::loans;
+use crate::vocabulary::Vocabulary;
+
+/// Registers those that the vocabulary can reach.
+pub fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
+    let pure = |name: &'static str| FuncRegistration::new(name).with_purity(true);
+    if vocabulary.has("map") {
+        pure("map").register_into_engine(
+            engine,
+            |context: NativeCallContext, array: &mut Array, mapper: FnPtr| -> Bounded<Array> {
+                let mut mapped = Array::with_capacity(array.len());
+                let mut callback = Callback::new("map", &context, &mapper, 0);
+                for (index, item) in array.iter_mut().enumerate() {
+                    mapped.push(callback.call(item, index, [])?);
+                }
+                Ok(mapped)
+            },
+        );
+    }
+    if vocabulary.has("filter") {
+        pure("filter").register_into_engine(
+            engine,
+            |context: NativeCallContext, array: &mut Array, filter: FnPtr| -> Bounded<Array> {
+                let mut kept = Array::new();
+                let mut callback = Callback::new("filter", &context, &filter, 0);
+                for (index, item) in array.iter_mut().enumerate() {
+                    if callback.holds(item, index)? {
+                        kept.push(item.clone());
+                    }
+                }
+                Ok(kept)
+            },
+        );
+    }
+    for (name, ends_at) in [("some", true), ("all", false)] {
+        if vocabulary.has(name) {
+            pure(name).register_into_engine(
+                engine,
+                move |context: NativeCallContext,
+                      array: &mut Array,
+                      test: FnPtr|
+                      -> Bounded<bool> {
+                    let mut callback = Callback::new(name, &context, &test, 0);
+                    for (index, item) in array.iter_mut().enumerate() {
+                        if callback.holds(item, index)? == ends_at {
+                            return Ok(ends_at);
+                        }
+                    }
+                    Ok(!ends_at)
+                },
+            );
+        }
+    }
+    if vocabulary.has("find") {
+        pure("find").register_into_engine(
+            engine,
+            |context: NativeCallContext, array: &mut Array, test: FnPtr| -> Bounded<Dynamic> {
+                let mut callback = Callback::new("find", &context, &test, 0);
+                for (index, item) in array.iter_mut().enumerate() {
+                    if callback.holds(item, index)? {
+                        return Ok(item.clone());
+                    }
+                }
+                Ok(Dynamic::UNIT)
+            },
+        );
+    }
+    if vocabulary.has("reduce") {
+        pure("reduce").register_into_engine(
+            engine,
+            |context: NativeCallContext, array: &mut Array, reducer: FnPtr| {
+                reduce(&context, array, &reducer, Dynamic::UNIT)
+            },
+        );
+        pure("reduce").register_into_engine(
+            engine,
+            |context: NativeCallContext, array: &mut Array, reducer: FnPtr, initial: Dynamic| {
+                reduce(&context, array, &reducer, initial)
+            },
+        );
+    }
+}
+
+fn reduce(
+    context: &NativeCallContext,
+    array: &mut Array,
+    reducer: &FnPtr,
+    initial: Dynamic,
+) -> Bounded<Dynamic> {
+    let mut callback = Callback::new("reduce", context, reducer, 1);
+    let mut result = initial;
+    for (index, item) in array.iter_mut().enumerate() {
+        result = callback.call(item, index, [result])?;
+    }
+    Ok(result)
+}
+
+/// A function that is called for each element.
+struct Callback<'a> {
+    name: &'static str,
+    context: &'a NativeCallContext<'a>,
+    function: &'a FnPtr,
+    /// Where the element stands among the arguments.
+    place: usize,
+    way: Way,
+}
+
+/// How the function is called.
+#[derive(Clone, Copy)]
+enum Way {
+    /// By the engine, which tries what fits.
+    Tried,
+    /// With the element, and its index where that is wanted.
+    Known { takes_index: bool, lends: bool },
+}
+
+impl<'a> Callback<'a> {
+    fn new(
+        name: &'static str,
+        context: &'a NativeCallContext<'a>,
+        function: &'a FnPtr,
+        place: usize,
+    ) -> Self {
+        let captured = function.curry().len();
+        let way = match loans::known(function.fn_name(), captured + place) {
+            Some((parameters, lends)) if parameters == captured + place + 1 => {
+                Way::Known { takes_index: false, lends }
+            }
+            Some((parameters, lends)) if parameters == captured + place + 2 => {
+                Way::Known { takes_index: true, lends }
+            }
+            _ => Way::Tried,
+        };
+        Self { name, context, function, place, way }
+    }
+
+    fn holds(&mut self, item: &mut Dynamic, index: usize) -> Bounded<bool> {
+        Ok(self.call(item, index, [])?.as_bool().unwrap_or(false))
+    }
+
+    fn call<const N: usize>(
+        &mut self,
+        item: &mut Dynamic,
+        index: usize,
+        before: [Dynamic; N],
+    ) -> Bounded<Dynamic> {
+        let index = Dynamic::from_int(INT::try_from(index).unwrap_or(INT::MAX));
+        let Way::Known { takes_index, lends } = self.way else {
+            return self.function.call_raw_with_extra_args(
+                self.name,
+                self.context,
+                Some(item),
+                before,
+                [index],
+                Some(self.place),
+            );
+        };
+        // What closures have captured may be looked at during the call.
+        let lends = lends && !item.is_shared();
+        let given = if lends { std::mem::take(item) } else { item.clone() };
+        let mut values = before.into_iter().chain([given]).chain(takes_index.then_some(index));
+        let mut arguments: [Dynamic; 3] =
+            std::array::from_fn(|_| values.next().unwrap_or_default());
+        let count = N + 1 + usize::from(takes_index);
+        if lends {
+            loans::lend(self.function.curry().len() + self.place);
+        }
+        let result = self.function.call_raw(self.context, None, &mut arguments[..count]);
+        if lends && let Some(returned) = loans::returned() {
+            *item = returned;
+        }
+        result.map_err(|error| {
+            Box::new(EvalAltResult::ErrorInFunctionCall(
+                self.name.into(),
+                self.context.call_source().unwrap_or_default().into(),
+                error,
+                rhai::Position::NONE,
+            ))
+        })
+    }
+}

@@ -1,0 +1,177 @@
+//! Arguments that a closure only reads, lent to it instead of copied.
+//!
+//! `orders.filter(|order| order.paid)` copies each order for its call, and the engine looks for a
+//! function of no parameters first. Here a closure is called as what it is, and where it never
+//! changes its parameter, it is given the element itself, which the body's wrapper gives back at the
+//! end, on whichever way the body ends.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+
+use rhai::{ASTNode, Dynamic, EvalContext, Expr, FnCallExpr, ImmutableString, Stmt};
+
+/// What is known of a closure's parameters, in their order: whether each is only read.
+pub type ReadOnly = Box<[bool]>;
+
+/// Where a lent argument is.
+enum Loan {
+    None,
+    /// On its way to the closure that is called next, as its parameter of this index.
+    Asked(usize),
+    /// Given back.
+    Returned(Dynamic),
+}
+
+thread_local! {
+    static CLOSURES: RefCell<HashMap<ImmutableString, ReadOnly>> = RefCell::default();
+    static LOAN: Cell<Loan> = const { Cell::new(Loan::None) };
+}
+
+/// Remembers a closure by its name, which no other function has.
+pub fn remember(closure: &ImmutableString, read_only: ReadOnly) {
+    CLOSURES.with_borrow_mut(|closures| closures.insert(closure.clone(), read_only));
+}
+
+/// How many parameters a closure has, and whether it only reads the one of this index; `None` for
+/// what is not a closure of the scripts.
+#[must_use]
+pub fn known(closure: &str, index: usize) -> Option<(usize, bool)> {
+    CLOSURES.with_borrow(|closures| {
+        let read_only = closures.get(closure)?;
+        Some((read_only.len(), read_only.get(index).copied().unwrap_or(false)))
+    })
+}
+
+/// Says that the argument of this index is lent to the closure that is called next.
+pub fn lend(index: usize) {
+    LOAN.set(Loan::Asked(index));
+}
+
+/// The argument that was lent, after the call; nothing if the closure was never entered.
+#[must_use]
+pub fn returned() -> Option<Dynamic> {
+    match LOAN.replace(Loan::None) {
+        Loan::Returned(value) => Some(value),
+        _ => None,
+    }
+}
+
+/// The index of the parameter that is lent to the body that begins.
+#[must_use]
+pub fn accept() -> Option<usize> {
+    match LOAN.replace(Loan::None) {
+        Loan::Asked(index) => Some(index),
+        _ => None,
+    }
+}
+
+/// Gives the parameter of this name back, at the end of a body.
+pub fn give_back(context: &mut EvalContext, parameter: &str) {
+    if let Some(value) = context.scope_mut().get_mut(parameter) {
+        LOAN.set(Loan::Returned(std::mem::take(value)));
+    }
+}
+
+/// Whether a function changes nothing of a parameter, as far as can be seen. `is_defined` tells
+/// the names of the script's own functions.
+#[must_use]
+pub fn only_reads(statements: &[Stmt], parameter: &str, is_defined: &dyn Fn(&str) -> bool) -> bool {
+    statements.iter().all(|statement| {
+        statement.walk(&mut Vec::new(), &mut |path: &[ASTNode]| match path.last() {
+            Some(ASTNode::Expr(Expr::Variable(variable, ..))) if variable.1 == parameter => {
+                is_read(path, is_defined)
+            }
+            Some(
+                ASTNode::Expr(Expr::FnCall(call, _) | Expr::MethodCall(call, _))
+                | ASTNode::Stmt(Stmt::FnCall(call, _)),
+            ) => !call.capture_parent_scope && !["eval", "is_def_var"].contains(&&*call.name),
+            Some(ASTNode::Stmt(statement)) => !hides(statement, parameter),
+            _ => true,
+        })
+    })
+}
+
+/// Whether a statement makes another variable of this name, or shares it with a closure.
+fn hides(statement: &Stmt, name: &str) -> bool {
+    match statement {
+        Stmt::Var(variable, ..) => variable.0.name == name,
+        Stmt::For(head, _) => {
+            head.0.name == name || head.1.as_ref().is_some_and(|counter| counter.name == name)
+        }
+        Stmt::TryCatch(..) | Stmt::Import(..) => true,
+        Stmt::Share(shared) => shared.iter().any(|(variable, _)| variable.name == name),
+        _ => false,
+    }
+}
+
+/// Whether the variable at the end of the path is only read there.
+fn is_read(path: &[ASTNode], is_defined: &dyn Fn(&str) -> bool) -> bool {
+    let [before @ .., parent, ASTNode::Expr(variable)] = path else { return false };
+    match parent {
+        ASTNode::Expr(chain @ (Expr::Dot(pair, ..) | Expr::Index(pair, ..))) => {
+            // As an index it is copied; as the root of a chain, what the chain does counts.
+            !std::ptr::eq(&raw const pair.lhs, *variable)
+                || is_pure(&pair.rhs, is_defined) && !is_assigned(before.last(), chain)
+        }
+        ASTNode::Expr(Expr::FnCall(call, _)) => is_copied(call, variable),
+        ASTNode::Stmt(Stmt::FnCall(call, _)) => is_copied(call, variable),
+        ASTNode::Expr(
+            Expr::MethodCall(..)
+            | Expr::Array(..)
+            | Expr::Map(..)
+            | Expr::InterpolatedString(..)
+            | Expr::And(..)
+            | Expr::Or(..)
+            | Expr::Coalesce(..),
+        )
+        | ASTNode::Stmt(
+            Stmt::Expr(..) | Stmt::Return(..) | Stmt::If(..) | Stmt::Switch(..) | Stmt::Var(..),
+        ) => true,
+        ASTNode::Stmt(Stmt::Assignment(pair)) => !std::ptr::eq(&raw const pair.1.lhs, *variable),
+        _ => false,
+    }
+}
+
+fn is_assigned(parent: Option<&ASTNode>, chain: &Expr) -> bool {
+    match parent {
+        Some(ASTNode::Stmt(Stmt::Assignment(pair))) => std::ptr::eq(&raw const pair.1.lhs, chain),
+        _ => false,
+    }
+}
+
+/// Whether a call copies this argument: a variable that comes first may be changed by the function.
+fn is_copied(call: &FnCallExpr, argument: &Expr) -> bool {
+    call.is_operator_call()
+        || call.args.first().is_some_and(|first| !std::ptr::eq(&raw const *first, argument))
+}
+
+/// Whether a chain behind a variable reads properties and elements, and calls nothing that could
+/// change them.
+fn is_pure(chain: &Expr, is_defined: &dyn Fn(&str) -> bool) -> bool {
+    const PURE: [&str; 17] = [
+        "contains",
+        "ends_with",
+        "get",
+        "index_of",
+        "is_empty",
+        "keys",
+        "len",
+        "starts_with",
+        "sub_string",
+        "to_debug",
+        "to_float",
+        "to_int",
+        "to_json",
+        "to_lower",
+        "to_string",
+        "to_upper",
+        "values",
+    ];
+    match chain {
+        Expr::Dot(pair, ..) | Expr::Index(pair, ..) => {
+            is_pure(&pair.lhs, is_defined) && is_pure(&pair.rhs, is_defined)
+        }
+        Expr::MethodCall(call, _) => PURE.contains(&&*call.name) && !is_defined(&call.name),
+        _ => true,
+    }
+}
