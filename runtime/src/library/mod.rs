@@ -35,6 +35,17 @@ pub fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
     }
 }
 
+/// An engine with the whole library, to be described.
+#[cfg(feature = "docs")]
+#[must_use]
+pub fn whole() -> Engine {
+    let mut engine = Engine::new();
+    // With this word in it, a source has all words.
+    let vocabulary = Vocabulary::of("eval", &crate::modules::Roots::new(Vec::new()));
+    register(&mut engine, &vocabulary);
+    engine
+}
+
 /// The engine does not say where a module's function was called that failed; this does.
 trait At<T> {
     /// Places a failure at the call.

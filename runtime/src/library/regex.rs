@@ -151,6 +151,9 @@ fn replaced_by_text(text: &Text, pattern: &Text, with: &Text, most: INT) -> Fall
     })
 }
 
+/// Regular expressions that take time in proportion to the text, whatever the pattern. The syntax is
+/// that of [regex-lite](https://docs.rs/regex-lite): no look-around, no back-references, and classes
+/// as `\d` and `\w` are ASCII. Write patterns in back-ticks, where `\` needs no doubling.
 #[allow(clippy::unwrap_used)] // What the macro writes has it.
 #[export_module]
 mod functions {

@@ -454,6 +454,7 @@ fn as_maps(problems: Vec<Problem>) -> Array {
     problems.into_iter().map(value).collect()
 }
 
+/// Checks a value against a description of it, and tells all that is wrong.
 #[allow(clippy::unwrap_used)] // What the macro writes has it.
 #[export_module]
 mod functions {
