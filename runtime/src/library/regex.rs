@@ -23,11 +23,12 @@ fn register(engine: &mut Engine, _: &Vocabulary) {
 
 type Text = ImmutableString;
 
-/// Compiled, a pattern of up to this many bytes may be looked for in a text of any length.
-const SMALL_BYTES: usize = 16 << 10;
-/// A larger one may not, for one search of it could outlast the deadline.
+/// The most bytes that a compiled pattern may have.
 const LARGEST_BYTES: usize = 256 << 10;
-const LARGEST_TEXT: usize = 256 << 10;
+
+/// A search takes time in proportion to the bytes of the compiled pattern and those of the text, and
+/// cannot be interrupted; this product is some seconds at worst.
+const MOST_WORK: usize = (16 << 10) << 20;
 
 /// How many compiled patterns are kept.
 const KEPT: usize = 16;
@@ -38,7 +39,8 @@ const MATCH: usize = size_of::<Dynamic>() + 48;
 #[derive(Clone)]
 struct Pattern {
     regex: Rc<Regex>,
-    is_large: bool,
+    /// The bytes it has compiled, or up to twice as many.
+    bytes: usize,
 }
 
 thread_local! {
@@ -48,14 +50,19 @@ thread_local! {
 
 impl Pattern {
     fn compile(pattern: &str) -> Fallible<Self> {
-        let build = |bytes| RegexBuilder::new(pattern).size_limit(bytes).build();
-        build(SMALL_BYTES)
-            .map(|regex| Self { regex: regex.into(), is_large: false })
-            .or_else(|_| Ok(Self { regex: build(LARGEST_BYTES)?.into(), is_large: true }))
-            .map_err(|error: regex_lite::Error| {
-                let shown: String = pattern.chars().take(80).collect();
-                format!("the pattern `{shown}` is no regular expression: {error}").into()
-            })
+        let mut bytes = 1 << 10;
+        loop {
+            match RegexBuilder::new(pattern).size_limit(bytes).build() {
+                Ok(regex) => return Ok(Self { regex: regex.into(), bytes }),
+                Err(_) if bytes < LARGEST_BYTES => bytes *= 2,
+                Err(error) => {
+                    let shown: String = pattern.chars().take(80).collect();
+                    return Err(
+                        format!("the pattern `{shown}` is no regular expression: {error}").into()
+                    );
+                }
+            }
+        }
     }
 
     fn cached(pattern: &Text) -> Fallible<Self> {
@@ -74,14 +81,13 @@ impl Pattern {
 
 /// The compiled pattern, for this text.
 pub(super) fn compiled(pattern: &Text, text: &str) -> Fallible<Rc<Regex>> {
-    let Pattern { regex, is_large } = Pattern::cached(pattern)?;
-    if is_large && text.len() > LARGEST_TEXT {
+    let Pattern { regex, bytes } = Pattern::cached(pattern)?;
+    let most = MOST_WORK / bytes;
+    if text.len() > most {
         return Err(format!(
-            "the pattern is too large for a text of {} bytes; with more than {} KiB compiled it \
-             takes at most {} KiB of text: use fewer or smaller repetitions as `{{100}}`",
-            text.len(),
-            SMALL_BYTES >> 10,
-            LARGEST_TEXT >> 10
+            "the text has {} bytes and the pattern, being large, takes at most {most}: use fewer \
+             or smaller repetitions as `{{100}}`",
+            text.len()
         )
         .into());
     }
@@ -351,11 +357,12 @@ mod tests {
     }
 
     #[test]
-    fn a_large_pattern_is_for_short_texts_only() {
+    fn the_larger_the_pattern_the_shorter_the_text_may_be() {
+        assert!(compiled(&r"^\d{4}-\d\d-\d\d (\S+) (.*)$".into(), &"a".repeat(6 << 20)).is_ok());
         let pattern = Text::from(r"(?:\w{20}\d{20}[^x]){20}");
         assert!(compiled(&pattern, "short").is_ok());
-        let error = compiled(&pattern, &"a".repeat(LARGEST_TEXT + 1)).unwrap_err().to_string();
-        assert!(error.contains("too large for a text of 262145 bytes"), "{error}");
+        let error = compiled(&pattern, &"a".repeat(1 << 20)).unwrap_err().to_string();
+        assert!(error.contains("the text has 1048576 bytes and the pattern"), "{error}");
         let error = compiled(&"(?:a{1000}){1000}".into(), "").unwrap_err().to_string();
         assert!(error.contains("no regular expression"), "{error}");
     }
