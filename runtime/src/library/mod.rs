@@ -5,6 +5,7 @@ mod crypto;
 mod examples;
 mod json;
 mod log;
+mod webhook;
 
 use rhai::Engine;
 
@@ -17,7 +18,7 @@ struct Part {
     register: fn(&mut Engine, &Vocabulary),
 }
 
-const PARTS: &[Part] = &[crypto::PART, json::PART, log::PART];
+const PARTS: &[Part] = &[crypto::PART, json::PART, log::PART, webhook::PART];
 
 /// Teaches an engine what the vocabulary can reach of the library.
 pub fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
