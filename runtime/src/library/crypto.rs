@@ -259,14 +259,15 @@ mod tests {
     /// FIPS 180-4's examples and RFC 1321, A.5.
     #[test]
     fn digests_agree_with_the_standards() {
-        let long = "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq";
-        let vectors: [(fn(Dynamic) -> Bounded<String>, &str, &str); 9] = [
+        type Digest = fn(Dynamic) -> Bounded<String>;
+        let two_blocks = "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq";
+        let vectors: [(Digest, &str, &str); 9] = [
             (md5, "", "d41d8cd98f00b204e9800998ecf8427e"),
             (md5, "message digest", "f96b697d7cb7938d525a2f31aaf161d0"),
             (sha1, "", "da39a3ee5e6b4b0d3255bfef95601890afd80709"),
-            (sha1, long, "84983e441c3bd26ebaae4aa1f95129e5e54670f1"),
+            (sha1, two_blocks, "84983e441c3bd26ebaae4aa1f95129e5e54670f1"),
             (sha256, "", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
-            (sha256, long, "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"),
+            (sha256, two_blocks, "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"),
             (
                 sha384,
                 "abc",

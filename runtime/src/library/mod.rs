@@ -4,6 +4,7 @@ mod crypto;
 #[cfg(test)]
 mod examples;
 mod json;
+mod jwt;
 mod log;
 mod webhook;
 
@@ -18,7 +19,7 @@ struct Part {
     register: fn(&mut Engine, &Vocabulary),
 }
 
-const PARTS: &[Part] = &[crypto::PART, json::PART, log::PART, webhook::PART];
+const PARTS: &[Part] = &[crypto::PART, json::PART, jwt::PART, log::PART, webhook::PART];
 
 /// Teaches an engine what the vocabulary can reach of the library.
 pub fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
