@@ -267,7 +267,11 @@ mod tests {
             (sha1, "", "da39a3ee5e6b4b0d3255bfef95601890afd80709"),
             (sha1, two_blocks, "84983e441c3bd26ebaae4aa1f95129e5e54670f1"),
             (sha256, "", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
-            (sha256, two_blocks, "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"),
+            (
+                sha256,
+                two_blocks,
+                "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1",
+            ),
             (
                 sha384,
                 "abc",

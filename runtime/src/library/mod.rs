@@ -6,6 +6,7 @@ mod examples;
 mod json;
 mod jwt;
 mod log;
+mod schema;
 mod webhook;
 
 use rhai::Engine;
@@ -19,7 +20,8 @@ struct Part {
     register: fn(&mut Engine, &Vocabulary),
 }
 
-const PARTS: &[Part] = &[crypto::PART, json::PART, jwt::PART, log::PART, webhook::PART];
+const PARTS: &[Part] =
+    &[crypto::PART, json::PART, jwt::PART, log::PART, schema::PART, webhook::PART];
 
 /// Teaches an engine what the vocabulary can reach of the library.
 pub fn register(engine: &mut Engine, vocabulary: &Vocabulary) {

@@ -1,6 +1,7 @@
 //! Everything a user of rhambda can see, through the real `bootstrap` process.
 
 mod bounds;
+mod crypto;
 mod empty_root;
 mod emulators;
 mod errors;
