@@ -1,10 +1,12 @@
 //! What a script finds at hand beyond the language: one file a part.
 
 mod cache;
+mod crypto;
 mod env;
 mod fs;
 mod http;
 mod json;
+mod jwt;
 mod log;
 mod metrics;
 mod random;
@@ -12,6 +14,7 @@ mod regex;
 mod schema;
 mod time;
 mod uuid;
+mod webhook;
 
 #[cfg(test)]
 mod examples;
@@ -32,10 +35,12 @@ struct Part {
 
 const PARTS: &[Part] = &[
     cache::PART,
+    crypto::PART,
     env::PART,
     fs::PART,
     http::PART,
     json::PART,
+    jwt::PART,
     log::PART,
     metrics::PART,
     random::PART,
@@ -43,6 +48,7 @@ const PARTS: &[Part] = &[
     schema::PART,
     time::PART,
     uuid::PART,
+    webhook::PART,
 ];
 
 /// What a function of the library gives.
