@@ -77,28 +77,6 @@ fn a_token_by_an_elliptic_curve_verifies_by_a_key_of_a_set() {
 }
 
 #[test]
-fn a_value_against_its_schema_is_refused_with_every_problem() {
-    let script = r#"const ORDER = #{
-            type: "object",
-            required: ["id"],
-            properties: #{ items: #{ type: "array", items: #{
-                properties: #{ price: #{ type: "number", minimum: 0 } } } } },
-        };
-        fn handler(event) { schema::require(event, global::ORDER); "ok" }"#;
-    let run = Function::of(script)
-        .event(r#"{"id":1,"items":[{"price":2.5}]}"#)
-        .event(r#"{"items":[{"price":1},{"price":-1}]}"#)
-        .run();
-    run.responded(r#""ok""#)
-        .failed("Schema.Invalid")
-        .saying("$.id is required, and there is 1 more problem")
-        .with_data(
-            r#"{"problems":[{"message":"is required","path":"$.id"},{"message":"has to be at least 0","path":"$.items[1].price"}]}"#,
-        )
-        .kept_serving();
-}
-
-#[test]
 fn an_argument_of_the_wrong_kind_fails_and_says_where_and_what_would_be_right() {
     let script = "fn handler(event) {\n    crypto::sha256(event)\n}";
     let run = Function::of(script).event(r#"{"password":"hunter2"}"#).event(r#""abc""#).run();
