@@ -61,7 +61,7 @@ pub struct Request {
     /// Names and values, in their order.
     pub headers: Vec<(String, String)>,
     /// The body; empty for none.
-    pub body: Rc<[u8]>,
+    pub body: Rc<Vec<u8>>,
     /// How long the exchange may take, reading the answer's body included.
     pub timeout: Duration,
 }

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use rhai::{Array, Blob, Dynamic, INT, Map};
 
-use super::encoding::{Space, pairs, percent_decoded, plain_text};
+use super::encoding::{Space, no_plain, pairs, percent_decoded, plain_text};
 use crate::effects::{Failure, Url, world};
 use crate::{json, suggest};
 
@@ -51,7 +51,7 @@ pub struct Options {
     pub url: Url,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
-    pub body: Rc<[u8]>,
+    pub body: Rc<Vec<u8>>,
     pub timeout: Duration,
     pub retries: u32,
     pub redirects: u32,
@@ -158,8 +158,7 @@ impl Options {
         }
         if let Some(query) = take("query") {
             let query = map_of("query", &query)?;
-            let query = pairs(&query, Space::Percent).map_err(|name| no_plain("query", &name))?;
-            options.url.push_query(&query);
+            options.url.push_query(&pairs("query", &query, Space::Percent)?);
         }
         let bodies = [("json", take("json")), ("form", take("form")), ("body", take("body"))];
         for (kind, value) in bodies.into_iter().filter_map(|(kind, value)| Some((kind, value?))) {
@@ -170,7 +169,7 @@ impl Options {
                 "json" => options.set_json(&value)?,
                 "form" => {
                     let form = map_of("form", &value)?;
-                    let form = pairs(&form, Space::Plus).map_err(|name| no_plain("form", &name))?;
+                    let form = pairs("form", &form, Space::Plus)?;
                     options.set(form.into_bytes(), "application/x-www-form-urlencoded");
                 }
                 _ => options.set_body(&value, false)?,
@@ -206,7 +205,7 @@ impl Options {
     }
 
     fn set(&mut self, bytes: Vec<u8>, content_type: &str) {
-        self.body = bytes.into();
+        self.body = Rc::new(bytes);
         self.has_body = true;
         if !self.has_header("content-type") {
             self.headers.push(("content-type".into(), content_type.into()));
@@ -261,10 +260,6 @@ fn map_of(name: &str, value: &Dynamic) -> Result<Map, String> {
         Some(map) => Ok(map.clone()),
         None => Err(format!("`{name}` is a map, not {}", value.type_name())),
     }
-}
-
-fn no_plain(option: &str, name: &str) -> String {
-    format!("`{name}` of `{option}` is no text, number or boolean, nor an array of them")
 }
 
 fn checked_headers(headers: &Dynamic) -> Result<Vec<(String, String)>, String> {
