@@ -1,8 +1,8 @@
 //! Names and values in a query or a form, and user names in a URL.
 
-use rhai::{Array, Dynamic, INT, Map};
+use rhai::{Array, Dynamic, Map};
 
-use crate::json::ExactNumber;
+use crate::library::plain_text;
 use crate::memory;
 
 /// How a space is written.
@@ -49,20 +49,6 @@ pub fn pairs(option: &str, map: &Map, space: Space) -> Result<String, String> {
 /// What is said of a value that cannot be sent in an option.
 pub fn no_plain(option: &str, name: &str) -> String {
     format!("`{name}` of `{option}` is no text, number or boolean, nor an array of them")
-}
-
-/// Text, numbers and booleans as text.
-pub fn plain_text(value: &Dynamic) -> Option<String> {
-    let is_plain = value.is_string()
-        || value.is_char()
-        || value.is_bool()
-        || value.is::<INT>()
-        || value.is::<f64>()
-        || value.is::<ExactNumber>();
-    if let Some(number) = value.read_lock::<ExactNumber>() {
-        return Some(number.to_string());
-    }
-    is_plain.then(|| value.to_string())
 }
 
 fn encode(text: &str, space: Space, out: &mut String) {

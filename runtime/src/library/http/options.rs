@@ -7,8 +7,9 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use rhai::{Array, Blob, Dynamic, INT, Map};
 
-use super::encoding::{Space, no_plain, pairs, percent_decoded, plain_text};
+use super::encoding::{Space, no_plain, pairs, percent_decoded};
 use crate::effects::{Failure, Url, world};
+use crate::library::plain_text;
 use crate::{json, suggest};
 
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
@@ -38,6 +39,9 @@ const CLIENTS_OWN: [&str; 8] = [
     "trailer",
     "upgrade",
 ];
+
+/// More than common servers take.
+const LONGEST_URL: usize = 64 << 10;
 
 const DEFAULT_RETRIES: u32 = 2;
 const DEFAULT_REDIRECTS: u32 = 10;
@@ -72,7 +76,10 @@ pub struct Refused {
 impl Options {
     /// Checks the options of a call.
     pub fn of(method: &str, url: &str, map: Map) -> Result<Self, Refused> {
-        let parsed = Url::parse(url).map_err(|why| format!("the URL cannot be used: {why}"));
+        let parsed = match url.len() <= LONGEST_URL {
+            true => Url::parse(url).map_err(|why| format!("the URL cannot be used: {why}")),
+            false => Err(format!("the URL has more than {LONGEST_URL} bytes")),
+        };
         // Nothing of a URL that cannot be read is shown: its secrets cannot be told from the rest.
         let shown = parsed.as_ref().map(Url::shown).unwrap_or_default();
         parsed
@@ -84,10 +91,11 @@ impl Options {
     pub fn of_request(mut map: Map) -> Result<Self, Refused> {
         let method = match map.remove("method") {
             None => "GET".to_owned(),
-            Some(method) => method.to_string().to_ascii_uppercase(),
+            Some(method) => plain_text(&method).unwrap_or_default().to_ascii_uppercase(),
         };
         if !METHODS.contains(&method.as_str()) {
-            let why = format!("the method is `{method}`; it takes {}", METHODS.join(", "));
+            let shown: String = method.chars().take(20).collect();
+            let why = format!("the method is `{shown}`; it takes {}", METHODS.join(", "));
             return Err(refused("", String::new(), &why));
         }
         match map.remove("url").map(Dynamic::into_immutable_string) {
