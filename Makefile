@@ -11,7 +11,7 @@ TARGET_x86_64 = x86_64-unknown-linux-gnu
 STATIC = -C target-feature=+crt-static -C relocation-model=static -C link-arg=-Wl,-z,noseparate-code
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bootstrap layer tool lint fmt check bench clean
+.PHONY: help run test bootstrap layer tool docs lint fmt check bench clean
 
 help: ## Show what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -37,11 +37,18 @@ layer: bootstrap tool ## Write the layer's zip
 tool: ## Build the tool, rhambda
 	cargo build -p rhambda-layer --bin rhambda
 
+docs: ## Write runtime/docs, the library's reference and the editors' definitions, from the engine
+	cargo run -q -p rhambda-tests --features docs --bin docs
+
 lint: ## Run the linter on everything
 	cargo clippy --workspace --all-targets -- -D warnings
 
 fmt: ## Format everything
 	cargo fmt --all
+
+bench: bootstrap ## Measure bootstrap beside its peers (QUICK=1: under two minutes)
+	tests/bench/install
+	tests/bench/target/release/rhambda-bench $(if $(QUICK),--quick)
 
 check: test lint ## Everything that CI runs
 	cargo fmt --all --check

@@ -42,6 +42,13 @@ pub struct Bounds {
     stopped: Cell<Option<Stop>>,
 }
 
+thread_local! {
+    /// The deadline of the run on this thread, for native functions that take long.
+    static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
+    /// Whether one of them found that it has come.
+    static IS_LATE: Cell<bool> = const { Cell::new(false) };
+}
+
 /// The clock is looked at no more often than this many operations apart at first, and at most that
 /// many when operations turn out to be quick.
 const FIRST_STRIDE: u64 = 16;
@@ -72,6 +79,8 @@ impl Bounds {
         self.next_look.set(FIRST_STRIDE.min(self.most_operations));
         self.last_look.set(None);
         self.deadline.set(deadline);
+        DEADLINE.set(deadline);
+        IS_LATE.set(false);
         self.stopped.set(None);
         self.started.set(Some(Instant::now()));
         memory::set_limit(self.most_memory);
@@ -92,7 +101,10 @@ impl Bounds {
     /// Why the script was stopped, or would be at its next operation.
     #[must_use]
     pub fn stopped(&self) -> Option<Stop> {
-        self.stopped.get().or_else(|| memory::is_exceeded().then_some(Stop::Memory))
+        self.stopped
+            .get()
+            .or_else(|| memory::is_exceeded().then_some(Stop::Memory))
+            .or_else(|| IS_LATE.get().then_some(Stop::Deadline))
     }
 
     /// Remembers that what is compiled now takes more memory than there is: once the compiler has
@@ -221,4 +233,14 @@ pub(crate) fn room_for(count: usize, bytes: usize) -> Bounded<()> {
     memory::refuse();
     let wanted = format!("a value of {count} × {bytes} bytes is");
     Err(Box::new(EvalAltResult::ErrorDataTooLarge(wanted, Position::NONE)))
+}
+
+/// Fails where the deadline has come; the script is stopped then. For each round of a native
+/// function that may make many.
+pub(crate) fn in_time() -> Bounded<()> {
+    if DEADLINE.get().is_none_or(|deadline| Instant::now() < deadline) {
+        return Ok(());
+    }
+    IS_LATE.set(true);
+    Err(Box::new(EvalAltResult::ErrorTerminated(Dynamic::UNIT, Position::NONE)))
 }

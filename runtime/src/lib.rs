@@ -41,6 +41,9 @@ mod vocabulary;
 mod wire;
 mod wrapper;
 
+#[cfg(feature = "docs")]
+pub use library::whole as documented_engine;
+
 use api::Api;
 use config::{Config, Environment, Logging};
 use engine::Script;

@@ -30,6 +30,12 @@ impl ExactNumber {
         format!("{sign}{}{}", decimal.digits, "0".repeat(zeros)).parse().ok()
     }
 
+    /// Whether the number has no fraction.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        Decimal::parse(&self.0).exponent >= 0
+    }
+
     /// The nearest float; infinite where the number is out of its range.
     #[must_use]
     pub fn to_float(&self) -> f64 {

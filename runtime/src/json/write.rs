@@ -137,12 +137,19 @@ fn path(steps: &[Step]) -> String {
             continue;
         }
         match step {
-            Step::Key(key) if is_plain(key) => path.push_str(&format!(".{key}")),
-            Step::Key(key) => path.push_str(&format!("[{}]", Value::from(key.as_str()))),
+            Step::Key(key) => push_key(&mut path, key),
             Step::Index(index) => path.push_str(&format!("[{index}]")),
         }
     }
     path
+}
+
+/// Goes on to a property: `.name`, or in brackets and quotes where the name needs them.
+pub fn push_key(path: &mut String, key: &str) {
+    match is_plain(key) {
+        true => path.push_str(&format!(".{key}")),
+        false => path.push_str(&format!("[{}]", Value::from(key))),
+    }
 }
 
 fn refuse(message: String) -> Result<(), Box<Refusal>> {

@@ -8,6 +8,8 @@ mod json;
 mod log;
 mod metrics;
 mod random;
+mod regex;
+mod schema;
 mod time;
 mod uuid;
 
@@ -38,6 +40,8 @@ const PARTS: &[Part] = &[
     log::PART,
     metrics::PART,
     random::PART,
+    regex::PART,
+    schema::PART,
     time::PART,
     uuid::PART,
 ];
@@ -71,6 +75,17 @@ pub fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
             (part.register)(engine, vocabulary);
         }
     }
+}
+
+/// An engine with the whole library, to be described.
+#[cfg(feature = "docs")]
+#[must_use]
+pub fn whole() -> Engine {
+    let mut engine = Engine::new();
+    // With this word in it, a source has all words.
+    let vocabulary = Vocabulary::of("eval", &crate::modules::Roots::new(Vec::new()));
+    register(&mut engine, &vocabulary);
+    engine
 }
 
 /// The engine does not say where a module's function was called that failed; this does.

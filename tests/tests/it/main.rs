@@ -14,6 +14,7 @@ mod http;
 mod init;
 mod invoke_loop;
 mod json;
+mod library;
 mod logs;
 mod metrics;
 mod scripts;

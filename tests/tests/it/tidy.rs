@@ -47,6 +47,27 @@ fn files() -> Vec<String> {
 }
 
 #[test]
+fn the_reference_of_the_library_is_what_the_sources_say() {
+    let reference = fs::read_to_string(repository().join("runtime/docs/library.md"))
+        .expect("there is a reference");
+    let mut examples = 0;
+    for path in files().iter().filter(|path| path.starts_with("runtime/src/library/")) {
+        let source = fs::read_to_string(repository().join(path)).expect("a source is text");
+        let docs: Vec<&str> = source
+            .lines()
+            .filter_map(|line| line.trim_start().strip_prefix("///"))
+            .map(|line| line.strip_prefix(' ').unwrap_or(line))
+            .collect();
+        for example in docs.join("\n").split("```rhai\n").skip(1) {
+            let example = example.split("\n```").next().unwrap_or_default();
+            assert!(reference.contains(example), "{path}: run `make docs` for\n{example}");
+            examples += 1;
+        }
+    }
+    assert_eq!(reference.matches("```rhai\n").count(), examples, "run `make docs`");
+}
+
+#[test]
 fn the_readme_lists_every_error_type_and_no_other() {
     let known: BTreeSet<String> =
         ErrorType::ALL.iter().map(|known| known.as_str().to_owned()).collect();
