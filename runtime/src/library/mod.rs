@@ -21,9 +21,10 @@ mod examples;
 #[cfg(test)]
 mod stage;
 
-use rhai::{Dynamic, Engine, EvalAltResult, Map, NativeCallContext, Position};
+use rhai::{Dynamic, Engine, EvalAltResult, INT, Map, NativeCallContext, Position};
 
 use crate::effects::Failure;
+use crate::json::ExactNumber;
 use crate::vocabulary::Vocabulary;
 
 /// One part of the library.
@@ -114,4 +115,18 @@ impl<T> At<T> for Result<T, Failure> {
     fn at(self, context: &NativeCallContext) -> Fallible<T> {
         self.map_err(|failure| thrown(&failure, [])).at(context)
     }
+}
+
+/// Text, numbers and booleans as text.
+fn plain_text(value: &Dynamic) -> Option<String> {
+    let is_plain = value.is_string()
+        || value.is_char()
+        || value.is_bool()
+        || value.is::<INT>()
+        || value.is::<f64>()
+        || value.is::<ExactNumber>();
+    if let Some(number) = value.read_lock::<ExactNumber>() {
+        return Some(number.to_string());
+    }
+    is_plain.then(|| value.to_string())
 }
