@@ -1,5 +1,9 @@
 //! What a script finds at hand beyond the language: one file a part.
 
+mod base64;
+#[cfg(test)]
+mod examples;
+mod hex;
 mod json;
 mod log;
 
@@ -14,13 +18,13 @@ struct Part {
     register: fn(&mut Engine, &Vocabulary),
 }
 
-const PARTS: [Part; 2] = [json::PART, log::PART];
+const PARTS: &[Part] = &[base64::PART, hex::PART, json::PART, log::PART];
 
 /// Teaches an engine what the vocabulary can reach of the library.
 pub fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
     log::handle_print(engine);
     json::name_numbers(engine);
-    for part in &PARTS {
+    for part in PARTS {
         if part.words.iter().any(|word| vocabulary.has(word)) {
             (part.register)(engine, vocabulary);
         }

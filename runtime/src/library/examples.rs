@@ -1,0 +1,84 @@
+//! Runs the examples in the comments of the library, and what its tests ask of small scripts.
+
+use rhai::{Dynamic, Engine, EvalAltResult, Scope};
+use serde_json::Value;
+
+use crate::modules::Roots;
+use crate::vocabulary::Vocabulary;
+use crate::{json, memory};
+
+fn engine(script: &str) -> Engine {
+    let vocabulary = Vocabulary::of(script, &Roots::new(Vec::new()));
+    let mut engine = Engine::new();
+    crate::natives::register(&mut engine, &vocabulary);
+    super::register(&mut engine, &vocabulary);
+    engine
+}
+
+fn evaluate(engine: &Engine, scope: &mut Scope, script: &str) -> Result<Value, Box<EvalAltResult>> {
+    let value = engine.eval_with_scope::<Dynamic>(scope, script)?;
+    let mut text = Vec::new();
+    json::write(&value, &mut text).expect("an example gives what JSON can say");
+    Ok(serde_json::from_slice(&text).expect("we write JSON"))
+}
+
+/// The script gives this JSON.
+#[track_caller]
+pub(super) fn gives(script: &str, expected: &str) {
+    let expected: Value = serde_json::from_str(expected).expect("the expectation is JSON");
+    match evaluate(&engine(script), &mut Scope::new(), script) {
+        Ok(value) => assert_eq!(value, expected, "{script}"),
+        Err(error) => panic!("{script}: {error}"),
+    }
+}
+
+/// The script fails with a message that has this part.
+#[track_caller]
+pub(super) fn fails(script: &str, part: &str) {
+    match evaluate(&engine(script), &mut Scope::new(), script) {
+        Ok(value) => panic!("{script} gave {value}"),
+        Err(error) => assert!(error.to_string().contains(part), "{script}: {error}"),
+    }
+}
+
+/// With little memory, the script is refused what it asks for.
+#[track_caller]
+pub(super) fn is_too_large(script: &str) {
+    let engine = engine(script);
+    memory::set_limit(1 << 20);
+    let result = evaluate(&engine, &mut Scope::new(), script);
+    memory::set_limit(usize::MAX);
+    match result.map_err(|error| *error) {
+        Err(EvalAltResult::ErrorDataTooLarge(..)) => {}
+        other => panic!("{script}: {other:?}"),
+    }
+}
+
+/// What the examples in the comments of a file say is so: in a block of Rhai, each line that ends
+/// in `// => JSON` gives that value, with the lines before it.
+#[track_caller]
+pub(super) fn hold(file: &str) {
+    let mut checked = 0;
+    for block in file.split("/// ```rhai\n").skip(1) {
+        let block = block.split("/// ```").next().unwrap_or_default();
+        let (engine, mut scope) = (engine(block), Scope::new());
+        let mut script = String::new();
+        for line in block.lines().map(|line| line.trim().trim_start_matches("///")) {
+            let Some((code, expected)) = line.split_once("// => ") else {
+                script.push_str(line);
+                script.push('\n');
+                continue;
+            };
+            script.push_str(code.trim_end().trim_end_matches(';'));
+            let expected: Value = serde_json::from_str(expected).expect("the example says JSON");
+            match evaluate(&engine, &mut scope, &script) {
+                Ok(value) => assert_eq!(value, expected, "{script}"),
+                Err(error) => panic!("{script}: {error}"),
+            }
+            script.clear();
+            checked += 1;
+        }
+        assert!(script.trim().is_empty(), "without a value: {script}");
+    }
+    assert!(checked > 0, "there are examples");
+}
