@@ -6,6 +6,9 @@ mod examples;
 mod hex;
 mod json;
 mod log;
+mod regex;
+mod text;
+mod url;
 
 use rhai::Engine;
 
@@ -18,7 +21,8 @@ struct Part {
     register: fn(&mut Engine, &Vocabulary),
 }
 
-const PARTS: &[Part] = &[base64::PART, hex::PART, json::PART, log::PART];
+const PARTS: &[Part] =
+    &[base64::PART, hex::PART, json::PART, log::PART, regex::PART, text::PART, url::PART];
 
 /// Teaches an engine what the vocabulary can reach of the library.
 pub fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
