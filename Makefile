@@ -8,7 +8,7 @@ RHAMBDA = target/debug/rhambda
 TARGET_x86_64 = x86_64-unknown-linux-gnu
 
 # Static and at a fixed address, with few pages: nothing is left to be done before `main`.
-STATIC = -C target-feature=+crt-static -C relocation-model=static -C link-arg=-Wl,-z,noseparate-code
+STATIC = -C target-feature=+crt-static -C relocation-model=static -C link-arg=-Wl,-z,noseparate-code,--icf=all
 
 .DEFAULT_GOAL := help
 .PHONY: help run test bootstrap layer tool docs lint fmt check bench clean

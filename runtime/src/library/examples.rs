@@ -61,6 +61,9 @@ fn script(examples: &[Example]) -> (String, usize) {
                      said = if type_of(error) == \"map\" {{ error.message }} else {{ `${{error}}` }}; \
                      }} checks.push([{at}, if said.contains({text:?}) {{ () }} else {{ said }}, ()]);"
                 ),
+                None if serde_json::from_str::<serde_json::Value>(says).is_ok() => {
+                    writeln!(script, "checks.push([{at}, {expression}, parse_json({says:?})]);")
+                }
                 None => writeln!(script, "checks.push([{at}, {expression}, {says}]);"),
             }
             .unwrap();

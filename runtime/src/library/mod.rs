@@ -1,9 +1,11 @@
 //! What a script finds at hand beyond the language: one file a part.
 
+mod base64;
 mod cache;
 mod crypto;
 mod env;
 mod fs;
+mod hex;
 mod http;
 mod json;
 mod jwt;
@@ -12,12 +14,16 @@ mod metrics;
 mod random;
 mod regex;
 mod schema;
+mod text;
 mod time;
+mod url;
 mod uuid;
 mod webhook;
 
 #[cfg(test)]
 mod examples;
+#[cfg(test)]
+mod probe;
 #[cfg(test)]
 mod stage;
 
@@ -35,10 +41,12 @@ struct Part {
 }
 
 const PARTS: &[Part] = &[
+    base64::PART,
     cache::PART,
     crypto::PART,
     env::PART,
     fs::PART,
+    hex::PART,
     http::PART,
     json::PART,
     jwt::PART,
@@ -47,7 +55,9 @@ const PARTS: &[Part] = &[
     random::PART,
     regex::PART,
     schema::PART,
+    text::PART,
     time::PART,
+    url::PART,
     uuid::PART,
     webhook::PART,
 ];

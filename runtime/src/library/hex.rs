@@ -1,0 +1,97 @@
+//! `hex`: bytes as two hexadecimal digits each (RFC 4648, section 8).
+
+use rhai::{Blob, Engine, FuncRegistration, ImmutableString, Module};
+
+use super::Part;
+use crate::bounds::{Bounded, room_for};
+use crate::vocabulary::Vocabulary;
+
+pub(super) const PART: Part = Part { words: &["hex"], register };
+
+fn register(engine: &mut Engine, _: &Vocabulary) {
+    let mut module = Module::new();
+    module.set_native_fn("encode", |text: ImmutableString| encode(text.as_bytes()));
+    FuncRegistration::new("encode")
+        .with_purity(true)
+        .set_into_module(&mut module, |blob: &mut Blob| encode(blob));
+    module.set_native_fn("decode", |text: ImmutableString| decode(&text));
+    engine.register_static_module("hex", module.into());
+}
+
+/// `hex::encode(text | blob)`: two lower-case digits for each byte, those of text being its UTF-8.
+///
+/// ```rhai
+/// hex::encode("Az"); // => "417a"
+/// hex::encode(blob(2, 255)); // => "ffff"
+/// ```
+fn encode(bytes: &[u8]) -> Bounded<ImmutableString> {
+    room_for(bytes.len(), 2)?;
+    let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value & 15)]);
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(digit(byte >> 4));
+        text.push(digit(*byte));
+    }
+    Ok(text.into())
+}
+
+/// `hex::decode(text)`: the blob that digits of either case stand for.
+///
+/// ```rhai
+/// hex::decode("00fF").to_array(); // => [0, 255]
+/// ```
+fn decode(text: &str) -> Bounded<Blob> {
+    room_for(text.len() / 2, 1)?;
+    let stray = text.char_indices().find(|(_, character)| !character.is_ascii_hexdigit());
+    if let Some((offset, character)) = stray {
+        return Err(format!(
+            "this is not hex: {character:?} at offset {offset} is not one of 0-9, a-f, A-F"
+        )
+        .into());
+    }
+    if text.len() % 2 != 0 {
+        return Err(format!(
+            "this is not hex: {} digits, but each byte takes two; a digit is missing",
+            text.len()
+        )
+        .into());
+    }
+    let value = |digit: u8| (digit & 15) + if digit.is_ascii_alphabetic() { 9 } else { 0 };
+    let pairs = text.as_bytes().chunks_exact(2);
+    Ok(pairs.map(|pair| value(pair[0]) << 4 | value(pair[1])).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::probe::{fails, gives, is_too_large};
+
+    // RFC 4648, section 10, in lower case.
+    #[test]
+    fn the_vectors_of_rfc_4648_hold_both_ways() {
+        for (text, encoded) in [("", ""), ("f", "66"), ("foobar", "666f6f626172")] {
+            gives(&format!("hex::encode({text:?})"), &format!("{encoded:?}"));
+            gives(&format!("hex::decode({encoded:?}).as_string()"), &format!("{text:?}"));
+        }
+    }
+
+    #[test]
+    fn every_byte_comes_back_from_digits_of_either_case() {
+        let script = "let all = blob(); for n in 0..256 { all.push(n) }
+            let digits = hex::encode(all);
+            [hex::decode(digits) == all, hex::decode(digits.to_upper()) == all, digits.len]";
+        gives(script, "[true, true, 512]");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        is_too_large("hex::encode(blob(600000, 0))");
+    }
+
+    #[test]
+    fn what_is_not_hex_is_refused_with_the_place() {
+        fails("hex::decode(\"0g\")", "'g' at offset 1");
+        fails("hex::decode(\"ü\")", "'ü' at offset 0");
+        fails("hex::decode(\"0x12\")", "'x' at offset 1");
+        fails("hex::decode(\"123\")", "3 digits");
+    }
+}
