@@ -2,6 +2,7 @@
 
 mod base64;
 mod cache;
+mod collections;
 mod crypto;
 mod env;
 mod fs;
@@ -43,6 +44,7 @@ struct Part {
 const PARTS: &[Part] = &[
     base64::PART,
     cache::PART,
+    collections::PART,
     crypto::PART,
     env::PART,
     fs::PART,

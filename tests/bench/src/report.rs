@@ -172,7 +172,7 @@ pub fn goals(results: &Results, sizes: &BTreeMap<String, usize>, ours: &str) -> 
     );
     goal("apigw: warm p50 / node", ratio("apigw", "node", warm), 1.0, "no node");
     goal("transform: warm p50 / python", ratio("transform", "python", warm), 1.0, "no python");
-    let native = get("transform", &format!("{ours}-native")).or(get("transform-native", ours));
+    let native = get("transform", &format!("{ours}-native"));
     let node = get("transform", "node");
     let bulk = native.zip(node).map(|(native, node)| native.warm_p50_us / node.warm_p50_us);
     goal("transform with bulk operations: warm p50 / node", bulk, 1.0, "no node");

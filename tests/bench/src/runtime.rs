@@ -46,6 +46,10 @@ pub fn all(places: &Places) -> (Vec<Runtime>, Vec<Skipped>) {
     let (mut runtimes, mut skipped) = (Vec::new(), Vec::new());
     for (label, program) in &places.bootstraps {
         runtimes.push(Runtime::binary(label, program, &bench.join("scripts")));
+        runtimes.push(Runtime {
+            workloads: Some(&["transform"]),
+            ..Runtime::binary(&format!("{label}-native"), program, &bench.join("scripts/native"))
+        });
     }
     for (name, program, workloads) in [
         ("floor", native.join("floor"), Some(["hello", "big"].as_slice())),

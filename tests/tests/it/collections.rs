@@ -1,0 +1,86 @@
+//! Whole arrays of records at a time.
+
+use rhambda_tests::Function;
+
+#[track_caller]
+fn gives(body: &str, response: &str) {
+    let script = format!("fn handler(event) {{ {body} }}");
+    Function::of(&script).event("[]").run().responded(response).kept_serving();
+}
+
+#[track_caller]
+fn fails(body: &str, says: &str) {
+    let script = format!("fn handler(event) {{ {body} }}");
+    Function::of(&script).event("[]").run().failed("Function.ScriptError").saying(says);
+}
+
+#[test]
+fn records_are_grouped_counted_and_indexed_by_a_key_or_a_path() {
+    const ROWS: &str = "const ROWS = [
+        #{ id: 1, at: #{ city: \"Rome\" } },
+        #{ id: 2, at: #{ city: \"Oslo\" } },
+        #{ id: 3, at: #{ city: \"Rome\" } },
+    ];
+    fn handler(event) {
+        [
+            ROWS.group_by(\"at.city\").Rome.pluck(\"id\"), ROWS.count_by(\"at.city\"),
+            ROWS.index_by(\"at.city\").Rome.id, ROWS.unique_by(\"at.city\").pluck(\"id\"),
+            ROWS.filter_by(\"at.city\", \"Oslo\").pluck(\"id\"), ROWS.pluck(\"at.zip\"), ROWS.len(),
+        ]
+    }";
+    Function::of(ROWS)
+        .event("{}")
+        .run()
+        .responded(r#"[[1,3],{"Oslo":1,"Rome":2},3,[1,2],[2],[null,null,null],3]"#);
+}
+
+#[test]
+fn numbers_are_summed_and_found() {
+    gives("[[1, 2].sum(), [0.5, 1].sum(), [].sum()]", "[3,1.5,0]");
+    gives("[#{ n: 1 }, #{}, #{ n: 4 }].sum_by(\"n\")", "5");
+    gives("[#{ n: 1 }, #{ n: 4 }].max_by(\"n\").n + [#{ n: 2.5 }, #{ n: 1 }].min_by(\"n\").n", "5");
+    gives("[[].max_by(\"n\")]", "[null]");
+    fails("[9223372036854775807, 1].sum()", "overflows at item 1");
+    fails("[1, \"2\"].sum()", "item 1 is of type string, not a number");
+    fails("[#{ n: [] }].sum_by(\"n\")", "`n` of item 0 is of type array");
+}
+
+#[test]
+fn sorting_is_stable_and_says_what_it_cannot_compare() {
+    let rows = "[#{ n: 2, x: 1 }, #{ n: 1, x: 2 }, #{ n: 2, x: 3 }]";
+    gives(&format!("{rows}.sort_by(\"n\").pluck(\"x\")"), "[2,1,3]");
+    gives(&format!("{rows}.sort_by(\"n\", \"desc\").pluck(\"x\")"), "[1,3,2]");
+    gives("[#{ n: \"b\" }, #{ n: \"B\" }].sort_by(\"n\").pluck(\"n\")", r#"["B","b"]"#);
+    gives("let a = [3, 1]; a.sort_by(|x, y| x - y); a", "[1,3]");
+    fails("[#{ n: 1 }, #{ n: \"1\" }].sort_by(\"n\")", "`n` of item 1 is string");
+    fails("[#{ n: 1 }].sort_by(\"n\", \"up\")", "asc or desc, not `up`");
+    fails("[#{ n: 1 }, 7].sort_by(\"n\")", "item 1 has no `n`");
+}
+
+#[test]
+fn arrays_are_cut_and_maps_are_put_together() {
+    gives("[1, 2, 3, 4, 5].chunk(2)", "[[1,2],[3,4],[5]]");
+    gives("[1, 1.0, \"1\", [1], [1], #{ a: 1 }, #{ a: 1 }].unique()", r#"[1,1.0,"1",[1],{"a":1}]"#);
+    gives("#{ a: 1, b: 1 }.merge(#{ b: 2, c: 3 })", r#"{"a":1,"b":2,"c":3}"#);
+    gives("#{ a: #{ b: [5, #{ c: 6 }] } }.get_path(\"a.b.1.c\")", "6");
+    gives("[#{}.get_path(\"a.b\", 7), #{ a: () }.get_path(\"a\", 8)]", "[7,8]");
+    gives("#{ a: 1, b: 2 }.pick([\"a\", \"z\"])", r#"{"a":1}"#);
+    gives("#{ a: 1, b: 2 }.omit([\"a\"])", r#"{"b":2}"#);
+    fails("[1].chunk(0)", "at least 1");
+    fails("[1].chunk(-5)", "at least 1");
+    fails("#{}.pick([1])", "a name is of type");
+}
+
+#[test]
+fn copies_end_where_the_memory_ends() {
+    let script = "fn handler(event) {
+        let row = #{ k: 1 };
+        row.text = [];
+        row.text.pad(20000, 1);
+        let rows = [];
+        for i in 0..60 { rows.push(row); }
+        let all = [];
+        loop { all += rows.sort_by(\"k\"); }
+    }";
+    Function::of(script).event("1").event("2").run().failed("Function.MemoryLimit").kept_serving();
+}
