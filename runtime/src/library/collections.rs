@@ -6,12 +6,14 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use rhai::{Array, Dynamic, Engine, FuncRegistration, INT, ImmutableString, Map};
+use rhai::{
+    Array, Dynamic, Engine, EvalAltResult, FuncRegistration, INT, ImmutableString, Map, Position,
+};
 
 use super::{Fallible, Part};
 use crate::bounds::room_for;
-use crate::json;
 use crate::vocabulary::Vocabulary;
+use crate::{json, memory};
 
 type Text = ImmutableString;
 
@@ -411,7 +413,10 @@ fn select(map: &mut Map, names: &Array, what: &str, keeps: bool) -> Fallible<Map
 
 /// A copy, as long as there is memory for copies.
 fn copy(value: &Dynamic) -> Fallible<Dynamic> {
-    let copied = value.clone();
-    room_for(0, 0)?;
-    Ok(copied)
+    if memory::has_room_for(0) {
+        return Ok(value.clone());
+    }
+    memory::refuse();
+    let what = "a copy of an item is".to_owned();
+    Err(Box::new(EvalAltResult::ErrorDataTooLarge(what, Position::NONE)))
 }

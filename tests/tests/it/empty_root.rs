@@ -78,3 +78,12 @@ fn bootstrap_asks_for_no_other_file_and_has_no_symbols() {
     };
     assert!(!(0..usize::from(count)).any(is_symbols), "it has a table of symbols");
 }
+
+/// What the layer may weigh with everything in it.
+const MOST_BYTES: u64 = 3 << 20;
+
+#[test]
+fn the_layer_keeps_to_its_budget() {
+    let bytes = fs::metadata(layer_zip()).expect("the layer can be read").len();
+    assert!(bytes <= MOST_BYTES, "the layer has {bytes} bytes; the budget is {MOST_BYTES}");
+}
