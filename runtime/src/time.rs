@@ -10,6 +10,16 @@ use jiff::fmt::{friendly, rfc2822};
 use jiff::tz::{Offset, TimeZone};
 use jiff::{RoundMode, SignedDuration, Span, SpanRelativeTo, Timestamp, Unit, Zoned, ZonedRound};
 
+/// More than any time, pattern or duration takes.
+const LONGEST: usize = 1024;
+
+fn not_too_long(text: &str) -> Result<(), String> {
+    match text.len() <= LONGEST {
+        true => Ok(()),
+        false => Err(format!("it has more than {LONGEST} bytes")),
+    }
+}
+
 /// A moment in a time zone. Two of them are equal if they are the same moment.
 #[derive(Clone)]
 pub struct Time(Zoned);
@@ -34,6 +44,7 @@ impl Time {
     /// # Errors
     /// What is wrong with the text.
     pub fn parse(text: &str) -> Result<Self, String> {
+        not_too_long(text)?;
         if let Ok(moment) = rfc2822::parse(text) {
             return Ok(Self(match moment.offset() {
                 Offset::UTC => moment.with_time_zone(TimeZone::UTC),
@@ -57,6 +68,7 @@ impl Time {
     /// # Errors
     /// What is wrong with the text or the pattern.
     pub fn parse_by(text: &str, pattern: &str, zone: &str) -> Result<Self, String> {
+        not_too_long(text).and_then(|()| not_too_long(pattern))?;
         let parts = BrokenDownTime::parse(pattern, text).map_err(said)?;
         let has_zone = parts.iana_time_zone().is_some() || parts.offset().is_some();
         if has_zone || parts.timestamp().is_some() {
@@ -127,6 +139,7 @@ impl Time {
     /// # Errors
     /// What is wrong with the pattern.
     pub fn format(&self, pattern: &str) -> Result<String, String> {
+        not_too_long(pattern)?;
         strtime::format(pattern, &self.0).map_err(said)
     }
 
@@ -158,8 +171,9 @@ impl Time {
             "month" => self.0.first_of_month().and_then(|first| first.start_of_day()),
             "year" => self.0.first_of_year().and_then(|first| first.start_of_day()),
             other => {
+                let shown: String = other.chars().take(40).collect();
                 return Err(format!(
-                    "`{other}` is no unit; there are minute, hour, day, week, month and year"
+                    "`{shown}` is no unit; there are minute, hour, day, week, month and year"
                 ));
             }
         };
@@ -172,6 +186,7 @@ impl Time {
 /// # Errors
 /// What is wrong with the text.
 pub fn span_of_text(text: &str) -> Result<Span, String> {
+    not_too_long(text)?;
     text.parse().map_err(said)
 }
 
@@ -191,7 +206,8 @@ pub fn span_of_units<'a>(units: impl Iterator<Item = (&'a str, i64)>) -> Result<
             "seconds" => span.try_seconds(count),
             "ms" => span.try_milliseconds(count),
             other => {
-                return Err(format!("`{other}` is no unit; there are {}", UNITS.join(", ")));
+                let shown: String = other.chars().take(40).collect();
+                return Err(format!("`{shown}` is no unit; there are {}", UNITS.join(", ")));
             }
         };
         added.map_err(said)
@@ -221,6 +237,7 @@ fn fixed(offset: Offset) -> TimeZone {
 }
 
 fn zone_of(name: &str) -> Result<TimeZone, String> {
+    not_too_long(name).map_err(|why| format!("the time zone is none: {why}"))?;
     let zone = DateTimeParser::new().parse_time_zone(name).map_err(|_| {
         format!(
             "there is no time zone `{name}`; write a name such as `Europe/Berlin` or an offset \

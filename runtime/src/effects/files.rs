@@ -10,6 +10,8 @@ use super::policy::Folder;
 use super::{Failure, FileInfo, World};
 
 const TMP: &str = "/tmp";
+/// As Linux takes at most.
+const LONGEST_PATH: usize = 4096;
 const LAYERS: &str = "/opt";
 
 /// What is to be done with a file.
@@ -97,6 +99,9 @@ impl World {
             );
             Failure::new("Fs.Outside", message)
         };
+        if path.len() > LONGEST_PATH {
+            return Err(Failure::new("Fs.Failed", "the path is longer than any file has"));
+        }
         if path.is_empty() || path.contains('\0') {
             return Err(outside("it is not a path"));
         }

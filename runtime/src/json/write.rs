@@ -156,10 +156,19 @@ fn refuse(message: String) -> Result<(), Box<Refusal>> {
     Err(Box::new(Refusal { message, steps: Vec::new() }))
 }
 
+const TOO_MUCH: &str = "more than the script's memory can hold as text";
+
+/// From this length on it is worth asking whether there is room for a text.
+const LONG_TEXT: usize = 4096;
+
 fn put(value: &Dynamic, out: &mut Vec<u8>, depth: usize) -> Result<(), Box<Refusal>> {
     if let Ok(int) = value.as_int() {
         put_serde(&int, out);
     } else if let Ok(text) = value.as_immutable_string_ref() {
+        // One long text may stand in an array many times over; each costs nothing but here.
+        if text.len() > LONG_TEXT && !memory::has_room_for(out.len() + text.len()) {
+            return refuse(TOO_MUCH.into());
+        }
         put_serde(text.as_str(), out);
     } else if let Ok(float) = value.as_float() {
         if !float.is_finite() {
@@ -173,7 +182,7 @@ fn put(value: &Dynamic, out: &mut Vec<u8>, depth: usize) -> Result<(), Box<Refus
     } else if depth >= MAX_DEPTH && (value.is_map() || value.is_array()) {
         return refuse(format!("a value nested more than {MAX_DEPTH} levels deep"));
     } else if memory::is_exceeded() {
-        return refuse("more than the script's memory can hold as text".into());
+        return refuse(TOO_MUCH.into());
     } else if let Some(map) = value.read_lock::<Map>() {
         out.push(b'{');
         for (index, (key, item)) in map.iter().enumerate() {

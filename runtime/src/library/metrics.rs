@@ -12,7 +12,7 @@ use rhai::plugin::*;
 use rhai::{Dynamic, Engine, ImmutableString, Map};
 use serde_json::{Map as Object, Value, json};
 
-use super::{At, Fallible, Part};
+use super::{At, Fallible, Part, plain_text};
 use crate::effects::{Failure, world};
 use crate::logging;
 use crate::vocabulary::Vocabulary;
@@ -159,7 +159,7 @@ fn put(name: &str, value: &Dynamic, unit: &str, dimensions: Option<&Map>) -> Res
         Some(map) => map
             .iter()
             .map(|(name, value)| {
-                let text = value.to_string();
+                let text = plain_text(value).unwrap_or_default();
                 let is_sound = (1..=LONGEST_NAME).contains(&text.len())
                     && !text.contains(|letter: char| letter.is_control());
                 match is_sound {

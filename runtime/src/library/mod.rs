@@ -1,10 +1,12 @@
 //! What a script finds at hand beyond the language: one file a part.
 
 mod cache;
+mod crypto;
 mod env;
 mod fs;
 mod http;
 mod json;
+mod jwt;
 mod log;
 mod metrics;
 mod random;
@@ -12,15 +14,17 @@ mod regex;
 mod schema;
 mod time;
 mod uuid;
+mod webhook;
 
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
 mod stage;
 
-use rhai::{Dynamic, Engine, EvalAltResult, Map, NativeCallContext, Position};
+use rhai::{Dynamic, Engine, EvalAltResult, INT, Map, NativeCallContext, Position};
 
 use crate::effects::Failure;
+use crate::json::ExactNumber;
 use crate::vocabulary::Vocabulary;
 
 /// One part of the library.
@@ -32,10 +36,12 @@ struct Part {
 
 const PARTS: &[Part] = &[
     cache::PART,
+    crypto::PART,
     env::PART,
     fs::PART,
     http::PART,
     json::PART,
+    jwt::PART,
     log::PART,
     metrics::PART,
     random::PART,
@@ -43,6 +49,7 @@ const PARTS: &[Part] = &[
     schema::PART,
     time::PART,
     uuid::PART,
+    webhook::PART,
 ];
 
 /// What a function of the library gives.
@@ -108,4 +115,18 @@ impl<T> At<T> for Result<T, Failure> {
     fn at(self, context: &NativeCallContext) -> Fallible<T> {
         self.map_err(|failure| thrown(&failure, [])).at(context)
     }
+}
+
+/// Text, numbers and booleans as text.
+fn plain_text(value: &Dynamic) -> Option<String> {
+    let is_plain = value.is_string()
+        || value.is_char()
+        || value.is_bool()
+        || value.is::<INT>()
+        || value.is::<f64>()
+        || value.is::<ExactNumber>();
+    if let Some(number) = value.read_lock::<ExactNumber>() {
+        return Some(number.to_string());
+    }
+    is_plain.then(|| value.to_string())
 }

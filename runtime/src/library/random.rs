@@ -50,7 +50,7 @@ mod functions {
     /// random::pick(["only"]); // => "only"
     /// random::pick([]); // => ()
     /// ```
-    #[rhai_fn(volatile)]
+    #[rhai_fn(volatile, pure)]
     pub fn pick(items: &mut Array) -> Dynamic {
         match items.len() {
             0 => Dynamic::UNIT,

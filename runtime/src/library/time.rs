@@ -4,7 +4,6 @@ use rhai::plugin::*;
 use rhai::{Dynamic, Engine, INT, ImmutableString, Map};
 
 use super::{At, Fallible, Part, thrown};
-use crate::bounds::room_for;
 use crate::effects::{Failure, world};
 use crate::time::{self, Time};
 use crate::vocabulary::Vocabulary;
@@ -173,8 +172,6 @@ mod methods {
     /// ```
     #[rhai_fn(pure, return_raw)]
     pub fn format(time: &mut Time, pattern: ImmutableString) -> Fallible<String> {
-        // The longest that three letters of a pattern can stand for.
-        room_for(pattern.len(), 64)?;
         time.format(&pattern).map_err(|why| thrown(&invalid(quoted("pattern", &pattern, &why)), []))
     }
 

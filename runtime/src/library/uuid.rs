@@ -21,6 +21,9 @@ thread_local! {
     static LAST: Cell<(u64, u16)> = const { Cell::new((0, 0)) };
 }
 
+/// More than any form of an identifier takes.
+const LONGEST: usize = 100;
+
 const LARGEST_COUNTER: u16 = 0xFFF;
 
 fn random() -> [u8; 16] {
@@ -66,6 +69,9 @@ fn v7() -> String {
 
 /// The bytes of an identifier with hyphens or without, in braces, or as a URN.
 fn parsed(text: &str) -> Option<[u8; 16]> {
+    if text.len() > LONGEST {
+        return None;
+    }
     let text = text.trim();
     let bare = text.strip_prefix('{').and_then(|text| text.strip_suffix('}'));
     let lower = text.get(..9).is_some_and(|start| start.eq_ignore_ascii_case("urn:uuid:"));

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::measure::Sample;
+use crate::workload;
 
 /// The medians of what was measured: by workload, then by runtime.
 pub type Results = BTreeMap<&'static str, BTreeMap<String, Figures>>;
@@ -182,6 +183,14 @@ pub fn goals(results: &Results, sizes: &BTreeMap<String, usize>, ours: &str) -> 
         "no python",
     );
     goal("big: warm p50 / node", ratio("big", "node", warm), 1.0, "no node");
+    let event = workload::all().iter().find(|w| w.name == "big").map_or(0, |w| w.event.len());
+    let event_mib = event as f64 / f64::from(1 << 20);
+    goal(
+        "big: peak memory / the event",
+        get("big", ours).map(|figures| figures.peak_mib / event_mib),
+        3.0,
+        "",
+    );
     goal("hello: peak memory, MiB", get("hello", ours).map(|figures| figures.peak_mib), 5.0, "");
     let zipped = sizes.get(ours).map(|bytes| *bytes as f64 / f64::from(1 << 20));
     goal("zipped, all of it, MiB", zipped, 3.0, "");

@@ -59,10 +59,11 @@ pub fn all(places: &Places) -> (Vec<Runtime>, Vec<Skipped>) {
             skipped.push(Skipped { name, reason: "it is not built: tests/bench/install".into() });
         }
     }
-    match version("python3") {
-        Some(_) if cache.join("python/awslambdaric").is_dir() => runtimes.push(Runtime {
+    // The interpreter itself, not a script that looks for it.
+    match output("python3", &["-c", "import sys; print(sys.executable)"]) {
+        Some(python) if cache.join("python/awslambdaric").is_dir() => runtimes.push(Runtime {
             name: "python".into(),
-            program: "python3".into(),
+            program: python.into(),
             arguments: vec!["-m".into(), "awslambdaric".into(), "workloads.handler".into()],
             folder: bench.join("peers/python"),
             files: Vec::new(),
@@ -75,11 +76,11 @@ pub fn all(places: &Places) -> (Vec<Runtime>, Vec<Skipped>) {
         None => skipped.push(Skipped { name: "python", reason: "there is no python3".into() }),
     }
     let client = cache.join("node/node_modules/aws-lambda-ric");
-    match version("node") {
-        Some(_) if client.join("build/Release").is_dir() || client.join("dist").is_dir() => {
+    match output("node", &["-p", "process.execPath"]) {
+        Some(node) if client.join("build/Release").is_dir() || client.join("dist").is_dir() => {
             runtimes.push(Runtime {
                 name: "node".into(),
-                program: "node".into(),
+                program: node.into(),
                 arguments: vec![
                     client.join("bin/index.mjs").display().to_string(),
                     "workloads.handler".into(),
@@ -108,9 +109,9 @@ pub fn all(places: &Places) -> (Vec<Runtime>, Vec<Skipped>) {
     (runtimes, skipped)
 }
 
-fn version(program: &str) -> Option<String> {
-    let output = Command::new(program).arg("--version").output().ok()?;
-    Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+fn output(program: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 impl Runtime {

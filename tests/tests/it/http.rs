@@ -330,6 +330,42 @@ fn what_fails_for_a_moment_is_tried_again_where_that_does_no_harm() {
 }
 
 #[test]
+fn a_date_to_retry_after_is_waited_for_and_one_that_is_over_is_not() {
+    for (date, attempts) in [
+        ("Sun, 06 Nov 1994 08:49:37 GMT", 3),
+        ("Tue, 01 Jan 2999 00:00:00 GMT", 1),
+        ("some day", 3),
+    ] {
+        let server = Server::saying(move |_| answer(503, &[("Retry-After", date)], ""));
+        assert_eq!(result(&server, "http::get(service).status"), 503);
+        assert_eq!(server.seen().len(), attempts, "{date}");
+    }
+}
+
+#[test]
+fn what_is_too_large_to_be_sent_ends_in_an_error_and_the_next_event_is_served() {
+    let server = echo();
+    for call in [
+        "http::get(service, #{ query: #{ q: big } })",
+        "http::post(service, (), #{ form: #{ q: [1, big] } })",
+        "http::post(service, [big, big, big, big, big, big, big, big])",
+    ] {
+        let script = format!(
+            "fn handler(service) {{
+                 if service == 2 {{ return \"served\"; }}
+                 let big = \"\"; big.pad(10000000, \"ü\");
+                 {}
+             }}",
+            catching(call).replace("return error", "return error.type")
+        );
+        let event = json!(server.url()).to_string();
+        let run = Function::of(&script).event(event).event("2").run();
+        run.responded("\"Http.InvalidRequest\"").responded("\"served\"").kept_serving();
+    }
+    assert!(server.seen().is_empty());
+}
+
+#[test]
 fn nobody_waits_longer_for_a_retry_than_there_is_time() {
     let server = Server::saying(|_| answer(503, &[("Retry-After", "3600")], ""));
     let run = with(&server, "http::get(service).status").run();

@@ -3,6 +3,7 @@
 mod bounds;
 mod cache;
 mod callbacks;
+mod crypto;
 mod empty_root;
 mod emulators;
 mod env;

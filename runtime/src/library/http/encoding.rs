@@ -1,8 +1,9 @@
 //! Names and values in a query or a form, and user names in a URL.
 
-use rhai::{Array, Dynamic, INT, Map};
+use rhai::{Array, Dynamic, Map};
 
-use crate::json::ExactNumber;
+use crate::library::plain_text;
+use crate::memory;
 
 /// How a space is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,15 +17,19 @@ pub enum Space {
 /// `name=value&name=value`. An array is one pair for each of its items; `()` is left out.
 ///
 /// # Errors
-/// The name of a value that is no plain one.
-pub fn pairs(map: &Map, space: Space) -> Result<String, String> {
+/// Which value of the option is no plain one, or that they are too many.
+pub fn pairs(option: &str, map: &Map, space: Space) -> Result<String, String> {
     let mut out = String::new();
     for (name, value) in map {
         let mut push = |value: &Dynamic| -> Result<(), String> {
             if value.is_unit() {
                 return Ok(());
             }
-            let text = plain_text(value).ok_or_else(|| name.to_string())?;
+            let text = plain_text(value).ok_or_else(|| no_plain(option, name))?;
+            // Encoded, a byte is up to three, and the whole may move once as it grows.
+            if !memory::has_room_for((out.len() + name.len() + text.len()).saturating_mul(6)) {
+                return Err(format!("`{option}` is too large for the memory that is left"));
+            }
             if !out.is_empty() {
                 out.push('&');
             }
@@ -41,18 +46,9 @@ pub fn pairs(map: &Map, space: Space) -> Result<String, String> {
     Ok(out)
 }
 
-/// Text, numbers and booleans as text.
-pub fn plain_text(value: &Dynamic) -> Option<String> {
-    let is_plain = value.is_string()
-        || value.is_char()
-        || value.is_bool()
-        || value.is::<INT>()
-        || value.is::<f64>()
-        || value.is::<ExactNumber>();
-    if let Some(number) = value.read_lock::<ExactNumber>() {
-        return Some(number.to_string());
-    }
-    is_plain.then(|| value.to_string())
+/// What is said of a value that cannot be sent in an option.
+pub fn no_plain(option: &str, name: &str) -> String {
+    format!("`{name}` of `{option}` is no text, number or boolean, nor an array of them")
 }
 
 fn encode(text: &str, space: Space, out: &mut String) {
@@ -105,10 +101,14 @@ mod tests {
             ("none".into(), Dynamic::UNIT),
         ]
         .into();
-        assert_eq!(pairs(&map, Space::Percent).unwrap(), "a%20b=%C3%BC%20%26%20~&list=1&list=true");
-        assert_eq!(pairs(&map, Space::Plus).unwrap(), "a+b=%C3%BC+%26+~&list=1&list=true");
+        assert_eq!(
+            pairs("query", &map, Space::Percent).unwrap(),
+            "a%20b=%C3%BC%20%26%20~&list=1&list=true"
+        );
+        assert_eq!(pairs("query", &map, Space::Plus).unwrap(), "a+b=%C3%BC+%26+~&list=1&list=true");
         let nested: Map = [("deep".into(), Dynamic::from_map(Map::new()))].into();
-        assert_eq!(pairs(&nested, Space::Plus).unwrap_err(), "deep");
+        let said = pairs("form", &nested, Space::Plus).unwrap_err();
+        assert!(said.starts_with("`deep` of `form` is no text"), "{said}");
     }
 
     #[test]

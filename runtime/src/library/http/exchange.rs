@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use flate2::bufread::MultiGzDecoder;
 use rhai::{Dynamic, INT};
@@ -12,6 +12,7 @@ use super::response::{Answer, Body, HttpResponse};
 use crate::effects::{Failure, Request, Response, Url, world};
 use crate::library::{Fallible, thrown};
 use crate::memory;
+use crate::time::Time;
 
 /// The first pause between attempts; each next one is twice as long, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -81,10 +82,16 @@ fn with_retries(options: &Options) -> Result<Answer, Failure> {
     }
 }
 
-/// How long the server asks to wait, in seconds.
+/// How long the server asks to wait: so many seconds, or until a date (RFC 9110, 10.2.3).
 fn retry_after(answer: &Answer) -> Option<Duration> {
     let (_, value) = answer.headers.iter().find(|(name, _)| name == "retry-after")?;
-    value.trim().parse().ok().map(Duration::from_secs)
+    if let Ok(seconds) = value.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = Time::parse(value.trim()).ok()?.epoch_ms();
+    let now = world().now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    let left = u128::try_from(until).unwrap_or(0).saturating_sub(now);
+    u64::try_from(left).ok().map(Duration::from_millis)
 }
 
 /// One attempt, with the redirects that it meets.

@@ -7,8 +7,9 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use rhai::{Array, Blob, Dynamic, INT, Map};
 
-use super::encoding::{Space, pairs, percent_decoded, plain_text};
+use super::encoding::{Space, no_plain, pairs, percent_decoded};
 use crate::effects::{Failure, Url, world};
+use crate::library::plain_text;
 use crate::{json, suggest};
 
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
@@ -39,6 +40,9 @@ const CLIENTS_OWN: [&str; 8] = [
     "upgrade",
 ];
 
+/// More than common servers take.
+const LONGEST_URL: usize = 64 << 10;
+
 const DEFAULT_RETRIES: u32 = 2;
 const DEFAULT_REDIRECTS: u32 = 10;
 const MOST_RETRIES: INT = 10;
@@ -51,7 +55,7 @@ pub struct Options {
     pub url: Url,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
-    pub body: Rc<[u8]>,
+    pub body: Rc<Vec<u8>>,
     pub timeout: Duration,
     pub retries: u32,
     pub redirects: u32,
@@ -72,7 +76,10 @@ pub struct Refused {
 impl Options {
     /// Checks the options of a call.
     pub fn of(method: &str, url: &str, map: Map) -> Result<Self, Refused> {
-        let parsed = Url::parse(url).map_err(|why| format!("the URL cannot be used: {why}"));
+        let parsed = match url.len() <= LONGEST_URL {
+            true => Url::parse(url).map_err(|why| format!("the URL cannot be used: {why}")),
+            false => Err(format!("the URL has more than {LONGEST_URL} bytes")),
+        };
         // Nothing of a URL that cannot be read is shown: its secrets cannot be told from the rest.
         let shown = parsed.as_ref().map(Url::shown).unwrap_or_default();
         parsed
@@ -84,10 +91,11 @@ impl Options {
     pub fn of_request(mut map: Map) -> Result<Self, Refused> {
         let method = match map.remove("method") {
             None => "GET".to_owned(),
-            Some(method) => method.to_string().to_ascii_uppercase(),
+            Some(method) => plain_text(&method).unwrap_or_default().to_ascii_uppercase(),
         };
         if !METHODS.contains(&method.as_str()) {
-            let why = format!("the method is `{method}`; it takes {}", METHODS.join(", "));
+            let shown: String = method.chars().take(20).collect();
+            let why = format!("the method is `{shown}`; it takes {}", METHODS.join(", "));
             return Err(refused("", String::new(), &why));
         }
         match map.remove("url").map(Dynamic::into_immutable_string) {
@@ -158,8 +166,7 @@ impl Options {
         }
         if let Some(query) = take("query") {
             let query = map_of("query", &query)?;
-            let query = pairs(&query, Space::Percent).map_err(|name| no_plain("query", &name))?;
-            options.url.push_query(&query);
+            options.url.push_query(&pairs("query", &query, Space::Percent)?);
         }
         let bodies = [("json", take("json")), ("form", take("form")), ("body", take("body"))];
         for (kind, value) in bodies.into_iter().filter_map(|(kind, value)| Some((kind, value?))) {
@@ -170,7 +177,7 @@ impl Options {
                 "json" => options.set_json(&value)?,
                 "form" => {
                     let form = map_of("form", &value)?;
-                    let form = pairs(&form, Space::Plus).map_err(|name| no_plain("form", &name))?;
+                    let form = pairs("form", &form, Space::Plus)?;
                     options.set(form.into_bytes(), "application/x-www-form-urlencoded");
                 }
                 _ => options.set_body(&value, false)?,
@@ -206,7 +213,7 @@ impl Options {
     }
 
     fn set(&mut self, bytes: Vec<u8>, content_type: &str) {
-        self.body = bytes.into();
+        self.body = Rc::new(bytes);
         self.has_body = true;
         if !self.has_header("content-type") {
             self.headers.push(("content-type".into(), content_type.into()));
@@ -261,10 +268,6 @@ fn map_of(name: &str, value: &Dynamic) -> Result<Map, String> {
         Some(map) => Ok(map.clone()),
         None => Err(format!("`{name}` is a map, not {}", value.type_name())),
     }
-}
-
-fn no_plain(option: &str, name: &str) -> String {
-    format!("`{name}` of `{option}` is no text, number or boolean, nor an array of them")
 }
 
 fn checked_headers(headers: &Dynamic) -> Result<Vec<(String, String)>, String> {
