@@ -8,9 +8,9 @@ use std::io::Read;
 use std::time::Duration;
 
 use ureq::http::{HeaderMap, HeaderValue, Response};
-use ureq::unversioned::resolver::DefaultResolver;
 use ureq::{Agent, Body};
 
+use crate::effects::Names;
 use crate::error::{ApiError, Report};
 use crate::invocation::Invocation;
 use crate::wire::Wires;
@@ -72,7 +72,7 @@ impl Api {
             .accept("")
             .accept_encoding("")
             .build();
-        let agent = Agent::with_parts(config, Wires, DefaultResolver::default());
+        let agent = Agent::with_parts(config, Wires, Names::default());
         // cargo-lambda tells people to set the address with its scheme.
         let address = runtime_api.strip_prefix("http://").unwrap_or(runtime_api);
         let base = format!("http://{}/2018-06-01/runtime", address.trim_end_matches('/'));

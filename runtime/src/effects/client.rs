@@ -319,8 +319,8 @@ impl Read for Explained {
 impl std::error::Error for Failure {}
 
 /// Finds addresses without the system's libraries, and never the Runtime API's.
-#[derive(Debug)]
-struct Names {
+#[derive(Debug, Default)]
+pub struct Names {
     forbidden: Option<SocketAddr>,
     /// Where every connection goes, whatever the URL.
     instead: Option<(String, u16)>,

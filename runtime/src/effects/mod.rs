@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 
+pub(crate) use client::Names;
 pub use files::failed;
 pub use policy::{Folder, Malformed, Policy};
 pub use system::System;

@@ -44,7 +44,6 @@ fn call_with_body(
 #[export_module]
 mod functions {
     type Text = ImmutableString;
-    type Answer = Fallible<HttpResponse>;
 
     /// Gets what is at a URL.
     ///
@@ -60,7 +59,7 @@ mod functions {
     /// answer.json().total; // => 42
     /// ```
     #[rhai_fn(volatile, return_raw)]
-    pub fn get(context: NativeCallContext, url: Text) -> Answer {
+    pub fn get(context: NativeCallContext, url: Text) -> Fallible<HttpResponse> {
         call(&context, "GET", &url, Map::new())
     }
 
@@ -87,7 +86,11 @@ mod functions {
     /// answer.ok; // => true
     /// ```
     #[rhai_fn(name = "get", volatile, return_raw)]
-    pub fn get_with_options(context: NativeCallContext, url: Text, options: Map) -> Answer {
+    pub fn get_with_options(
+        context: NativeCallContext,
+        url: Text,
+        options: Map,
+    ) -> Fallible<HttpResponse> {
         call(&context, "GET", &url, options)
     }
 
@@ -98,7 +101,7 @@ mod functions {
     /// answer.status; // => 201
     /// ```
     #[rhai_fn(volatile, return_raw)]
-    pub fn post(context: NativeCallContext, url: Text, body: Dynamic) -> Answer {
+    pub fn post(context: NativeCallContext, url: Text, body: Dynamic) -> Fallible<HttpResponse> {
         call_with_body(&context, "POST", &url, body, Map::new())
     }
 
@@ -114,7 +117,7 @@ mod functions {
         url: Text,
         body: Dynamic,
         options: Map,
-    ) -> Answer {
+    ) -> Fallible<HttpResponse> {
         call_with_body(&context, "POST", &url, body, options)
     }
 
@@ -124,7 +127,7 @@ mod functions {
     /// http::put("https://api.example.com/orders/7", #{ count: 2 }).status; // => 200
     /// ```
     #[rhai_fn(volatile, return_raw)]
-    pub fn put(context: NativeCallContext, url: Text, body: Dynamic) -> Answer {
+    pub fn put(context: NativeCallContext, url: Text, body: Dynamic) -> Fallible<HttpResponse> {
         call_with_body(&context, "PUT", &url, body, Map::new())
     }
 
@@ -139,7 +142,7 @@ mod functions {
         url: Text,
         body: Dynamic,
         options: Map,
-    ) -> Answer {
+    ) -> Fallible<HttpResponse> {
         call_with_body(&context, "PUT", &url, body, options)
     }
 
@@ -149,7 +152,7 @@ mod functions {
     /// http::patch("https://api.example.com/orders/7", #{ count: 3 }).ok; // => true
     /// ```
     #[rhai_fn(volatile, return_raw)]
-    pub fn patch(context: NativeCallContext, url: Text, body: Dynamic) -> Answer {
+    pub fn patch(context: NativeCallContext, url: Text, body: Dynamic) -> Fallible<HttpResponse> {
         call_with_body(&context, "PATCH", &url, body, Map::new())
     }
 
@@ -164,7 +167,7 @@ mod functions {
         url: Text,
         body: Dynamic,
         options: Map,
-    ) -> Answer {
+    ) -> Fallible<HttpResponse> {
         call_with_body(&context, "PATCH", &url, body, options)
     }
 
@@ -174,7 +177,7 @@ mod functions {
     /// http::delete("https://api.example.com/orders/7").ok; // => true
     /// ```
     #[rhai_fn(volatile, return_raw)]
-    pub fn delete(context: NativeCallContext, url: Text) -> Answer {
+    pub fn delete(context: NativeCallContext, url: Text) -> Fallible<HttpResponse> {
         call(&context, "DELETE", &url, Map::new())
     }
 
@@ -184,7 +187,11 @@ mod functions {
     /// http::delete("https://api.example.com/orders/7", #{ headers: #{ "if-match": "abc" } }).ok; // => true
     /// ```
     #[rhai_fn(name = "delete", volatile, return_raw)]
-    pub fn delete_with_options(context: NativeCallContext, url: Text, options: Map) -> Answer {
+    pub fn delete_with_options(
+        context: NativeCallContext,
+        url: Text,
+        options: Map,
+    ) -> Fallible<HttpResponse> {
         call(&context, "DELETE", &url, options)
     }
 
@@ -194,7 +201,7 @@ mod functions {
     /// http::head("https://api.example.com/orders/7").header("Content-Type"); // => "application/json"
     /// ```
     #[rhai_fn(volatile, return_raw)]
-    pub fn head(context: NativeCallContext, url: Text) -> Answer {
+    pub fn head(context: NativeCallContext, url: Text) -> Fallible<HttpResponse> {
         call(&context, "HEAD", &url, Map::new())
     }
 
@@ -204,7 +211,11 @@ mod functions {
     /// http::head("https://api.example.com/orders/7", #{ redirects: 0 }).body; // => ""
     /// ```
     #[rhai_fn(name = "head", volatile, return_raw)]
-    pub fn head_with_options(context: NativeCallContext, url: Text, options: Map) -> Answer {
+    pub fn head_with_options(
+        context: NativeCallContext,
+        url: Text,
+        options: Map,
+    ) -> Fallible<HttpResponse> {
         call(&context, "HEAD", &url, options)
     }
 
@@ -216,7 +227,7 @@ mod functions {
     /// http::request(#{ method: "PUT", url: url, json: #{ count: 2 } }).ok; // => true
     /// ```
     #[rhai_fn(volatile, return_raw)]
-    pub fn request(context: NativeCallContext, options: Map) -> Answer {
+    pub fn request(context: NativeCallContext, options: Map) -> Fallible<HttpResponse> {
         exchange::call(Options::of_request(options)).at(&context)
     }
 }

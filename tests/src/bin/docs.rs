@@ -9,11 +9,15 @@ use std::fs;
 use rhambda_tests::repository;
 use serde_json::Value;
 
+/// What every type has, for the engine's own use.
+const SILENT: [&str; 3] = ["print", "debug", "to_debug"];
+
 /// What the engine calls types, and how a script's author knows them.
-const TYPES: [(&str, &str); 12] = [
+const TYPES: [(&str, &str); 13] = [
     ("Text", "string"),
     ("ImmutableString", "string"),
     ("String", "string"),
+    ("str", "string"),
     ("Array", "array"),
     ("Map", "map"),
     ("Blob", "blob"),
@@ -39,7 +43,8 @@ impl<'a> Function<'a> {
         let text = |value: &'a Value| value.as_str().unwrap_or_default();
         let docs = plain_docs(&described["docComments"]);
         let parameters = described["params"].as_array().into_iter().flatten();
-        (!docs.is_empty()).then(|| Self {
+        let is_shown = !docs.is_empty() && !SILENT.contains(&text(&described["name"]));
+        is_shown.then(|| Self {
             name: text(&described["name"]),
             parameters: parameters
                 .map(|parameter| (text(&parameter["name"]), plain_type(text(&parameter["type"]))))
@@ -49,11 +54,25 @@ impl<'a> Function<'a> {
         })
     }
 
-    /// As a script calls it; as a method where it belongs to no module.
+    /// Whether its name stands between its operands.
+    fn is_operator(&self) -> bool {
+        !self.name.starts_with(|first: char| first.is_alphabetic() || first == '_')
+    }
+
+    /// As a script calls it; as a method, a property or an operator where it belongs to no module.
     fn call(&self, module: Option<&str>) -> String {
         let names: Vec<&str> = self.parameters.iter().map(|(name, _)| *name).collect();
         match (module, names.split_first()) {
             (Some(module), _) => format!("{module}::{}({})", self.name, names.join(", ")),
+            (None, Some((receiver, [right]))) if self.is_operator() => {
+                format!("{receiver} {} {right}", self.name)
+            }
+            (None, Some((receiver, [index]))) if self.name == "index$get$" => {
+                format!("{receiver}[{index}]")
+            }
+            (None, Some((receiver, []))) if self.name.starts_with("get$") => {
+                format!("{receiver}.{}", &self.name["get$".len()..])
+            }
             (None, Some((receiver, rest))) => {
                 format!("{receiver}.{}({})", self.name, rest.join(", "))
             }
@@ -67,8 +86,14 @@ impl<'a> Function<'a> {
         }
         let parameters: Vec<String> =
             self.parameters.iter().map(|(name, kind)| format!("{name}: {kind}")).collect();
-        let (name, parameters, gives) = (self.name, parameters.join(", "), &self.gives);
-        let _ = writeln!(out, "{indent}fn {name}({parameters}) -> {gives};\n");
+        // As the engine's own definitions have it.
+        let kind = if self.is_operator() { "op" } else { "fn" };
+        let name = match self.name.strip_prefix("get$") {
+            Some(property) => format!("get {property}"),
+            None => self.name.to_owned(),
+        };
+        let (parameters, gives) = (parameters.join(", "), &self.gives);
+        let _ = writeln!(out, "{indent}{kind} {name}({parameters}) -> {gives};\n");
     }
 }
 
@@ -168,5 +193,6 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn article(noun: &str) -> &'static str {
-    if noun.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }
+    let sounds_open = noun.starts_with(['a', 'e', 'i', 'o', 'u']) || noun.starts_with("Http");
+    if sounds_open { "an" } else { "a" }
 }
