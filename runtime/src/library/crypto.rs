@@ -6,7 +6,8 @@
 use std::hint::black_box;
 
 use md5::{Digest, Md5};
-use rhai::{Blob, Dynamic, Engine, ImmutableString, Module};
+use rhai::plugin::*;
+use rhai::{Blob, Dynamic, Engine, ImmutableString};
 use ring::{digest, hmac};
 
 use super::Part;
@@ -16,20 +17,7 @@ use crate::vocabulary::Vocabulary;
 pub(super) const PART: Part = Part { words: &["crypto"], register };
 
 fn register(engine: &mut Engine, _: &Vocabulary) {
-    let mut module = Module::new();
-    module.set_native_fn("md5", md5);
-    module.set_native_fn("sha1", sha1);
-    module.set_native_fn("sha256", sha256);
-    module.set_native_fn("sha384", sha384);
-    module.set_native_fn("sha512", sha512);
-    module.set_native_fn("digest", digest);
-    module.set_native_fn("hmac_sha1", hmac_sha1);
-    module.set_native_fn("hmac_sha256", hmac_sha256);
-    module.set_native_fn("hmac_sha384", hmac_sha384);
-    module.set_native_fn("hmac_sha512", hmac_sha512);
-    module.set_native_fn("hmac", hmac);
-    module.set_native_fn("equal", equal);
-    engine.register_static_module("crypto", module.into());
+    engine.register_static_module("crypto", exported_module!(functions).into());
 }
 
 /// Text or a blob, both of which are bytes to an algorithm.
@@ -86,120 +74,14 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
-/// The MD5 of text or a blob, in hex. It protects nothing; it is for checksums such as
-/// `Content-MD5`.
-///
-/// ```rhai
-/// crypto::md5("abc"); // => "900150983cd24fb0d6963f7d28e17f72"
-/// ```
-fn md5(data: Dynamic) -> Bounded<String> {
-    let data = Bytes::of("crypto::md5", "data", data)?;
-    Ok(hex(&Md5::digest(data)))
-}
-
-/// The SHA-1 of text or a blob, in hex. It no longer protects against forgery; it is for protocols
-/// that ask for it.
-///
-/// ```rhai
-/// crypto::sha1("abc"); // => "a9993e364706816aba3e25717850c26c9cd0d89d"
-/// ```
-fn sha1(data: Dynamic) -> Bounded<String> {
-    sha("crypto::sha1", &digest::SHA1_FOR_LEGACY_USE_ONLY, data)
-}
-
-/// The SHA-256 of text or a blob, in hex.
-///
-/// ```rhai
-/// crypto::sha256("abc"); // => "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-/// ```
-fn sha256(data: Dynamic) -> Bounded<String> {
-    sha("crypto::sha256", &digest::SHA256, data)
-}
-
-/// The SHA-384 of text or a blob, in hex.
-///
-/// ```rhai
-/// crypto::sha384("abc").sub_string(0, 16); // => "cb00753f45a35e8b"
-/// ```
-fn sha384(data: Dynamic) -> Bounded<String> {
-    sha("crypto::sha384", &digest::SHA384, data)
-}
-
-/// The SHA-512 of text or a blob, in hex.
-///
-/// ```rhai
-/// crypto::sha512("abc").sub_string(0, 16); // => "ddaf35a193617aba"
-/// ```
-fn sha512(data: Dynamic) -> Bounded<String> {
-    sha("crypto::sha512", &digest::SHA512, data)
-}
-
 fn sha(function: &str, algorithm: &'static digest::Algorithm, data: Dynamic) -> Bounded<String> {
     let data = Bytes::of(function, "data", data)?;
     Ok(hex(digest::digest(algorithm, data.as_ref()).as_ref()))
 }
 
-/// The digest of text or a blob, as a blob. The algorithm is `"md5"`, `"sha1"`, `"sha256"`,
-/// `"sha384"` or `"sha512"`.
-///
-/// ```rhai
-/// crypto::digest("sha256", "abc").len(); // => 32
-/// crypto::digest("md5", "abc"); // => "kAFQmDzST7DWlj99KOF/cg=="
-/// ```
-fn digest(algorithm: ImmutableString, data: Dynamic) -> Bounded<Blob> {
-    let data = Bytes::of("crypto::digest", "data", data)?;
-    let algorithm = match algorithm.as_str() {
-        "md5" => return Ok(Md5::digest(data).to_vec()),
-        "sha1" => &digest::SHA1_FOR_LEGACY_USE_ONLY,
-        "sha256" => &digest::SHA256,
-        "sha384" => &digest::SHA384,
-        "sha512" => &digest::SHA512,
-        other => {
-            return Err(unknown("digest", other, "\"md5\", \"sha1\", \"sha256\", \"sha384\""));
-        }
-    };
-    Ok(digest::digest(algorithm, data.as_ref()).as_ref().to_vec())
-}
-
 fn unknown(function: &str, algorithm: &str, known: &str) -> Box<rhai::EvalAltResult> {
     format!("crypto::{function}: there is no algorithm {algorithm:?}; it is {known} or \"sha512\"")
         .into()
-}
-
-/// The HMAC-SHA-1 of text or a blob under a key that is text or a blob, in hex.
-///
-/// ```rhai
-/// crypto::hmac_sha1("Jefe", "what do ya want for nothing?"); // => "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"
-/// ```
-fn hmac_sha1(key: Dynamic, data: Dynamic) -> Bounded<String> {
-    hmac_hex("crypto::hmac_sha1", hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key, data)
-}
-
-/// The HMAC-SHA-256 of text or a blob under a key that is text or a blob, in hex.
-///
-/// ```rhai
-/// crypto::hmac_sha256("Jefe", "what do ya want for nothing?").sub_string(0, 16); // => "5bdcc146bf60754e"
-/// ```
-fn hmac_sha256(key: Dynamic, data: Dynamic) -> Bounded<String> {
-    hmac_hex("crypto::hmac_sha256", hmac::HMAC_SHA256, key, data)
-}
-
-/// The HMAC-SHA-384 of text or a blob under a key that is text or a blob, in hex.
-///
-/// ```rhai
-/// crypto::hmac_sha384("Jefe", "what do ya want for nothing?").sub_string(0, 16); // => "af45d2e376484031"
-/// ```
-fn hmac_sha384(key: Dynamic, data: Dynamic) -> Bounded<String> {
-    hmac_hex("crypto::hmac_sha384", hmac::HMAC_SHA384, key, data)
-}
-
-/// The HMAC-SHA-512 of text or a blob under a key that is text or a blob, in hex.
-///
-/// ```rhai
-/// crypto::hmac_sha512("Jefe", "what do ya want for nothing?").sub_string(0, 16); // => "164b7a7bfcf819e2"
-/// ```
-fn hmac_sha512(key: Dynamic, data: Dynamic) -> Bounded<String> {
-    hmac_hex("crypto::hmac_sha512", hmac::HMAC_SHA512, key, data)
 }
 
 fn hmac_hex(
@@ -213,41 +95,166 @@ fn hmac_hex(
     Ok(hex(hmac_of(algorithm, key.as_ref(), &[data.as_ref()]).as_ref()))
 }
 
-/// The HMAC of text or a blob under a key that is text or a blob, as a blob, so that it can be the
-/// next key. The algorithm is `"sha1"`, `"sha256"`, `"sha384"` or `"sha512"`.
-///
-/// ```rhai
-/// let day = crypto::hmac("sha256", "AWS4secret", "20260101");
-/// crypto::hmac_sha256(day, "eu-west-1") == crypto::hmac_sha256("AWS4secret", "eu-west-1"); // => false
-/// crypto::hmac("sha1", "Jefe", "what do ya want for nothing?"); // => "7/zfauXrL6LSdBbV8YTfnCWafHk="
-/// ```
-fn hmac(algorithm: ImmutableString, key: Dynamic, data: Dynamic) -> Bounded<Blob> {
-    let key = Bytes::of("crypto::hmac", "key", key)?;
-    let data = Bytes::of("crypto::hmac", "data", data)?;
-    let algorithm = match algorithm.as_str() {
-        "sha1" => hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
-        "sha256" => hmac::HMAC_SHA256,
-        "sha384" => hmac::HMAC_SHA384,
-        "sha512" => hmac::HMAC_SHA512,
-        other => return Err(unknown("hmac", other, "\"sha1\", \"sha256\", \"sha384\"")),
-    };
-    Ok(hmac_of(algorithm, key.as_ref(), &[data.as_ref()]).as_ref().to_vec())
-}
+/// Digests, HMAC, and comparison in constant time. Texts and blobs are both bytes here; what is named
+/// after its algorithm gives hex.
+#[allow(clippy::unwrap_used)] // What the macro writes has it.
+#[export_module]
+mod functions {
+    /// The MD5 of text or a blob, in hex. It protects nothing; it is for checksums such as
+    /// `Content-MD5`.
+    ///
+    /// ```rhai
+    /// crypto::md5("abc"); // => "900150983cd24fb0d6963f7d28e17f72"
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn md5(data: Dynamic) -> Bounded<String> {
+        let data = Bytes::of("crypto::md5", "data", data)?;
+        Ok(hex(&Md5::digest(data)))
+    }
 
-/// Whether two secrets are the same, text or blobs, in a time that does not tell where they differ.
-///
-/// ```rhai
-/// crypto::equal("token-1", "token-1"); // => true
-/// crypto::equal("token-1", "token-2"); // => false
-/// ```
-fn equal(left: Dynamic, right: Dynamic) -> Bounded<bool> {
-    let left = Bytes::of("crypto::equal", "left", left)?;
-    let right = Bytes::of("crypto::equal", "right", right)?;
-    Ok(is_equal(left.as_ref(), right.as_ref()))
+    /// The SHA-1 of text or a blob, in hex. It no longer protects against forgery; it is for protocols
+    /// that ask for it.
+    ///
+    /// ```rhai
+    /// crypto::sha1("abc"); // => "a9993e364706816aba3e25717850c26c9cd0d89d"
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn sha1(data: Dynamic) -> Bounded<String> {
+        sha("crypto::sha1", &digest::SHA1_FOR_LEGACY_USE_ONLY, data)
+    }
+
+    /// The SHA-256 of text or a blob, in hex.
+    ///
+    /// ```rhai
+    /// crypto::sha256("abc"); // => "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn sha256(data: Dynamic) -> Bounded<String> {
+        sha("crypto::sha256", &digest::SHA256, data)
+    }
+
+    /// The SHA-384 of text or a blob, in hex.
+    ///
+    /// ```rhai
+    /// crypto::sha384("abc").sub_string(0, 16); // => "cb00753f45a35e8b"
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn sha384(data: Dynamic) -> Bounded<String> {
+        sha("crypto::sha384", &digest::SHA384, data)
+    }
+
+    /// The SHA-512 of text or a blob, in hex.
+    ///
+    /// ```rhai
+    /// crypto::sha512("abc").sub_string(0, 16); // => "ddaf35a193617aba"
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn sha512(data: Dynamic) -> Bounded<String> {
+        sha("crypto::sha512", &digest::SHA512, data)
+    }
+
+    /// The digest of text or a blob, as a blob. The algorithm is `"md5"`, `"sha1"`, `"sha256"`,
+    /// `"sha384"` or `"sha512"`.
+    ///
+    /// ```rhai
+    /// crypto::digest("sha256", "abc").len(); // => 32
+    /// crypto::digest("md5", "abc"); // => "kAFQmDzST7DWlj99KOF/cg=="
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn digest(algorithm: ImmutableString, data: Dynamic) -> Bounded<Blob> {
+        let data = Bytes::of("crypto::digest", "data", data)?;
+        let algorithm = match algorithm.as_str() {
+            "md5" => return Ok(Md5::digest(data).to_vec()),
+            "sha1" => &digest::SHA1_FOR_LEGACY_USE_ONLY,
+            "sha256" => &digest::SHA256,
+            "sha384" => &digest::SHA384,
+            "sha512" => &digest::SHA512,
+            other => {
+                return Err(unknown("digest", other, "\"md5\", \"sha1\", \"sha256\", \"sha384\""));
+            }
+        };
+        Ok(digest::digest(algorithm, data.as_ref()).as_ref().to_vec())
+    }
+
+    /// The HMAC-SHA-1 of text or a blob under a key that is text or a blob, in hex.
+    ///
+    /// ```rhai
+    /// crypto::hmac_sha1("Jefe", "what do ya want for nothing?"); // => "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn hmac_sha1(key: Dynamic, data: Dynamic) -> Bounded<String> {
+        hmac_hex("crypto::hmac_sha1", hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key, data)
+    }
+
+    /// The HMAC-SHA-256 of text or a blob under a key that is text or a blob, in hex.
+    ///
+    /// ```rhai
+    /// crypto::hmac_sha256("Jefe", "what do ya want for nothing?").sub_string(0, 16); // => "5bdcc146bf60754e"
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn hmac_sha256(key: Dynamic, data: Dynamic) -> Bounded<String> {
+        hmac_hex("crypto::hmac_sha256", hmac::HMAC_SHA256, key, data)
+    }
+
+    /// The HMAC-SHA-384 of text or a blob under a key that is text or a blob, in hex.
+    ///
+    /// ```rhai
+    /// crypto::hmac_sha384("Jefe", "what do ya want for nothing?").sub_string(0, 16); // => "af45d2e376484031"
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn hmac_sha384(key: Dynamic, data: Dynamic) -> Bounded<String> {
+        hmac_hex("crypto::hmac_sha384", hmac::HMAC_SHA384, key, data)
+    }
+
+    /// The HMAC-SHA-512 of text or a blob under a key that is text or a blob, in hex.
+    ///
+    /// ```rhai
+    /// crypto::hmac_sha512("Jefe", "what do ya want for nothing?").sub_string(0, 16); // => "164b7a7bfcf819e2"
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn hmac_sha512(key: Dynamic, data: Dynamic) -> Bounded<String> {
+        hmac_hex("crypto::hmac_sha512", hmac::HMAC_SHA512, key, data)
+    }
+
+    /// The HMAC of text or a blob under a key that is text or a blob, as a blob, so that it can be the
+    /// next key. The algorithm is `"sha1"`, `"sha256"`, `"sha384"` or `"sha512"`.
+    ///
+    /// ```rhai
+    /// let day = crypto::hmac("sha256", "AWS4secret", "20260101");
+    /// crypto::hmac_sha256(day, "eu-west-1") == crypto::hmac_sha256("AWS4secret", "eu-west-1"); // => false
+    /// crypto::hmac("sha1", "Jefe", "what do ya want for nothing?"); // => "7/zfauXrL6LSdBbV8YTfnCWafHk="
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn hmac(algorithm: ImmutableString, key: Dynamic, data: Dynamic) -> Bounded<Blob> {
+        let key = Bytes::of("crypto::hmac", "key", key)?;
+        let data = Bytes::of("crypto::hmac", "data", data)?;
+        let algorithm = match algorithm.as_str() {
+            "sha1" => hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
+            "sha256" => hmac::HMAC_SHA256,
+            "sha384" => hmac::HMAC_SHA384,
+            "sha512" => hmac::HMAC_SHA512,
+            other => return Err(unknown("hmac", other, "\"sha1\", \"sha256\", \"sha384\"")),
+        };
+        Ok(hmac_of(algorithm, key.as_ref(), &[data.as_ref()]).as_ref().to_vec())
+    }
+
+    /// Whether two secrets are the same, text or blobs, in a time that does not tell where they differ.
+    ///
+    /// ```rhai
+    /// crypto::equal("token-1", "token-1"); // => true
+    /// crypto::equal("token-1", "token-2"); // => false
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn equal(left: Dynamic, right: Dynamic) -> Bounded<bool> {
+        let left = Bytes::of("crypto::equal", "left", left)?;
+        let right = Bytes::of("crypto::equal", "right", right)?;
+        Ok(is_equal(left.as_ref(), right.as_ref()))
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::functions::*;
     use super::*;
 
     /// FIPS 180-4's examples and RFC 1321, A.5.

@@ -5,7 +5,8 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use rhai::{Dynamic, Engine, INT, Module};
+use rhai::plugin::*;
+use rhai::{Dynamic, Engine, INT};
 use ring::hmac::{HMAC_SHA256, Tag};
 
 use super::Part;
@@ -19,103 +20,7 @@ pub(super) const PART: Part = Part { words: &["webhook"], register };
 const TOLERANCE_S: INT = 300;
 
 fn register(engine: &mut Engine, _: &Vocabulary) {
-    let mut module = Module::new();
-    module.set_native_fn("github", github);
-    module.set_native_fn("shopify", shopify);
-    module.set_native_fn("stripe", stripe);
-    module.set_native_fn("stripe", |secret, body, header, now_s| {
-        stripe(secret, body, header, now_s, TOLERANCE_S)
-    });
-    module.set_native_fn("slack", slack);
-    module.set_native_fn("slack", |secret, body, timestamp, signature, now_s| {
-        slack(secret, body, timestamp, signature, now_s, TOLERANCE_S)
-    });
-    engine.register_static_module("webhook", module.into());
-}
-
-/// Whether GitHub signed the body: `header` is `X-Hub-Signature-256`.
-/// <https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries>
-///
-/// ```rhai
-/// let header = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
-/// webhook::github("It's a Secret to Everybody", "Hello, World!", header); // => true
-/// webhook::github("It's a Secret to Everybody", "Hello, World?", header); // => false
-/// webhook::github("It's a Secret to Everybody", "Hello, World!", ()); // => false
-/// ```
-fn github(secret: Dynamic, body: Dynamic, header: Dynamic) -> Bounded<bool> {
-    let signer = Signer::new("webhook::github", secret, body)?;
-    let header = text(header);
-    Ok(header.strip_prefix("sha256=").is_some_and(|signature| signer.has_signed(&[], signature)))
-}
-
-/// Whether Shopify signed the body: `header` is `X-Shopify-Hmac-Sha256`.
-/// <https://shopify.dev/docs/apps/build/webhooks/subscribe/https>
-///
-/// ```rhai
-/// let header = "qBvrsZF7RfB1iS6BX6IHqJTp5L911P7intnPeTPsH0I=";
-/// webhook::shopify("hush", `{"id":820982911946154508}`, header); // => true
-/// webhook::shopify("hush", `{"id":820982911946154509}`, header); // => false
-/// ```
-fn shopify(secret: Dynamic, body: Dynamic, header: Dynamic) -> Bounded<bool> {
-    let signer = Signer::new("webhook::shopify", secret, body)?;
-    let header = text(header);
-    // Nothing longer is decoded than a signature.
-    let signature = (header.len() == 44).then(|| BASE64_STANDARD.decode(header.as_bytes()));
-    Ok(signature
-        .and_then(Result::ok)
-        .is_some_and(|signature| is_equal(&signature, signer.sign(&[]).as_ref())))
-}
-
-/// Whether Stripe signed the body at most `tolerance_s` seconds, 300 if left out, from `now_s`, the
-/// seconds since 1970: `header` is `Stripe-Signature`. <https://docs.stripe.com/webhooks/signature>
-///
-/// ```rhai
-/// let header = "t=1492774577,v1=799c4ba7bb339f3c8601adfd112f0e477c930a268be1243d341abb8286501c2f";
-/// webhook::stripe("whsec_test_secret", `{"id":"evt_1"}`, header, 1492774600); // => true
-/// webhook::stripe("whsec_test_secret", `{"id":"evt_1"}`, header, 1492774600, 10); // => false
-/// ```
-fn stripe(
-    secret: Dynamic,
-    body: Dynamic,
-    header: Dynamic,
-    now_s: INT,
-    tolerance_s: INT,
-) -> Bounded<bool> {
-    let signer = Signer::new("webhook::stripe", secret, body)?;
-    let header = text(header);
-    let fields = || header.split(',').filter_map(|field| field.split_once('='));
-    let timestamp = fields().find(|(name, _)| *name == "t").map_or("", |(_, value)| value);
-    // While a secret is being replaced there is a signature of each.
-    Ok(is_recent(timestamp, now_s, tolerance_s)
-        && fields().any(|(name, signature)| {
-            name == "v1" && signer.has_signed(&[timestamp.as_bytes(), b"."], signature)
-        }))
-}
-
-/// Whether Slack signed the body at most `tolerance_s` seconds, 300 if left out, from `now_s`, the
-/// seconds since 1970: `timestamp` is `X-Slack-Request-Timestamp` and `signature` is
-/// `X-Slack-Signature`. <https://api.slack.com/authentication/verifying-requests-from-slack>
-///
-/// ```rhai
-/// let signature = "v0=bc1d9c1f4b06d9cba3b2b46b253632bc30be58c433dea0d59aff98a51740c2e2";
-/// webhook::slack("8f742231b10e8888", "text=hi", "1531420618", signature, 1531420700); // => true
-/// webhook::slack("8f742231b10e8888", "text=hi", "1531420618", signature, 1531421000); // => false
-/// webhook::slack("8f742231b10e8888", "text=hi", "1531420618", signature, 1531421000, 600); // => true
-/// ```
-fn slack(
-    secret: Dynamic,
-    body: Dynamic,
-    timestamp: Dynamic,
-    signature: Dynamic,
-    now_s: INT,
-    tolerance_s: INT,
-) -> Bounded<bool> {
-    let signer = Signer::new("webhook::slack", secret, body)?;
-    let (timestamp, signature) = (text(timestamp), text(signature));
-    Ok(is_recent(&timestamp, now_s, tolerance_s)
-        && signature.strip_prefix("v0=").is_some_and(|signature| {
-            signer.has_signed(&[b"v0:", timestamp.as_bytes(), b":"], signature)
-        }))
+    engine.register_static_module("webhook", exported_module!(functions).into());
 }
 
 /// A secret and the body that it signs.
@@ -173,8 +78,129 @@ fn is_recent(timestamp: &str, now_s: INT, tolerance_s: INT) -> bool {
         .is_some_and(|(timestamp, tolerance_s)| timestamp.abs_diff(now_s) <= tolerance_s)
 }
 
+/// Whether a request was signed by the service that it says it is from. The body has to be as it came,
+/// before anything parses it.
+#[allow(clippy::unwrap_used)] // What the macro writes has it.
+#[export_module]
+mod functions {
+    /// Whether GitHub signed the body: `header` is `X-Hub-Signature-256`.
+    /// <https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries>
+    ///
+    /// ```rhai
+    /// let header = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
+    /// webhook::github("It's a Secret to Everybody", "Hello, World!", header); // => true
+    /// webhook::github("It's a Secret to Everybody", "Hello, World?", header); // => false
+    /// webhook::github("It's a Secret to Everybody", "Hello, World!", ()); // => false
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn github(secret: Dynamic, body: Dynamic, header: Dynamic) -> Bounded<bool> {
+        let signer = Signer::new("webhook::github", secret, body)?;
+        let header = text(header);
+        Ok(header
+            .strip_prefix("sha256=")
+            .is_some_and(|signature| signer.has_signed(&[], signature)))
+    }
+
+    /// Whether Shopify signed the body: `header` is `X-Shopify-Hmac-Sha256`.
+    /// <https://shopify.dev/docs/apps/build/webhooks/subscribe/https>
+    ///
+    /// ```rhai
+    /// let header = "qBvrsZF7RfB1iS6BX6IHqJTp5L911P7intnPeTPsH0I=";
+    /// webhook::shopify("hush", `{"id":820982911946154508}`, header); // => true
+    /// webhook::shopify("hush", `{"id":820982911946154509}`, header); // => false
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn shopify(secret: Dynamic, body: Dynamic, header: Dynamic) -> Bounded<bool> {
+        let signer = Signer::new("webhook::shopify", secret, body)?;
+        let header = text(header);
+        // Nothing longer is decoded than a signature.
+        let signature = (header.len() == 44).then(|| BASE64_STANDARD.decode(header.as_bytes()));
+        Ok(signature
+            .and_then(Result::ok)
+            .is_some_and(|signature| is_equal(&signature, signer.sign(&[]).as_ref())))
+    }
+
+    /// Whether Stripe signed the body at most `tolerance_s` seconds, 300 if left out, from `now_s`, the
+    /// seconds since 1970: `header` is `Stripe-Signature`. <https://docs.stripe.com/webhooks/signature>
+    ///
+    /// ```rhai
+    /// let header = "t=1492774577,v1=799c4ba7bb339f3c8601adfd112f0e477c930a268be1243d341abb8286501c2f";
+    /// webhook::stripe("whsec_test_secret", `{"id":"evt_1"}`, header, 1492774600); // => true
+    /// webhook::stripe("whsec_test_secret", `{"id":"evt_1"}`, header, 1492774600, 10); // => false
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn stripe(
+        secret: Dynamic,
+        body: Dynamic,
+        header: Dynamic,
+        now_s: INT,
+        tolerance_s: INT,
+    ) -> Bounded<bool> {
+        let signer = Signer::new("webhook::stripe", secret, body)?;
+        let header = text(header);
+        let fields = || header.split(',').filter_map(|field| field.split_once('='));
+        let timestamp = fields().find(|(name, _)| *name == "t").map_or("", |(_, value)| value);
+        // While a secret is being replaced there is a signature of each.
+        Ok(is_recent(timestamp, now_s, tolerance_s)
+            && fields().any(|(name, signature)| {
+                name == "v1" && signer.has_signed(&[timestamp.as_bytes(), b"."], signature)
+            }))
+    }
+
+    /// The same with a tolerance of 300 seconds.
+    #[rhai_fn(name = "stripe", return_raw)]
+    pub fn stripe_now(
+        secret: Dynamic,
+        body: Dynamic,
+        header: Dynamic,
+        now_s: INT,
+    ) -> Bounded<bool> {
+        stripe(secret, body, header, now_s, TOLERANCE_S)
+    }
+
+    /// Whether Slack signed the body at most `tolerance_s` seconds, 300 if left out, from `now_s`, the
+    /// seconds since 1970: `timestamp` is `X-Slack-Request-Timestamp` and `signature` is
+    /// `X-Slack-Signature`. <https://api.slack.com/authentication/verifying-requests-from-slack>
+    ///
+    /// ```rhai
+    /// let signature = "v0=bc1d9c1f4b06d9cba3b2b46b253632bc30be58c433dea0d59aff98a51740c2e2";
+    /// webhook::slack("8f742231b10e8888", "text=hi", "1531420618", signature, 1531420700); // => true
+    /// webhook::slack("8f742231b10e8888", "text=hi", "1531420618", signature, 1531421000); // => false
+    /// webhook::slack("8f742231b10e8888", "text=hi", "1531420618", signature, 1531421000, 600); // => true
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn slack(
+        secret: Dynamic,
+        body: Dynamic,
+        timestamp: Dynamic,
+        signature: Dynamic,
+        now_s: INT,
+        tolerance_s: INT,
+    ) -> Bounded<bool> {
+        let signer = Signer::new("webhook::slack", secret, body)?;
+        let (timestamp, signature) = (text(timestamp), text(signature));
+        Ok(is_recent(&timestamp, now_s, tolerance_s)
+            && signature.strip_prefix("v0=").is_some_and(|signature| {
+                signer.has_signed(&[b"v0:", timestamp.as_bytes(), b":"], signature)
+            }))
+    }
+
+    /// The same with a tolerance of 300 seconds.
+    #[rhai_fn(name = "slack", return_raw)]
+    pub fn slack_now(
+        secret: Dynamic,
+        body: Dynamic,
+        timestamp: Dynamic,
+        signature: Dynamic,
+        now_s: INT,
+    ) -> Bounded<bool> {
+        slack(secret, body, timestamp, signature, now_s, TOLERANCE_S)
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::functions::*;
     use super::*;
 
     const HELLO: &str = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";

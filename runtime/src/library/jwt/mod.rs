@@ -20,7 +20,8 @@ use std::time::UNIX_EPOCH;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use rhai::{Array, Dynamic, Engine, EvalAltResult, INT, ImmutableString, Map, Module, Position};
+use rhai::plugin::*;
+use rhai::{Array, Dynamic, Engine, EvalAltResult, INT, ImmutableString, Map, Position};
 
 use self::keys::{Algorithm, SigningKey, VerifyingKey};
 use super::Part;
@@ -31,123 +32,7 @@ use crate::vocabulary::Vocabulary;
 pub(super) const PART: Part = Part { words: &["jwt"], register };
 
 fn register(engine: &mut Engine, _: &Vocabulary) {
-    let mut module = Module::new();
-    module.set_native_fn("sign", sign);
-    module.set_native_fn("verify", verify);
-    module.set_native_fn("decode_unverified", decode_unverified);
-    engine.register_static_module("jwt", module.into());
-}
-
-/// A token with these claims, signed. Options: `alg` (required), `kid`, and `typ`, which is `"JWT"`
-/// where it is left out.
-///
-/// ```rhai
-/// let token = jwt::sign(#{ sub: "ada" }, "secret", #{ alg: "HS256" });
-/// token; // => "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhZGEifQ.-G7HR4Se6onpiv1N_jWqt9jGA0VR0kRJ_2BoHWhkfhg"
-/// jwt::verify(token, "secret", #{}).sub; // => "ada"
-/// ```
-fn sign(claims: Map, key: Dynamic, options: Map) -> Bounded<String> {
-    let options = Options { function: "jwt::sign", options: &options };
-    options.are_among(&["alg", "kid", "typ"])?;
-    let name = options.text("alg")?.unwrap_or_default();
-    let algorithm = Algorithm::of(&name).ok_or_else(|| {
-        options.error(&format!("the option `alg` has to be {}", Algorithm::NAMES))
-    })?;
-    let key = SigningKey::read(key).map_err(|error| options.error(&format!("`key` {error}")))?;
-    let mut header = Map::from([
-        ("alg".into(), name.into()),
-        ("typ".into(), options.text("typ")?.unwrap_or_else(|| "JWT".into()).into()),
-    ]);
-    if let Some(kid) = options.text("kid")? {
-        header.insert("kid".into(), kid.into());
-    }
-    let mut token = String::new();
-    for part in [header, claims] {
-        let mut text = Vec::new();
-        json::write(&part.into(), &mut text)
-            .map_err(|error| options.error(&format!("the claims are not JSON: {error}")))?;
-        room_for(text.len() + 1024, 3)?;
-        BASE64_URL_SAFE_NO_PAD.encode_string(text, &mut token);
-        token.push('.');
-    }
-    token.pop();
-    let signature = key
-        .sign(algorithm, token.as_bytes())
-        .ok_or_else(|| {
-            options.error(&format!("`key` is {}, and not for {}", key.kind(), algorithm.name()))
-        })?
-        .map_err(|_| options.error("`key` cannot sign"))?;
-    token.push('.');
-    BASE64_URL_SAFE_NO_PAD.encode_string(signature, &mut token);
-    Ok(token)
-}
-
-/// The claims of a token, once its signature and its times hold. Options, all of which may be left
-/// out: `algs`, the algorithms that are allowed of those that fit the key; `iss` and `aud`, the
-/// text, or an array of the texts, that the claim has to be or, for `aud`, to contain; `leeway_s`,
-/// how many seconds `exp` and `nbf` may be off; and `now_s`, the seconds since 1970.
-///
-/// ```rhai
-/// let token = jwt::sign(#{ sub: "ada", exp: 1000, aud: ["api"] }, "secret", #{ alg: "HS256" });
-/// jwt::verify(token, "secret", #{ now_s: 999, aud: "api", algs: ["HS256"] }).sub; // => "ada"
-/// let refusal = ();
-/// try { jwt::verify(token, "secret", #{ now_s: 1000 }); } catch (e) { refusal = e.type; }
-/// refusal; // => "Jwt.Expired"
-/// ```
-fn verify(token: ImmutableString, key: Dynamic, options: Map) -> Bounded<Map> {
-    let options = Options { function: "jwt::verify", options: &options };
-    options.are_among(&["algs", "iss", "aud", "leeway_s", "now_s"])?;
-    let algs = options.texts("algs")?;
-    if let Some(other) = algs.iter().flatten().find(|name| Algorithm::of(name).is_none()) {
-        return Err(options.error(&format!(
-            "the option `algs` has {:?}; it may have {}",
-            other.as_str(),
-            Algorithm::NAMES
-        )));
-    }
-    let expected = [("iss", options.texts("iss")?), ("aud", options.texts("aud")?)];
-    let leeway_s = options.seconds("leeway_s")?.unwrap_or(0);
-    let now_s = options.seconds("now_s")?.unwrap_or_else(now_s);
-
-    let token = Token::split(&token)?;
-    let header = token.header()?;
-    let algorithm = token_algorithm(&header, algs.as_deref())?;
-    let candidates = candidates(&options, key, &header)?;
-    let fitting: Vec<_> = candidates.iter().filter(|key| key.fits(algorithm)).collect();
-    if fitting.is_empty() {
-        let kinds = candidates.first().map_or("none", |key| key.kind());
-        return Err(Refusal::AlgorithmNotAllowed.saying(format!(
-            "the token is signed by {}, but the key is {kinds}",
-            algorithm.name()
-        )));
-    }
-    let signature = decode(token.signature)
-        .ok_or_else(|| Refusal::Malformed.saying("the signature is not base64url".into()))?;
-    if !fitting.iter().any(|key| key.has_signed(algorithm, token.signed.as_bytes(), &signature)) {
-        return Err(Refusal::BadSignature.saying("the key did not sign this token".into()));
-    }
-    let claims = token.claims()?;
-    check_times(&claims, now_s, leeway_s)?;
-    for (name, expected) in expected {
-        if let Some(expected) = expected {
-            check_claim(&claims, name, &expected)?;
-        }
-    }
-    Ok(claims)
-}
-
-/// The header and the claims of a token, whoever made it: nothing about them is known to be true.
-///
-/// ```rhai
-/// let token = jwt::sign(#{ sub: "ada" }, "secret", #{ alg: "HS256", kid: "k1" });
-/// jwt::decode_unverified(token); // => {"claims":{"sub":"ada"},"header":{"alg":"HS256","kid":"k1","typ":"JWT"}}
-/// ```
-fn decode_unverified(token: ImmutableString) -> Bounded<Map> {
-    let token = Token::split(&token)?;
-    Ok(Map::from([
-        ("header".into(), token.header()?.into()),
-        ("claims".into(), token.claims()?.into()),
-    ]))
+    engine.register_static_module("jwt", exported_module!(functions).into());
 }
 
 /// The time, where a script does not give one.
@@ -393,6 +278,129 @@ impl Options<'_> {
         value.as_int().map(Some).map_err(|_| {
             self.error(&format!("the option `{name}` has to be a whole number of seconds"))
         })
+    }
+}
+
+/// Signs and verifies JSON Web Tokens. What is wrong with a token is thrown as a map with `type` and
+/// `message`.
+#[allow(clippy::unwrap_used)] // What the macro writes has it.
+#[export_module]
+mod functions {
+    /// A token with these claims, signed. Options: `alg` (required), `kid`, and `typ`, which is `"JWT"`
+    /// where it is left out.
+    ///
+    /// ```rhai
+    /// let token = jwt::sign(#{ sub: "ada" }, "secret", #{ alg: "HS256" });
+    /// token; // => "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhZGEifQ.-G7HR4Se6onpiv1N_jWqt9jGA0VR0kRJ_2BoHWhkfhg"
+    /// jwt::verify(token, "secret", #{}).sub; // => "ada"
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn sign(claims: Map, key: Dynamic, options: Map) -> Bounded<String> {
+        let options = Options { function: "jwt::sign", options: &options };
+        options.are_among(&["alg", "kid", "typ"])?;
+        let name = options.text("alg")?.unwrap_or_default();
+        let algorithm = Algorithm::of(&name).ok_or_else(|| {
+            options.error(&format!("the option `alg` has to be {}", Algorithm::NAMES))
+        })?;
+        let key =
+            SigningKey::read(key).map_err(|error| options.error(&format!("`key` {error}")))?;
+        let mut header = Map::from([
+            ("alg".into(), name.into()),
+            ("typ".into(), options.text("typ")?.unwrap_or_else(|| "JWT".into()).into()),
+        ]);
+        if let Some(kid) = options.text("kid")? {
+            header.insert("kid".into(), kid.into());
+        }
+        let mut token = String::new();
+        for part in [header, claims] {
+            let mut text = Vec::new();
+            json::write(&part.into(), &mut text)
+                .map_err(|error| options.error(&format!("the claims are not JSON: {error}")))?;
+            room_for(text.len() + 1024, 3)?;
+            BASE64_URL_SAFE_NO_PAD.encode_string(text, &mut token);
+            token.push('.');
+        }
+        token.pop();
+        let signature = key
+            .sign(algorithm, token.as_bytes())
+            .ok_or_else(|| {
+                options.error(&format!("`key` is {}, and not for {}", key.kind(), algorithm.name()))
+            })?
+            .map_err(|_| options.error("`key` cannot sign"))?;
+        token.push('.');
+        BASE64_URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        Ok(token)
+    }
+
+    /// The claims of a token, once its signature and its times hold. Options, all of which may be left
+    /// out: `algs`, the algorithms that are allowed of those that fit the key; `iss` and `aud`, the
+    /// text, or an array of the texts, that the claim has to be or, for `aud`, to contain; `leeway_s`,
+    /// how many seconds `exp` and `nbf` may be off; and `now_s`, the seconds since 1970.
+    ///
+    /// ```rhai
+    /// let token = jwt::sign(#{ sub: "ada", exp: 1000, aud: ["api"] }, "secret", #{ alg: "HS256" });
+    /// jwt::verify(token, "secret", #{ now_s: 999, aud: "api", algs: ["HS256"] }).sub; // => "ada"
+    /// let refusal = ();
+    /// try { jwt::verify(token, "secret", #{ now_s: 1000 }); } catch (e) { refusal = e.type; }
+    /// refusal; // => "Jwt.Expired"
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn verify(token: ImmutableString, key: Dynamic, options: Map) -> Bounded<Map> {
+        let options = Options { function: "jwt::verify", options: &options };
+        options.are_among(&["algs", "iss", "aud", "leeway_s", "now_s"])?;
+        let algs = options.texts("algs")?;
+        if let Some(other) = algs.iter().flatten().find(|name| Algorithm::of(name).is_none()) {
+            return Err(options.error(&format!(
+                "the option `algs` has {:?}; it may have {}",
+                other.as_str(),
+                Algorithm::NAMES
+            )));
+        }
+        let expected = [("iss", options.texts("iss")?), ("aud", options.texts("aud")?)];
+        let leeway_s = options.seconds("leeway_s")?.unwrap_or(0);
+        let now_s = options.seconds("now_s")?.unwrap_or_else(now_s);
+
+        let token = Token::split(&token)?;
+        let header = token.header()?;
+        let algorithm = token_algorithm(&header, algs.as_deref())?;
+        let candidates = candidates(&options, key, &header)?;
+        let fitting: Vec<_> = candidates.iter().filter(|key| key.fits(algorithm)).collect();
+        if fitting.is_empty() {
+            let kinds = candidates.first().map_or("none", |key| key.kind());
+            return Err(Refusal::AlgorithmNotAllowed.saying(format!(
+                "the token is signed by {}, but the key is {kinds}",
+                algorithm.name()
+            )));
+        }
+        let signature = decode(token.signature)
+            .ok_or_else(|| Refusal::Malformed.saying("the signature is not base64url".into()))?;
+        if !fitting.iter().any(|key| key.has_signed(algorithm, token.signed.as_bytes(), &signature))
+        {
+            return Err(Refusal::BadSignature.saying("the key did not sign this token".into()));
+        }
+        let claims = token.claims()?;
+        check_times(&claims, now_s, leeway_s)?;
+        for (name, expected) in expected {
+            if let Some(expected) = expected {
+                check_claim(&claims, name, &expected)?;
+            }
+        }
+        Ok(claims)
+    }
+
+    /// The header and the claims of a token, whoever made it: nothing about them is known to be true.
+    ///
+    /// ```rhai
+    /// let token = jwt::sign(#{ sub: "ada" }, "secret", #{ alg: "HS256", kid: "k1" });
+    /// jwt::decode_unverified(token); // => #{ claims: #{ sub: "ada" }, header: #{ alg: "HS256", kid: "k1", typ: "JWT" } }
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn decode_unverified(token: ImmutableString) -> Bounded<Map> {
+        let token = Token::split(&token)?;
+        Ok(Map::from([
+            ("header".into(), token.header()?.into()),
+            ("claims".into(), token.claims()?.into()),
+        ]))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Against the examples of the RFCs and against another library.
 
+use super::functions::{sign, verify};
 use super::*;
 
 #[path = "test_keys.rs"]
