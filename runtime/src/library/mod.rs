@@ -1,14 +1,18 @@
 //! What a script finds at hand beyond the language: one file a part.
 
 mod base64;
+mod csv;
 #[cfg(test)]
 mod examples;
+mod grow;
+mod gzip;
 mod hex;
 mod json;
 mod log;
 mod regex;
 mod text;
 mod url;
+mod xml;
 
 use rhai::Engine;
 
@@ -21,8 +25,18 @@ struct Part {
     register: fn(&mut Engine, &Vocabulary),
 }
 
-const PARTS: &[Part] =
-    &[base64::PART, hex::PART, json::PART, log::PART, regex::PART, text::PART, url::PART];
+const PARTS: &[Part] = &[
+    base64::PART,
+    csv::PART,
+    gzip::PART,
+    hex::PART,
+    json::PART,
+    log::PART,
+    regex::PART,
+    text::PART,
+    url::PART,
+    xml::PART,
+];
 
 /// Teaches an engine what the vocabulary can reach of the library.
 pub fn register(engine: &mut Engine, vocabulary: &Vocabulary) {

@@ -10,6 +10,7 @@ use regex_lite::{Captures, Match, Regex, RegexBuilder};
 use rhai::{Array, Dynamic, Engine, INT, ImmutableString, Map, Module};
 
 use super::Part;
+use super::grow::{self, MAP};
 use crate::bounds::{Bounded, room_for};
 use crate::vocabulary::Vocabulary;
 
@@ -19,8 +20,6 @@ pub(super) const PART: Part = Part { words: &["regex"], register };
 const KEPT: usize = 32;
 const LARGEST: usize = 1 << 20;
 
-/// About what a small map takes.
-const MAP: usize = 640;
 const DYNAMIC: usize = size_of::<Dynamic>();
 
 thread_local! {
@@ -78,7 +77,7 @@ fn find_all(pattern: &Text, text: &str) -> Bounded<Array> {
     let mut place = Place::new(text);
     let mut all = Array::new();
     for found in regex.find_iter(text) {
-        push(&mut all, place.of(&found)?.into())?;
+        grow::push(&mut all, place.of(&found)?.into())?;
     }
     Ok(all)
 }
@@ -126,11 +125,11 @@ fn replace(pattern: &Text, text: &str, with: &str) -> Bounded<ImmutableString> {
     let mut end = 0;
     for captures in regex.captures_iter(text) {
         let Some(whole) = captures.get(0) else { continue };
-        add(&mut out, &text[end..whole.start()])?;
+        grow::add(&mut out, &text[end..whole.start()])?;
         expand(&mut out, &captures, with, references * whole.len())?;
         end = whole.end();
     }
-    add(&mut out, &text[end..])?;
+    grow::add(&mut out, &text[end..])?;
     Ok(out.into())
 }
 
@@ -144,8 +143,7 @@ fn split(pattern: &Text, text: &str) -> Bounded<Array> {
     let regex = compiled(pattern)?;
     let mut parts = Array::new();
     for part in regex.split(text) {
-        room_for(part.len() + MAP, 1)?;
-        push(&mut parts, ImmutableString::from(part).into())?;
+        grow::push(&mut parts, grow::text(part)?)?;
     }
     Ok(parts)
 }
@@ -207,32 +205,9 @@ impl<'a> Place<'a> {
     }
 }
 
-fn push(array: &mut Array, item: Dynamic) -> Bounded<()> {
-    if array.len() == array.capacity() {
-        room_for(array.len() + 4, 2 * DYNAMIC)?;
-    }
-    array.push(item);
-    Ok(())
-}
-
-fn add(out: &mut String, text: &str) -> Bounded<()> {
-    reserve(out, text.len())?;
-    out.push_str(text);
-    Ok(())
-}
-
 fn expand(out: &mut String, captures: &Captures, with: &str, most: usize) -> Bounded<()> {
-    reserve(out, with.len().saturating_add(most))?;
+    grow::reserve(out, with.len().saturating_add(most))?;
     captures.expand(with, out);
-    Ok(())
-}
-
-/// Asks for room before the text has to move to a larger place.
-fn reserve(out: &mut String, bytes: usize) -> Bounded<()> {
-    if out.capacity() - out.len() < bytes {
-        room_for(out.len().saturating_add(bytes), 2)?;
-        out.reserve(bytes);
-    }
     Ok(())
 }
 
