@@ -4,8 +4,11 @@ mod base64;
 mod cache;
 mod collections;
 mod crypto;
+mod csv;
 mod env;
 mod fs;
+mod grow;
+mod gzip;
 mod hex;
 mod http;
 mod json;
@@ -20,6 +23,7 @@ mod time;
 mod url;
 mod uuid;
 mod webhook;
+mod xml;
 
 #[cfg(test)]
 mod examples;
@@ -46,8 +50,10 @@ const PARTS: &[Part] = &[
     cache::PART,
     collections::PART,
     crypto::PART,
+    csv::PART,
     env::PART,
     fs::PART,
+    gzip::PART,
     hex::PART,
     http::PART,
     json::PART,
@@ -62,6 +68,7 @@ const PARTS: &[Part] = &[
     url::PART,
     uuid::PART,
     webhook::PART,
+    xml::PART,
 ];
 
 /// What a function of the library gives.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use rhai::{Array, Dynamic, Engine, FuncRegistration, INT, ImmutableString, Map, Module};
 
-use super::Part;
+use super::{Part, grow};
 use crate::bounds::{Bounded, room_for};
 use crate::vocabulary::Vocabulary;
 
@@ -296,7 +296,7 @@ fn push_query(out: &mut String, value: Option<&Dynamic>) -> Bounded<()> {
 }
 
 fn push_parameter(out: &mut String, key: &str, value: &Dynamic) -> Bounded<()> {
-    let Some(text) = scalar(value).map_err(|kind| {
+    let Some(text) = grow::scalar(value).map_err(|kind| {
         format!(
             "`{key}` of a query is text, a number, a bool or an array of them, not {kind}; JSON \
              fits in as `value.to_json()`"
@@ -316,19 +316,7 @@ fn push_parameter(out: &mut String, key: &str, value: &Dynamic) -> Bounded<()> {
 /// One part of a URL, as text; none where it is missing or `()`.
 fn part(parts: &Map, name: &str) -> Bounded<Option<ImmutableString>> {
     let Some(value) = parts.get(name) else { return Ok(None) };
-    scalar(value).map_err(|kind| format!("`{name}` of a URL is text, not {kind}").into())
-}
-
-/// Text, a char, a number or a bool as text; none for `()`; else the type of what it is.
-fn scalar(value: &Dynamic) -> Result<Option<ImmutableString>, &'static str> {
-    if value.is_unit() {
-        return Ok(None);
-    }
-    if let Ok(text) = value.as_immutable_string_ref() {
-        return Ok(Some(text.clone()));
-    }
-    let is_simple = value.is_int() || value.is_float() || value.is_bool() || value.is_char();
-    if is_simple { Ok(Some(value.to_string().into())) } else { Err(value.type_name()) }
+    grow::scalar(value).map_err(|kind| format!("`{name}` of a URL is text, not {kind}").into())
 }
 
 fn component(text: Option<&str>) -> Bounded<Dynamic> {

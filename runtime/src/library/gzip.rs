@@ -1,0 +1,141 @@
+//! `gzip`: bytes made smaller and back (RFC 1952).
+
+use std::io::{Read, Write};
+
+use flate2::Compression;
+use flate2::bufread::MultiGzDecoder;
+use flate2::write::GzEncoder;
+use rhai::{Blob, Engine, FuncRegistration, ImmutableString, Module};
+
+use super::Part;
+use crate::bounds::{Bounded, room_for};
+use crate::vocabulary::Vocabulary;
+
+pub(super) const PART: Part = Part { words: &["gzip"], register };
+
+/// What comes out of the decompressor at a time.
+const CHUNK: usize = 32 << 10;
+
+/// About what the compressor takes for itself.
+const COMPRESSOR: usize = 320 << 10;
+
+fn register(engine: &mut Engine, _: &Vocabulary) {
+    let mut module = Module::new();
+    module.set_native_fn("compress", |text: ImmutableString| compress(text.as_bytes()));
+    FuncRegistration::new("compress")
+        .with_purity(true)
+        .set_into_module(&mut module, |blob: &mut Blob| compress(blob));
+    FuncRegistration::new("decompress")
+        .with_purity(true)
+        .set_into_module(&mut module, |blob: &mut Blob| decompress(blob));
+    engine.register_static_module("gzip", module.into());
+}
+
+/// `gzip::compress(text | blob)`: the bytes, those of text being its UTF-8, as gzip. The same bytes
+/// give the same gzip: there is no time in it.
+///
+/// ```rhai
+/// gzip::compress(text::repeat("hello ", 1000)).len < 100; // => true
+/// ```
+fn compress(bytes: &[u8]) -> Bounded<Blob> {
+    // What cannot be made smaller grows by a few bytes for each block.
+    let most = bytes.len().saturating_add(bytes.len() / 1000 + 64);
+    room_for(most.saturating_add(COMPRESSOR), 1)?;
+    let mut encoder = GzEncoder::new(Vec::with_capacity(most / 4), Compression::default());
+    encoder
+        .write_all(bytes)
+        .and_then(|()| encoder.finish())
+        .map_err(|error| format!("cannot compress: {error}").into())
+}
+
+/// `gzip::decompress(blob)`: the bytes that were compressed; of several gzips one after the other,
+/// all of them.
+///
+/// ```rhai
+/// gzip::decompress(gzip::compress("hello")).as_string(); // => "hello"
+/// ```
+fn decompress(bytes: &[u8]) -> Bounded<Blob> {
+    let mut decoder = MultiGzDecoder::new(bytes);
+    let mut out = Blob::new();
+    loop {
+        let length = out.len();
+        if out.capacity() < length + CHUNK {
+            room_for(length + CHUNK, 2)?;
+            out.reserve(CHUNK);
+        }
+        out.resize(length + CHUNK, 0);
+        match decoder.read(&mut out[length..]) {
+            Ok(0) => {
+                out.truncate(length);
+                return Ok(out);
+            }
+            Ok(read) => out.truncate(length + read),
+            Err(error) => return Err(explain(bytes, length, &error).into()),
+        }
+    }
+}
+
+fn explain(bytes: &[u8], done: usize, error: &std::io::Error) -> String {
+    if !bytes.starts_with(&[0x1f, 0x8b]) {
+        return format!(
+            "these {} bytes are not gzip: gzip starts with the bytes 1f 8b; text of base64 has to \
+             be decoded first, by `base64::decode`",
+            bytes.len()
+        );
+    }
+    let reason = match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => "the end is missing".to_owned(),
+        _ => error.to_string(),
+    };
+    format!("this gzip of {} bytes is damaged after {done} bytes of output: {reason}", bytes.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::probe::{fails, gives, is_too_large};
+
+    // What `printf hello | gzip -n` of GNU gzip 1.12 writes.
+    const HELLO: &str = "1f8b0800000000000003cb48cdc9c9070086a6103605000000";
+
+    #[test]
+    fn what_another_gzip_wrote_is_read() {
+        gives(&format!("gzip::decompress(hex::decode({HELLO:?})).as_string()"), "\"hello\"");
+        let twice = HELLO.repeat(2);
+        gives(&format!("gzip::decompress(hex::decode({twice:?})).as_string()"), "\"hellohello\"");
+    }
+
+    #[test]
+    fn any_bytes_come_back() {
+        let script = "let bytes = blob(); let n = 7;
+            for i in 0..40000 { n = (n * 75 + 74) % 65537; bytes.push(n % 256) }
+            const EMPTY = blob();
+            [gzip::decompress(gzip::compress(bytes)) == bytes,
+             gzip::decompress(gzip::compress(EMPTY)) == EMPTY,
+             gzip::compress(bytes) == gzip::compress(bytes),
+             gzip::decompress(gzip::compress(\"ü\")).as_string()]";
+        gives(script, r#"[true, true, true, "ü"]"#);
+    }
+
+    #[test]
+    fn what_is_not_gzip_is_refused_with_the_reason() {
+        fails("gzip::decompress(\"hello\".to_blob())", "these 5 bytes are not gzip");
+        fails("gzip::decompress(blob())", "these 0 bytes are not gzip");
+        fails("gzip::decompress(hex::decode(\"1f8b\"))", "the end is missing");
+        fails(
+            "let b = gzip::compress(\"hello\"); b.truncate(b.len - 3); gzip::decompress(b)",
+            "this gzip of 22 bytes is damaged after",
+        );
+        fails(
+            "let b = gzip::compress(\"hello\"); b[b.len - 5] = b[b.len - 5] ^ 1; gzip::decompress(b)",
+            "is damaged after",
+        );
+    }
+
+    #[test]
+    fn a_bomb_is_refused_before_it_goes_off() {
+        // 20 MB of zeros in some 20 kB.
+        let script = "let part = gzip::compress(blob(500000, 0)); let bomb = blob();
+            for i in 0..40 { bomb += part } gzip::decompress(bomb)";
+        is_too_large(script);
+    }
+}
