@@ -6,6 +6,7 @@
 
 #![no_main]
 
+mod angles;
 mod stack;
 
 use std::ffi::{c_char, c_int};

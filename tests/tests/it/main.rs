@@ -18,6 +18,7 @@ mod invoke_loop;
 mod json;
 mod library;
 mod logs;
+mod math;
 mod metrics;
 mod scripts;
 mod tails;
