@@ -126,7 +126,7 @@ impl Bounds {
 
     /// Counts one operation; a token stops the script.
     #[inline(always)]
-    fn tick(&self) -> Option<Dynamic> {
+    pub fn tick(&self) -> Option<Dynamic> {
         let count = self.operations.get() + 1;
         self.operations.set(count);
         if count >= self.next_look.get()

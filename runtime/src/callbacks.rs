@@ -7,8 +7,8 @@ use rhai::{
 };
 
 use crate::bounds::Bounded;
-use crate::loans;
 use crate::vocabulary::Vocabulary;
+use crate::{loans, lowered};
 
 /// Registers those that the vocabulary can reach.
 pub fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
@@ -111,16 +111,15 @@ struct Callback<'a> {
     function: &'a FnPtr,
     /// Where the element stands among the arguments.
     place: usize,
-    way: Way,
+    way: Way<'a>,
 }
 
 /// How the function is called.
-#[derive(Clone, Copy)]
-enum Way {
+enum Way<'a> {
     /// By the engine, which tries what fits.
     Tried,
     /// With the element, and its index where that is wanted.
-    Known { takes_index: bool, lends: bool },
+    Known { takes_index: bool, lends: bool, lowered: Option<Box<lowered::Callback<'a>>> },
 }
 
 impl<'a> Callback<'a> {
@@ -130,13 +129,17 @@ impl<'a> Callback<'a> {
         function: &'a FnPtr,
         place: usize,
     ) -> Self {
-        let captured = function.curry().len();
-        let way = match loans::known(function.fn_name(), captured + place) {
-            Some((parameters, lends)) if parameters == captured + place + 1 => {
-                Way::Known { takes_index: false, lends }
-            }
-            Some((parameters, lends)) if parameters == captured + place + 2 => {
-                Way::Known { takes_index: true, lends }
+        let least = function.curry().len() + place + 1;
+        let way = match loans::known(function.fn_name(), least - 1) {
+            Some(known) if known.parameters == least || known.parameters == least + 1 => {
+                Way::Known {
+                    takes_index: known.parameters > least,
+                    lends: known.only_reads,
+                    lowered: known
+                        .lowered
+                        .and_then(|function| lowered::Callback::new(function, context))
+                        .map(Box::new),
+                }
             }
             _ => Way::Tried,
         };
@@ -154,7 +157,7 @@ impl<'a> Callback<'a> {
         before: [Dynamic; N],
     ) -> Bounded<Dynamic> {
         let index = Dynamic::from_int(INT::try_from(index).unwrap_or(INT::MAX));
-        let Way::Known { takes_index, lends } = self.way else {
+        let Way::Known { takes_index, lends, lowered } = &mut self.way else {
             return self.function.call_raw_with_extra_args(
                 self.name,
                 self.context,
@@ -165,17 +168,16 @@ impl<'a> Callback<'a> {
             );
         };
         // What closures have captured may be looked at during the call.
-        let lends = lends && !item.is_shared();
+        let lends = *lends && !item.is_shared();
         let given = if lends { std::mem::take(item) } else { item.clone() };
-        let mut values = before.into_iter().chain([given]).chain(takes_index.then_some(index));
-        let mut arguments: [Dynamic; 3] =
-            std::array::from_fn(|_| values.next().unwrap_or_default());
-        let count = N + 1 + usize::from(takes_index);
-        if lends {
-            loans::lend(self.function.curry().len() + self.place);
-        }
-        let result = self.function.call_raw(self.context, None, &mut arguments[..count]);
-        if lends && let Some(returned) = loans::returned() {
+        let count = N + 1 + usize::from(*takes_index);
+        let values = before.into_iter().chain([given]).chain([index]).take(count);
+        let lent = lends.then(|| self.function.curry().len() + self.place);
+        let (result, returned) = match lowered {
+            Some(lowered) => lowered.call(self.function.iter_curry().cloned().chain(values), lent),
+            None => call_by_engine(self.context, self.function, values, lent),
+        };
+        if let Some(returned) = returned {
             *item = returned;
         }
         result.map_err(|error| {
@@ -187,4 +189,24 @@ impl<'a> Callback<'a> {
             ))
         })
     }
+}
+
+/// Calls a function, and gives back the argument that it was lent.
+fn call_by_engine(
+    context: &NativeCallContext,
+    function: &FnPtr,
+    values: impl Iterator<Item = Dynamic>,
+    lent: Option<usize>,
+) -> (Bounded<Dynamic>, Option<Dynamic>) {
+    let mut count = 0;
+    let mut arguments: [Dynamic; 3] = std::array::from_fn(|_| Dynamic::UNIT);
+    for (place, value) in arguments.iter_mut().zip(values) {
+        *place = value;
+        count += 1;
+    }
+    if let Some(index) = lent {
+        loans::lend(index);
+    }
+    let result = function.call_raw(context, None, &mut arguments[..count]);
+    (result, lent.and_then(|_| loans::returned()))
 }

@@ -80,8 +80,10 @@ pub struct Limits {
     pub deadline_margin: Duration,
     /// How long the top level may run.
     pub init_timeout: Duration,
-    /// Operations of one invocation, as the engine counts them.
+    /// Operations of one invocation.
     pub operations: u64,
+    /// Whether the owner set their number, so that each has to be counted as the engine does.
+    pub counts_each_operation: bool,
     /// Nested function calls.
     pub call_levels: usize,
     /// Nesting of one expression in the source.
@@ -299,6 +301,7 @@ impl Limits {
                 0,
                 u64::MAX,
             )?,
+            counts_each_operation: environment.get("RHAMBDA_MAX_OPERATIONS").is_some(),
             call_levels: number("RHAMBDA_MAX_CALL_LEVELS", 1_000, 1, 100_000)? as usize,
             expr_depth: number("RHAMBDA_MAX_EXPR_DEPTH", 128, 8, 1_000)? as usize,
             string_bytes: size("RHAMBDA_MAX_STRING_SIZE")?,

@@ -66,7 +66,8 @@ impl Script {
         let trace = Rc::new(RefCell::new(Trace::new(roots.clone())));
         let vocabulary = Vocabulary::of(&source.text, &roots);
         let mut engine = engine(&config.limits, &bounds, &trace, &vocabulary);
-        let frames = Rc::new(Frames::new(&engine));
+        let lowers = !config.limits.counts_each_operation && !vocabulary.has("eval");
+        let frames = Rc::new(Frames::new(&engine, lowers, &bounds, &trace));
         engine.set_module_resolver(Modules::new(roots.clone(), frames.clone()));
         let mut script = Self {
             engine,

@@ -19,7 +19,7 @@ use crate::bounds::Bounds;
 use crate::error::{Frame, Location};
 use crate::modules::Roots;
 use crate::tail::{self, Tail};
-use crate::{loans, suggest};
+use crate::{loans, lowered, suggest};
 
 /// The word that stands for a wrapped body. A script that writes it gets an error.
 const NODE: &str = "__rhambda_frame__";
@@ -68,6 +68,8 @@ struct Body {
     parameters: Box<[ImmutableString]>,
     file: ImmutableString,
     function: ImmutableString,
+    /// The same as a tree of our own, if it can be one.
+    lowered: Option<Rc<lowered::Function>>,
 }
 
 impl Body {
@@ -89,8 +91,12 @@ pub struct Frames {
     stubs: Engine,
     /// The bodies that the words of the script now being compiled stand for, in their order.
     bodies: Rc<RefCell<VecDeque<Dynamic>>>,
-    /// Whether a function's last value may be built here instead of by the engine.
-    takes_tails: bool,
+    /// Whether values may be built here instead of by the engine.
+    builds: bool,
+    /// Whether functions may be evaluated here instead of by the engine.
+    lowers: bool,
+    bounds: Rc<Bounds>,
+    trace: Rc<RefCell<Trace>>,
 }
 
 /// Teaches an engine what the word in a wrapped function's body does.
@@ -111,7 +117,15 @@ fn run_body(
     let Some(body) = body.read_lock::<SharedBody>() else {
         return Err(format!("`{NODE}` is a word of the runtime's own").into());
     };
-    let lent = loans::accept().and_then(|index| body.parameters.get(index));
+    let lent = loans::accept();
+    if let Some(function) = &body.lowered {
+        let result = function.run(context, &body.parameters, lent);
+        if let Some(parameter) = lent.and_then(|index| body.parameters.get(index)) {
+            loans::give_back(context, parameter);
+        }
+        return result;
+    }
+    let lent = lent.and_then(|index| body.parameters.get(index));
     #[allow(deprecated)] // The engine marks what is volatile so; it is not deprecated.
     let mut result = context.eval_expression_tree_raw(&Expression::from(&body.block), false);
     if let (Ok(_), Some(tail)) = (&result, &body.tail) {
@@ -132,25 +146,34 @@ fn run_body(
 
 #[cold]
 fn observe(context: &EvalContext, error: &EvalAltResult, body: &Body, trace: &mut Trace) {
+    note_absent(context, error, &body.file, trace);
+    note(error, &body.function, &body.file, trace);
+}
+
+/// Notes which function a stopping error leaves, and where.
+#[cold]
+pub fn note(error: &EvalAltResult, function: &str, file: &str, trace: &mut Trace) {
+    if !innermost(error).is_system_exception() || trace.frames.len() >= MOST_FRAMES {
+        return;
+    }
+    let position = error.position();
+    trace.frames.push(Frame {
+        function: function.to_owned(),
+        location: Location {
+            file: file.to_owned(),
+            line: position.line().unwrap_or(0),
+            column: position.position().unwrap_or(0),
+        },
+    });
+}
+
+/// Notes what was not there, for as long as the variables are.
+#[cold]
+pub fn note_absent(context: &EvalContext, error: &EvalAltResult, file: &str, trace: &mut Trace) {
     use EvalAltResult as E;
-    match error {
-        E::Return(..) => {}
-        E::ErrorDotExpr(_, position) | E::ErrorIndexingType(_, position) => {
-            let text = trace.roots.text_of(&body.file);
-            trace.hint = text.and_then(|text| absent_part(context, &text, *position));
-        }
-        _ if innermost(error).is_system_exception() && trace.frames.len() < MOST_FRAMES => {
-            let position = error.position();
-            trace.frames.push(Frame {
-                function: body.function.to_string(),
-                location: Location {
-                    file: body.file.to_string(),
-                    line: position.line().unwrap_or(0),
-                    column: position.position().unwrap_or(0),
-                },
-            });
-        }
-        _ => {}
+    if let E::ErrorDotExpr(_, position) | E::ErrorIndexingType(_, position) = error {
+        let text = trace.roots.text_of(file);
+        trace.hint = text.and_then(|text| absent_part(context, &text, *position));
     }
 }
 
@@ -194,9 +217,15 @@ fn absent_part(context: &EvalContext, text: &str, position: Position) -> Option<
 }
 
 impl Frames {
-    /// For scripts that run in this engine.
+    /// For scripts that run in this engine. Where operations are counted to a limit, they have to be
+    /// the engine's, and nothing is lowered.
     #[must_use]
-    pub fn new(engine: &Engine) -> Self {
+    pub fn new(
+        engine: &Engine,
+        lowers: bool,
+        bounds: &Rc<Bounds>,
+        trace: &Rc<RefCell<Trace>>,
+    ) -> Self {
         let bodies: Rc<RefCell<VecDeque<Dynamic>>> = Rc::default();
         let next = bodies.clone();
         let mut stubs = Engine::new_raw();
@@ -209,7 +238,9 @@ impl Frames {
             false,
             |_, _, _| Ok(Dynamic::UNIT),
         );
-        Self { stubs, bodies, takes_tails: tail::is_free_to_build(engine) }
+        let builds = tail::is_free_to_build(engine);
+        let (bounds, trace) = (bounds.clone(), trace.clone());
+        Self { stubs, bodies, builds, lowers: builds && lowers, bounds, trace }
     }
 
     /// Wraps the body of every function of a compiled script, and lets functions see its constants.
@@ -240,19 +271,38 @@ impl Frames {
         let mut functions = Module::new();
         let defined: Vec<&Shared<ScriptFuncDef>> = ast.iter_fn_def().collect();
         let names: HashSet<&str> = defined.iter().map(|function| function.name.as_str()).collect();
+        let known = defined.iter().map(|function| (function.name.clone(), function.params.len()));
+        let scope =
+            lowered::File::new(file.clone(), known, self.bounds.clone(), self.trace.clone());
         let mut stubs = String::new();
         self.bodies.borrow_mut().clear();
         for (index, function) in defined.iter().enumerate() {
             let _ = write!(stubs, "fn f{index}({}){{{NODE}}}", function.params.join(","));
             check_constants(function, &constants)?;
             let mut statements = statements_of(function);
-            if function.name.starts_with("anon$") {
-                let read_only = function.params.iter().map(|parameter| {
-                    loans::only_reads(&statements, parameter, &|name| names.contains(name))
+            let read_only: Option<loans::ReadOnly> =
+                function.name.starts_with("anon$").then(|| {
+                    let reads = |parameter: &ImmutableString| {
+                        loans::only_reads(&statements, parameter, &|name| names.contains(name))
+                    };
+                    function.params.iter().map(reads).collect()
                 });
-                loans::remember(&function.name, read_only.collect());
+            let shown = match function.name.starts_with("anon$") {
+                true => "a closure".into(),
+                false => function.name.clone(),
+            };
+            let lowered = self
+                .lowers
+                .then(|| lowered::lower(&scope, function, &statements, &shown))
+                .flatten()
+                .map(Rc::new);
+            if let Some(lowered) = &lowered {
+                scope.define(lowered);
             }
-            let tail = self.takes_tails.then(|| Tail::of(&statements, &function.params)).flatten();
+            let tail = match (self.builds, &lowered) {
+                (true, None) => Tail::of(&statements, &function.params),
+                _ => None,
+            };
             if tail.is_some() {
                 statements.pop();
             }
@@ -262,11 +312,12 @@ impl Frames {
                 tail,
                 parameters: function.params.iter().cloned().collect(),
                 file: file.clone(),
-                function: match function.name.starts_with("anon$") {
-                    true => "a closure".into(),
-                    false => function.name.clone(),
-                },
+                function: shown,
+                lowered: lowered.clone(),
             };
+            if let Some(read_only) = read_only {
+                loans::remember(&function.name, read_only, lowered);
+            }
             self.bodies.borrow_mut().push_back(Dynamic::from(SharedBody::new(body)));
         }
         let stubs = self.stubs.compile(stubs)?;

@@ -30,6 +30,7 @@ pub mod json;
 mod library;
 mod loans;
 pub mod logging;
+mod lowered;
 pub mod memory;
 pub mod modules;
 mod names;

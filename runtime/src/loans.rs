@@ -7,11 +7,29 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use rhai::{ASTNode, Dynamic, EvalContext, Expr, FnCallExpr, ImmutableString, Stmt};
 
+use crate::lowered;
+
 /// What is known of a closure's parameters, in their order: whether each is only read.
 pub type ReadOnly = Box<[bool]>;
+
+struct Closure {
+    read_only: ReadOnly,
+    lowered: Option<Rc<lowered::Function>>,
+}
+
+/// What is known of a closure, by one of its parameters.
+pub struct Known {
+    /// How many parameters it has.
+    pub parameters: usize,
+    /// Whether it only reads this one.
+    pub only_reads: bool,
+    /// The closure as a tree of our own, if it is one.
+    pub lowered: Option<Rc<lowered::Function>>,
+}
 
 /// Where a lent argument is.
 enum Loan {
@@ -23,22 +41,32 @@ enum Loan {
 }
 
 thread_local! {
-    static CLOSURES: RefCell<HashMap<ImmutableString, ReadOnly>> = RefCell::default();
+    static CLOSURES: RefCell<HashMap<ImmutableString, Closure>> = RefCell::default();
     static LOAN: Cell<Loan> = const { Cell::new(Loan::None) };
 }
 
 /// Remembers a closure by its name, which no other function has.
-pub fn remember(closure: &ImmutableString, read_only: ReadOnly) {
-    CLOSURES.with_borrow_mut(|closures| closures.insert(closure.clone(), read_only));
+pub fn remember(
+    closure: &ImmutableString,
+    read_only: ReadOnly,
+    lowered: Option<Rc<lowered::Function>>,
+) {
+    CLOSURES.with_borrow_mut(|closures| {
+        closures.insert(closure.clone(), Closure { read_only, lowered })
+    });
 }
 
-/// How many parameters a closure has, and whether it only reads the one of this index; `None` for
-/// what is not a closure of the scripts.
+/// What is known of a closure and its parameter of this index; `None` for what is not a closure of
+/// the scripts.
 #[must_use]
-pub fn known(closure: &str, index: usize) -> Option<(usize, bool)> {
+pub fn known(closure: &str, index: usize) -> Option<Known> {
     CLOSURES.with_borrow(|closures| {
-        let read_only = closures.get(closure)?;
-        Some((read_only.len(), read_only.get(index).copied().unwrap_or(false)))
+        let Closure { read_only, lowered } = closures.get(closure)?;
+        Some(Known {
+            parameters: read_only.len(),
+            only_reads: read_only.get(index).copied().unwrap_or(false),
+            lowered: lowered.clone(),
+        })
     })
 }
 

@@ -123,7 +123,9 @@ fn evaluate(context: &mut EvalContext, expression: &Expr) -> Result<Dynamic, Box
     context.eval_expression_tree_raw(&Expression::from(expression), false)
 }
 
-fn is_read_once(expression: &Expr, name: &str) -> bool {
+/// Whether an expression names a variable exactly once.
+#[must_use]
+pub fn is_read_once(expression: &Expr, name: &str) -> bool {
     let mut times = 0;
     expression.walk(&mut Vec::new(), &mut |path: &[ASTNode]| {
         if let Some(ASTNode::Expr(Expr::Variable(variable, ..))) = path.last() {

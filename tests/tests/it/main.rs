@@ -18,6 +18,7 @@ mod invoke_loop;
 mod json;
 mod library;
 mod logs;
+mod lowered;
 mod math;
 mod metrics;
 mod scripts;

@@ -1,0 +1,192 @@
+//! Script functions as trees of our own, for speed.
+//!
+//! The engine walks its syntax tree: it looks variables up by their place in a list of names, copies
+//! what it reads, and makes a scope for each call. Here a function whose every statement is known is
+//! lowered once, after compilation, to nodes whose variables are numbered slots, and whose arithmetic
+//! on integers, floats and text, paths into maps and arrays, loops and calls of the script's own
+//! functions are evaluated in place. What is not known, the engine evaluates, expression by
+//! expression, so that every native function, every error and every rule stays the engine's own.
+//!
+//! A function with a statement that is not known (`try`, `switch`, `import`, ...) is left to the
+//! engine as a whole.
+
+mod lower;
+mod machine;
+mod node;
+mod operators;
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use rhai::{Caches, Dynamic, EvalContext, ImmutableString, NativeCallContext, Position};
+
+use crate::bounds::{Bounded, Bounds};
+use crate::frames::Trace;
+use machine::Machine;
+use node::Node;
+
+pub use lower::lower;
+
+/// The functions of one script file.
+pub struct File {
+    name: ImmutableString,
+    /// Where a function is in `functions`, by name and number of parameters.
+    places: HashMap<(ImmutableString, usize), usize>,
+    functions: Vec<OnceCell<Rc<Function>>>,
+    /// What machines left for the next ones.
+    spare: RefCell<Vec<Spare>>,
+    bounds: Rc<Bounds>,
+    trace: Rc<RefCell<Trace>>,
+}
+
+/// What one machine after the other can use.
+#[derive(Default)]
+struct Spare {
+    stack: Vec<Dynamic>,
+    caches: Caches,
+}
+
+impl File {
+    /// A file with functions of these names and numbers of parameters, none of which is lowered yet.
+    pub fn new(
+        name: ImmutableString,
+        functions: impl Iterator<Item = (ImmutableString, usize)>,
+        bounds: Rc<Bounds>,
+        trace: Rc<RefCell<Trace>>,
+    ) -> Rc<Self> {
+        let places: HashMap<_, _> =
+            functions.enumerate().map(|(place, function)| (function, place)).collect();
+        let functions = std::iter::repeat_with(OnceCell::new).take(places.len()).collect();
+        Rc::new(Self { name, places, functions, spare: RefCell::default(), bounds, trace })
+    }
+
+    fn place_of(&self, name: &str, parameters: usize) -> Option<usize> {
+        self.places.get(&(name.into(), parameters)).copied()
+    }
+
+    /// Whether the file has a function of this name.
+    fn defines(&self, name: &str) -> bool {
+        self.places.keys().any(|(known, _)| known == name)
+    }
+
+    /// Makes a function known to those that call it.
+    pub fn define(&self, function: &Rc<Function>) {
+        let place = self.place_of(&function.name, function.parameters);
+        if let Some(cell) = place.and_then(|place| self.functions.get(place)) {
+            let _ = cell.set(function.clone());
+        }
+    }
+}
+
+/// A lowered function.
+pub struct Function {
+    name: ImmutableString,
+    /// What errors call it.
+    shown: ImmutableString,
+    parameters: usize,
+    /// How many variables it has at most at a time, parameters first.
+    slots: usize,
+    body: Vec<Node>,
+    /// Where its last statement is.
+    last: Position,
+    file: Rc<File>,
+}
+
+impl Function {
+    /// The name of the file that the function is in.
+    pub fn file(&self) -> &str {
+        &self.file.name
+    }
+
+    /// Runs with the parameters that are in the engine's scope. The one that is lent stays there.
+    ///
+    /// # Errors
+    /// As the engine's own evaluation of the function's body.
+    pub fn run(
+        &self,
+        context: &mut EvalContext,
+        parameters: &[ImmutableString],
+        lent: Option<usize>,
+    ) -> Bounded<Dynamic> {
+        let mut spare = self.file.spare.borrow_mut().pop().unwrap_or_default();
+        for name in parameters {
+            // A parameter that is not there to be changed is a constant, which none is.
+            let value = context.scope_mut().get_mut(name).map(std::mem::take);
+            spare.stack.push(value.unwrap_or_default());
+        }
+        let engine = context.engine();
+        // The engine does not give both at once, and neither the map nor the state is used by it
+        // while the function runs.
+        let mut this = context.this_ptr_mut().map(std::mem::take);
+        let mut machine = Machine::new(engine, context.global_runtime_state_mut(), &self.file);
+        machine.spare(spare);
+        machine.this = this.as_mut();
+        machine.lent = lent;
+        let result = machine.run(self, 0);
+        let mut spare = machine.into_spare();
+        if let (Some(place), Some(value)) = (context.this_ptr_mut(), this) {
+            *place = value;
+        }
+        if let Some(index) = lent
+            && let Some(place) =
+                parameters.get(index).and_then(|name| context.scope_mut().get_mut(name))
+            && let Some(value) = spare.stack.get_mut(index)
+        {
+            *place = std::mem::take(value);
+        }
+        spare.stack.clear();
+        self.file.spare.borrow_mut().push(spare);
+        result
+    }
+}
+
+/// A closure that a native function calls again and again.
+pub struct Callback<'a> {
+    function: Rc<Function>,
+    context: &'a NativeCallContext<'a>,
+    global: rhai::GlobalRuntimeState,
+    spare: Spare,
+}
+
+impl<'a> Callback<'a> {
+    /// A closure of the file that the native function is called from.
+    pub fn new(function: Rc<Function>, context: &'a NativeCallContext<'a>) -> Option<Self> {
+        if context.call_source() != Some(function.file()) {
+            return None;
+        }
+        let mut global = context.global_runtime_state().clone();
+        global.level += 1;
+        let spare = function.file.spare.borrow_mut().pop().unwrap_or_default();
+        Some(Self { function, context, global, spare })
+    }
+
+    /// Calls it. The argument that is lent is given back.
+    ///
+    /// # Errors
+    /// As the engine's own call.
+    pub fn call(
+        &mut self,
+        arguments: impl Iterator<Item = Dynamic>,
+        lent: Option<usize>,
+    ) -> (Bounded<Dynamic>, Option<Dynamic>) {
+        self.spare.stack.clear();
+        self.spare.stack.extend(arguments);
+        let function = &*self.function;
+        let mut machine = Machine::new(self.context.engine(), &mut self.global, &function.file);
+        machine.spare(std::mem::take(&mut self.spare));
+        machine.lent = lent;
+        let result = machine.call(function, 0, self.context.call_position());
+        self.spare = machine.into_spare();
+        let given_back = lent.and_then(|index| self.spare.stack.get_mut(index)).map(std::mem::take);
+        (result, given_back)
+    }
+}
+
+impl Drop for Callback<'_> {
+    fn drop(&mut self) {
+        let mut spare = std::mem::take(&mut self.spare);
+        spare.stack.clear();
+        self.function.file.spare.borrow_mut().push(spare);
+    }
+}
