@@ -41,14 +41,15 @@ fn all(bodies: &[String]) {
         let mut script = AROUND.to_owned();
         let mut calls = String::new();
         for (index, body) in bodies.iter().enumerate() {
-            writeln!(script, "fn f{index}(event) {{ {body} }}").unwrap();
+            writeln!(script, "fn f{index}(event) {{ {body} }}").expect("a String takes it");
             writeln!(
                 calls,
                 "try {{ told.push(`${{f{index}(event)}}`) }} catch (e) {{ told.push(`${{e}}`) }}"
             )
-            .unwrap();
+            .expect("a String takes it");
         }
-        writeln!(script, "fn handler(event) {{ let told = []; {calls} told }}").unwrap();
+        writeln!(script, "fn handler(event) {{ let told = []; {calls} told }}")
+            .expect("a String takes it");
         let (ours, engines) = (posted(&script, EVENT, false), posted(&script, EVENT, true));
         assert_eq!(ours.len(), 2, "{ours:?}");
         let lines = |text: &str| -> Vec<String> {
