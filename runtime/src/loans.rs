@@ -173,28 +173,30 @@ fn is_copied(call: &FnCallExpr, argument: &Expr) -> bool {
         || call.args.first().is_some_and(|first| !std::ptr::eq(&raw const *first, argument))
 }
 
+/// Methods that change nothing of what they are called on, nor anything else.
+pub const PURE: [&str; 17] = [
+    "contains",
+    "ends_with",
+    "get",
+    "index_of",
+    "is_empty",
+    "keys",
+    "len",
+    "starts_with",
+    "sub_string",
+    "to_debug",
+    "to_float",
+    "to_int",
+    "to_json",
+    "to_lower",
+    "to_string",
+    "to_upper",
+    "values",
+];
+
 /// Whether a chain behind a variable reads properties and elements, and calls nothing that could
 /// change them.
 fn is_pure(chain: &Expr, is_defined: &dyn Fn(&str) -> bool) -> bool {
-    const PURE: [&str; 17] = [
-        "contains",
-        "ends_with",
-        "get",
-        "index_of",
-        "is_empty",
-        "keys",
-        "len",
-        "starts_with",
-        "sub_string",
-        "to_debug",
-        "to_float",
-        "to_int",
-        "to_json",
-        "to_lower",
-        "to_string",
-        "to_upper",
-        "values",
-    ];
     match chain {
         Expr::Dot(pair, ..) | Expr::Index(pair, ..) => {
             is_pure(&pair.lhs, is_defined) && is_pure(&pair.rhs, is_defined)

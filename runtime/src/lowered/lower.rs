@@ -9,7 +9,7 @@ use rhai::{
 
 use super::node::{
     Binary, Call, Change, ChangeKind, Condition, For, List, Method, MethodKind, Native, Node, Part,
-    Path, Root, Slot, VALUES,
+    Path, Query, Root, Slot, Stage, VALUES,
 };
 use super::operators::Operator;
 use super::{File, Function};
@@ -33,6 +33,7 @@ pub fn lower(
     if let (Some(node), Some(statement)) = (body.last_mut(), statements.last()) {
         lowering.take_last(node, statement);
     }
+    let is_calm = body.iter().all(|node| is_calm(node, file));
     Some(Function {
         name: definition.name.clone(),
         shown: shown.clone(),
@@ -40,6 +41,7 @@ pub fn lower(
         slots: lowering.most,
         body,
         last: statements.last().map_or(Position::NONE, Stmt::position),
+        is_calm,
         file: file.clone(),
     })
 }
@@ -383,7 +385,7 @@ impl Lowering<'_> {
     ) -> Option<()> {
         let nodes: Vec<Node> =
             arguments.iter().map(|argument| self.expression(argument)).collect::<Option<_>>()?;
-        let is_calm = nodes.iter().all(is_calm);
+        let is_calm = nodes.iter().all(|node| is_calm(node, self.file));
         for (index, (argument, node)) in arguments.iter_mut().zip(nodes).enumerate() {
             let is_simple = match &node {
                 Node::Constant(_) => true,
@@ -406,7 +408,7 @@ impl Lowering<'_> {
             let native = self.plain_native(expression);
             return Some(Node::Read(Box::new(Path { root, steps, native })));
         }
-        if let Some(method) = self.method(expression) {
+        if let Some(method) = self.method(expression).or_else(|| self.query(expression)) {
             return Some(method);
         }
         let mut chain = expression.clone();
@@ -460,6 +462,47 @@ impl Lowering<'_> {
         }
         let native = self.native_around(chain, Vec::new(), usize::from(argument.is_some()))?;
         Some(Node::Method(Box::new(Method { kind, root, steps, argument, native })))
+    }
+
+    /// A path that is filtered, mapped, or first the one and then the other.
+    fn query(&mut self, expression: &Expr) -> Option<Node> {
+        let (root, parts) = parts_of(expression);
+        let count =
+            parts.iter().position(|part| matches!(part.expression, Expr::MethodCall(..)))?;
+        let (before, after) = parts.split_at(count);
+        let names: Vec<&str> = after
+            .iter()
+            .map(|part| match part.expression {
+                Expr::MethodCall(call, _) if call.args.len() == 1 => call.name.as_str(),
+                _ => "",
+            })
+            .collect();
+        let is_known = matches!(*names, ["filter"] | ["map"] | ["filter", "map"]);
+        let is_plain = before.iter().all(ChainPart::is_simple)
+            && after.iter().all(|part| !part.is_optional)
+            && !names.iter().any(|name| self.file.defines(name));
+        if !is_known || !is_plain {
+            return None;
+        }
+        let root = self.root(root)?;
+        let mut stages = Vec::new();
+        for part in after {
+            let Expr::MethodCall(call, position) = part.expression else { return None };
+            let function = self.expression(call.args.first()?)?;
+            let is_filter = call.name == "filter";
+            stages.push(Stage { is_filter, function, position: *position });
+        }
+        let steps = self.steps(before)?;
+        let mut chain = expression.clone();
+        let mut arguments = Vec::new();
+        arguments_of(&mut chain, &mut arguments)?;
+        let first = arguments.len() - stages.len();
+        for (index, argument) in arguments.split_off(first).into_iter().enumerate() {
+            let position = argument.position();
+            *argument = value_at(index, position);
+        }
+        let native = self.native_around(chain, Vec::new(), stages.len())?;
+        Some(Node::Query(Box::new(Query { root, steps, stages, native })))
     }
 
     fn root(&self, root: &Expr) -> Option<Root> {
@@ -671,23 +714,41 @@ fn value_at(index: usize, position: Position) -> Expr {
 }
 
 /// Whether evaluating it changes nothing that others could see.
-fn is_calm(node: &Node) -> bool {
+fn is_calm(node: &Node, file: &File) -> bool {
+    let calm = |node: &Node| is_calm(node, file);
     match node {
-        Node::Constant(_) | Node::Variable(_) | Node::Closure(..) | Node::Read(_) => true,
-        Node::Binary(binary) => is_calm(&binary.left) && is_calm(&binary.right),
-        Node::Not(operand) => is_calm(&operand.0),
-        Node::And(nodes) | Node::Or(nodes) => nodes.iter().all(|(node, _)| is_calm(node)),
-        Node::Coalesce(nodes) | Node::Array(nodes) | Node::Text(nodes, _) => {
-            nodes.iter().all(is_calm)
-        }
-        Node::Map(entries) => entries.iter().all(|(_, node)| is_calm(node)),
+        Node::Constant(_) | Node::Variable(_) | Node::Last(_) | Node::Closure(..) => true,
+        // Their indices may be evaluated twice.
+        Node::Read(_) => true,
+        Node::Binary(binary) => calm(&binary.left) && calm(&binary.right),
+        Node::Not(operand) => calm(&operand.0),
+        Node::And(nodes) | Node::Or(nodes) => nodes.iter().all(|(node, _)| calm(node)),
+        Node::Coalesce(nodes) | Node::Array(nodes) | Node::Text(nodes, _) => nodes.iter().all(calm),
+        Node::Map(entries) => entries.iter().all(|(_, node)| calm(node)),
         Node::Method(method) => {
-            method.kind != MethodKind::Push && method.argument.as_ref().is_none_or(is_calm)
+            method.kind != MethodKind::Push && method.argument.as_ref().is_none_or(calm)
         }
-        // A variable or a constant that is not of this function.
-        Node::Native(native) => matches!(native.expression, Expr::Variable(..)),
+        Node::Native(native) => {
+            native.temporaries.iter().all(calm) && calls_nothing_else(&native.expression, file)
+        }
+        Node::Block(nodes, _) => nodes.iter().all(calm),
+        Node::Let(_, value) | Node::Return(Some(value)) => calm(value),
+        Node::If(parts) => calm(&parts.0.node) && calm(&parts.1) && calm(&parts.2),
         _ => false,
     }
+}
+
+/// Whether an expression of the engine calls only what is known to change nothing.
+fn calls_nothing_else(expression: &Expr, file: &File) -> bool {
+    expression.walk(&mut Vec::new(), &mut |path: &[ASTNode]| match path.last() {
+        Some(ASTNode::Expr(Expr::FnCall(call, _) | Expr::MethodCall(call, _))) => {
+            call.namespace.is_empty()
+                && (call.op_token.is_some() || loans::PURE.contains(&call.name.as_str()))
+                && !file.defines(&call.name)
+        }
+        Some(ASTNode::Stmt(_)) => false,
+        _ => true,
+    })
 }
 
 /// Whether it may be evaluated twice.

@@ -1,20 +1,21 @@
 //! Evaluates lowered functions.
 
 use std::cell::RefMut;
+use std::rc::Rc;
 
 use rhai::{
-    Array, Caches, Dynamic, Engine, EvalAltResult, EvalContext, Expression, FnPtr,
-    GlobalRuntimeState, INT, ImmutableString, Map, Position, Scope,
+    Array, Dynamic, Engine, EvalAltResult, EvalContext, Expression, FnPtr, GlobalRuntimeState, INT,
+    ImmutableString, Map, Position, Scope,
 };
 
 use super::node::{
     Binary, Call, Change, ChangeKind, Condition, For, List, Method, MethodKind, Native, Node, Part,
-    Path, Root, Slot, VALUES,
+    Path, Query, Root, Slot, Stage, VALUES,
 };
 use super::operators::Operator;
 use super::{File, Function, Spare};
 use crate::bounds::Bounded;
-use crate::frames;
+use crate::{frames, loans};
 
 /// Why an evaluation ends before its end.
 pub enum Exit {
@@ -36,10 +37,8 @@ type Evaluated<T = Dynamic> = Result<T, Exit>;
 pub struct Machine<'a> {
     engine: &'a Engine,
     global: &'a mut GlobalRuntimeState,
-    caches: Caches,
-    /// The variables of all functions that are running.
-    stack: Vec<Dynamic>,
-    /// Where those of the innermost begin.
+    spare: &'a mut Spare,
+    /// Where the variables of the innermost function begin on the stack.
     base: usize,
     file: &'a File,
     pub this: Option<&'a mut Dynamic>,
@@ -48,26 +47,13 @@ pub struct Machine<'a> {
 }
 
 impl<'a> Machine<'a> {
-    pub fn new(engine: &'a Engine, global: &'a mut GlobalRuntimeState, file: &'a File) -> Self {
-        Self {
-            engine,
-            global,
-            caches: Caches::new(),
-            stack: Vec::new(),
-            base: 0,
-            file,
-            this: None,
-            lent: None,
-        }
-    }
-
-    pub fn spare(&mut self, spare: Spare) {
-        self.stack = spare.stack;
-        self.caches = spare.caches;
-    }
-
-    pub fn into_spare(self) -> Spare {
-        Spare { stack: self.stack, caches: self.caches }
+    pub fn new(
+        engine: &'a Engine,
+        global: &'a mut GlobalRuntimeState,
+        spare: &'a mut Spare,
+        file: &'a File,
+    ) -> Self {
+        Self { engine, global, spare, base: 0, file, this: None, lent: None }
     }
 
     /// Runs a function whose parameters are on the stack from `base` on, and leaves them there.
@@ -75,7 +61,7 @@ impl<'a> Machine<'a> {
         // Between the steps of a function its variables are not in the engine's scope, or not where
         // the engine's compiler saw them.
         let searched = std::mem::replace(&mut self.global.always_search_scope, true);
-        self.stack.resize(base + function.slots, Dynamic::UNIT);
+        self.spare.stack.resize(base + function.slots, Dynamic::UNIT);
         let outer = std::mem::replace(&mut self.base, base);
         let mut result = match self.statements(&function.body) {
             Ok(value) | Err(Exit::Return(value)) => Ok(value.flatten()),
@@ -134,7 +120,7 @@ impl<'a> Machine<'a> {
 
     #[inline(always)]
     fn at(&mut self, slot: Slot) -> &mut Dynamic {
-        &mut self.stack[self.base + slot]
+        &mut self.spare.stack[self.base + slot]
     }
 
     /// What a node stands for that needs no evaluation.
@@ -142,7 +128,7 @@ impl<'a> Machine<'a> {
     fn peek<'n>(&'n self, node: &'n Node) -> Option<&'n Dynamic> {
         match node {
             Node::Constant(value) => Some(value),
-            Node::Variable(slot) => Some(&self.stack[self.base + slot]),
+            Node::Variable(slot) => Some(&self.spare.stack[self.base + slot]),
             _ => None,
         }
     }
@@ -217,6 +203,7 @@ impl<'a> Machine<'a> {
             Node::Closure(native, captured) => self.closure(native, captured),
             Node::Call(call) => self.call_script(call),
             Node::Method(method) => self.method(method),
+            Node::Query(query) => self.query(query),
             Node::Native(native) => self.native(native),
             Node::Block(nodes, own) => {
                 let result = self.statements(nodes);
@@ -376,12 +363,12 @@ impl<'a> Machine<'a> {
             }
             return self.evaluate_native(&call.native, &mut values);
         };
-        let base = self.stack.len();
+        let base = self.spare.stack.len();
         for argument in &call.arguments {
             match self.evaluate(argument) {
-                Ok(value) => self.stack.push(changeable(value.flatten())),
+                Ok(value) => self.spare.stack.push(changeable(value.flatten())),
                 Err(exit) => {
-                    self.stack.truncate(base);
+                    self.spare.stack.truncate(base);
                     return Err(exit);
                 }
             }
@@ -390,7 +377,7 @@ impl<'a> Machine<'a> {
         self.global.level += 1;
         let result = self.call(function, base, call.position);
         self.global.level -= 1;
-        self.stack.truncate(base);
+        self.spare.stack.truncate(base);
         (self.this, self.lent) = (this, lent);
         Ok(result?)
     }
@@ -452,6 +439,95 @@ impl<'a> Machine<'a> {
         match argument {
             Some(argument) => self.native_with(&method.native, argument),
             None => self.native(&method.native),
+        }
+    }
+
+    fn query(&mut self, query: &Query) -> Evaluated {
+        let mut functions = Vec::with_capacity(query.stages.len());
+        for stage in &query.stages {
+            functions.push(self.evaluate(&stage.function)?.flatten());
+        }
+        let frames = self.file.trace.borrow().frames.len();
+        if let Some(array) = self.query_in_place(query, &functions)? {
+            return Ok(Dynamic::from_array(array));
+        }
+        // Nothing was changed, and the engine tells errors as it does.
+        self.file.trace.borrow_mut().frames.truncate(frames);
+        self.evaluate_native(&query.native, &mut functions)
+    }
+
+    /// What a query gives, where its functions are closures that change nothing and do not fail.
+    fn query_in_place(&mut self, query: &Query, functions: &[Dynamic]) -> Evaluated<Option<Array>> {
+        let closures: Option<Vec<Stand>> = functions
+            .iter()
+            .zip(&query.stages)
+            .map(|(function, stage)| Stand::of(function, stage, self.file))
+            .collect();
+        let Some(closures) = closures else { return Ok(None) };
+        let indices = self.indices(&query.steps)?;
+        let indices = indices.as_slice();
+        let Some(mut array) = self.take_array(query.root, &query.steps, indices) else {
+            return Ok(None);
+        };
+        let result = self.each(&closures, &mut array);
+        self.put_array(query.root, &query.steps, indices, array);
+        Ok(result.ok())
+    }
+
+    fn each(&mut self, closures: &[Stand], array: &mut Array) -> Bounded<Array> {
+        let mut gathered = match closures {
+            [one] if !one.is_filter => Array::with_capacity(array.len()),
+            _ => Array::new(),
+        };
+        'items: for item in array {
+            for closure in closures {
+                let value = self.call_with(closure, item)?;
+                if !closure.is_filter {
+                    gathered.push(value);
+                    continue 'items;
+                }
+                if !value.as_bool().unwrap_or(false) {
+                    continue 'items;
+                }
+            }
+            gathered.push(item.clone());
+        }
+        Ok(gathered)
+    }
+
+    /// Calls a closure with an element that it gets lent.
+    fn call_with(&mut self, closure: &Stand, item: &mut Dynamic) -> Bounded<Dynamic> {
+        let base = self.spare.stack.len();
+        self.spare.stack.extend(closure.captured.iter().cloned());
+        let place = self.spare.stack.len();
+        self.spare.stack.push(item.take());
+        let this = self.this.take();
+        let lent = self.lent.replace(closure.captured.len());
+        self.global.level += 1;
+        let result = self.call(&closure.function, base, closure.position);
+        self.global.level -= 1;
+        (self.this, self.lent) = (this, lent);
+        *item = self.spare.stack[place].take();
+        self.spare.stack.truncate(base);
+        result
+    }
+
+    /// Takes an array from where it is, if nothing else can see it.
+    fn take_array(&mut self, root: Root, steps: &[Part], indices: &[Dynamic]) -> Option<Array> {
+        let root = self.root(root).filter(|root| !root.is_shared())?;
+        let taken = reach(root, steps, indices, |place| {
+            (place.is_array() && !place.is_shared()).then(|| place.take())
+        })?;
+        taken.into_array().ok()
+    }
+
+    fn put_array(&mut self, root: Root, steps: &[Part], indices: &[Dynamic], array: Array) {
+        if let Some(root) = self.root(root) {
+            let mut array = Some(Dynamic::from_array(array));
+            reach(root, steps, indices, |place| {
+                *place = array.take()?;
+                Some(())
+            });
         }
     }
 
@@ -517,27 +593,13 @@ impl<'a> Machine<'a> {
     /// Goes through an array where it is, which nothing else can see meanwhile.
     fn go_through_path(&mut self, head: &For, path: &Path) -> Evaluated {
         let indices = self.indices(&path.steps)?;
-        let taken = self.root(path.root).and_then(|root| {
-            if root.is_shared() {
-                return None;
-            }
-            reach(root, &path.steps, indices.as_slice(), |place| {
-                (place.is_array() && !place.is_shared()).then(|| place.take())
-            })
-        });
-        let Some(taken) = taken else {
+        let indices = indices.as_slice();
+        let Some(mut array) = self.take_array(path.root, &path.steps, indices) else {
             let list = self.read(path)?;
             return self.go_through_value(head, list);
         };
-        let mut array = taken.into_array().unwrap_or_default();
         let result = self.go_through_array(head, &mut array);
-        if let Some(root) = self.root(path.root) {
-            let mut array = Some(Dynamic::from_array(array));
-            reach(root, &path.steps, indices.as_slice(), |place| {
-                *place = array.take()?;
-                Some(())
-            });
-        }
+        self.put_array(path.root, &path.steps, indices, array);
         result
     }
 
@@ -637,7 +699,7 @@ impl<'a> Machine<'a> {
         let length = scope.len();
         for (name, slot) in &native.variables {
             if let Some(place) = scope.get_mut(name) {
-                *place = self.stack[self.base + slot].take();
+                *place = self.spare.stack[self.base + slot].take();
             }
         }
         for (name, value) in VALUES.iter().zip(values) {
@@ -648,7 +710,7 @@ impl<'a> Machine<'a> {
         let mut context = EvalContext::new(
             self.engine,
             self.global,
-            &mut self.caches,
+            &mut self.spare.caches,
             scope,
             self.this.as_deref_mut(),
         );
@@ -661,7 +723,7 @@ impl<'a> Machine<'a> {
         scope.rewind(length);
         for (name, slot) in &native.variables {
             if let Some(place) = scope.get_mut(name) {
-                self.stack[self.base + slot] = place.take();
+                self.spare.stack[self.base + slot] = place.take();
             }
         }
         for name in VALUES.iter().take(native.values) {
@@ -684,6 +746,32 @@ impl ScopeOf<'_> {
             Self::Kept(scope) => scope,
             Self::New(scope) => scope,
         }
+    }
+}
+
+/// A closure that stands for itself in a query.
+struct Stand {
+    function: Rc<Function>,
+    captured: Vec<Dynamic>,
+    is_filter: bool,
+    position: Position,
+}
+
+impl Stand {
+    /// A closure of this file that takes one element, only reads it and changes nothing else.
+    fn of(function: &Dynamic, stage: &Stage, file: &File) -> Option<Self> {
+        let pointer = function.read_lock::<FnPtr>()?;
+        let captured = pointer.curry().to_vec();
+        let known = loans::known(pointer.fn_name(), captured.len())?;
+        let function = known.lowered.filter(|function| {
+            function.is_calm && known.only_reads && std::ptr::eq(&*function.file, file)
+        })?;
+        (known.parameters == captured.len() + 1).then_some(Self {
+            function,
+            captured,
+            is_filter: stage.is_filter,
+            position: stage.position,
+        })
     }
 }
 

@@ -17,6 +17,7 @@ mod operators;
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 
 use rhai::{Caches, Dynamic, EvalContext, ImmutableString, NativeCallContext, Position};
@@ -43,6 +44,7 @@ pub struct File {
 /// What one machine after the other can use.
 #[derive(Default)]
 struct Spare {
+    /// The variables of all functions that are running.
     stack: Vec<Dynamic>,
     caches: Caches,
 }
@@ -90,6 +92,8 @@ pub struct Function {
     body: Vec<Node>,
     /// Where its last statement is.
     last: Position,
+    /// Whether it changes nothing that others could see.
+    is_calm: bool,
     file: Rc<File>,
 }
 
@@ -119,12 +123,12 @@ impl Function {
         // The engine does not give both at once, and neither the map nor the state is used by it
         // while the function runs.
         let mut this = context.this_ptr_mut().map(std::mem::take);
-        let mut machine = Machine::new(engine, context.global_runtime_state_mut(), &self.file);
-        machine.spare(spare);
+        let global = context.global_runtime_state_mut();
+        let mut machine = Machine::new(engine, global, &mut spare, &self.file);
         machine.this = this.as_mut();
         machine.lent = lent;
-        let result = machine.run(self, 0);
-        let mut spare = machine.into_spare();
+        // A panic must not take the script's state with it.
+        let result = catch_unwind(AssertUnwindSafe(|| machine.run(self, 0)));
         if let (Some(place), Some(value)) = (context.this_ptr_mut(), this) {
             *place = value;
         }
@@ -137,7 +141,7 @@ impl Function {
         }
         spare.stack.clear();
         self.file.spare.borrow_mut().push(spare);
-        result
+        result.unwrap_or_else(|panic| resume_unwind(panic))
     }
 }
 
@@ -173,11 +177,10 @@ impl<'a> Callback<'a> {
         self.spare.stack.clear();
         self.spare.stack.extend(arguments);
         let function = &*self.function;
-        let mut machine = Machine::new(self.context.engine(), &mut self.global, &function.file);
-        machine.spare(std::mem::take(&mut self.spare));
+        let (global, spare) = (&mut self.global, &mut self.spare);
+        let mut machine = Machine::new(self.context.engine(), global, spare, &function.file);
         machine.lent = lent;
         let result = machine.call(function, 0, self.context.call_position());
-        self.spare = machine.into_spare();
         let given_back = lent.and_then(|index| self.spare.stack.get_mut(index)).map(std::mem::take);
         (result, given_back)
     }

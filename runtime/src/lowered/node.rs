@@ -42,6 +42,8 @@ pub enum Node {
     Call(Box<Call>),
     /// A method that is done in place where the receiver's type is the usual one.
     Method(Box<Method>),
+    /// `.filter(...)`, `.map(...)` or one after the other, of an array where it is.
+    Query(Box<Query>),
     /// What the engine evaluates.
     Native(Box<Native>),
     /// Statements, the last of which gives the value; these variables end with it.
@@ -124,6 +126,22 @@ pub struct Method {
     pub argument: Option<Node>,
     /// The same with the argument as its first temporary value.
     pub native: Native,
+}
+
+/// A filter, a map, or one after the other.
+pub struct Query {
+    pub root: Root,
+    pub steps: Vec<Part>,
+    pub stages: Vec<Stage>,
+    /// The same with the functions as its values.
+    pub native: Native,
+}
+
+/// What is done to each element.
+pub struct Stage {
+    pub is_filter: bool,
+    pub function: Node,
+    pub position: Position,
 }
 
 #[derive(Clone, Copy, PartialEq)]
