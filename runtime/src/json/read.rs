@@ -227,7 +227,8 @@ impl<'a> Reader<'a> {
         if self.take(b'"') {
             return Ok(Text::Plain(&self.text[start..self.at - 1]));
         }
-        let mut text = String::from(&self.text[start..self.at]);
+        let mut text = String::with_capacity(self.at - start + self.rest_of_string());
+        text.push_str(&self.text[start..self.at]);
         loop {
             match self.peek() {
                 Some(b'"') => {
@@ -250,11 +251,19 @@ impl<'a> Reader<'a> {
 
     /// Moves to the next byte that is not simply part of a string.
     fn skip_plain(&mut self) {
-        let rest = &self.bytes[self.at..];
-        self.at += rest
-            .iter()
-            .position(|&byte| byte == b'"' || byte == b'\\' || byte < 0x20)
-            .unwrap_or(rest.len());
+        self.at = plain_until(self.bytes, self.at);
+    }
+
+    /// How many bytes there are up to the end of the string that has begun, at most.
+    fn rest_of_string(&self) -> usize {
+        let mut at = self.at;
+        loop {
+            at = plain_until(self.bytes, at);
+            match self.bytes.get(at) {
+                Some(b'\\') => at = (at + 2).min(self.bytes.len()),
+                _ => return at - self.at,
+            }
+        }
     }
 
     fn escape(&mut self) -> Result<char, Stop> {
@@ -352,6 +361,29 @@ impl<'a> Reader<'a> {
         self.at += usize::from(is_there);
         is_there
     }
+}
+
+/// The place of the first byte from `at` on that ends what is simply part of a string: a quote, a
+/// backslash or a control character. Eight bytes at a time.
+fn plain_until(bytes: &[u8], mut at: usize) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH: u64 = ONES << 7;
+    // The high bit of each byte that is zero; a byte above such a one may be marked wrongly.
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
+    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        let word = u64::from_le_bytes(*chunk);
+        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
+        let ends = zeros(word ^ (ONES * u64::from(b'"')))
+            | zeros(word ^ (ONES * u64::from(b'\\')))
+            | control;
+        if ends != 0 {
+            return at + (ends.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    let rest = bytes.get(at..).unwrap_or_default();
+    let end = rest.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < 0x20);
+    at + end.unwrap_or(rest.len())
 }
 
 enum Text<'a> {
