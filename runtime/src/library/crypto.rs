@@ -11,13 +11,14 @@ use rhai::{Blob, Dynamic, Engine, ImmutableString};
 use ring::{digest, hmac};
 
 use super::Part;
+use super::native::exported;
 use crate::bounds::Bounded;
 use crate::vocabulary::Vocabulary;
 
 pub(super) const PART: Part = Part { words: &["crypto"], register };
 
-fn register(engine: &mut Engine, _: &Vocabulary) {
-    engine.register_static_module("crypto", exported_module!(functions).into());
+fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
+    exported!(functions).register_in("crypto", engine, vocabulary);
 }
 
 /// Text or a blob, both of which are bytes to an algorithm.
@@ -98,7 +99,7 @@ fn hmac_hex(
 /// Digests, HMAC, and comparison in constant time. Texts and blobs are both bytes here; what is named
 /// after its algorithm gives hex.
 #[allow(clippy::unwrap_used)] // What the macro writes has it.
-#[export_module]
+#[export_module(manifest)]
 mod functions {
     /// The MD5 of text or a blob, in hex. It protects nothing; it is for checksums such as
     /// `Content-MD5`.

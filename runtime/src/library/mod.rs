@@ -15,6 +15,7 @@ mod json;
 mod jwt;
 mod log;
 mod metrics;
+mod native;
 mod random;
 mod regex;
 mod schema;
@@ -32,7 +33,7 @@ mod probe;
 #[cfg(test)]
 mod stage;
 
-use rhai::{Dynamic, Engine, EvalAltResult, INT, Map, NativeCallContext, Position};
+use rhai::{Dynamic, Engine, EvalAltResult, INT, Map, Position};
 
 use crate::effects::Failure;
 use crate::json::ExactNumber;
@@ -113,26 +114,9 @@ pub fn whole() -> Engine {
     engine
 }
 
-/// The engine does not say where a module's function was called that failed; this does.
-trait At<T> {
-    /// Places a failure at the call.
-    fn at(self, context: &NativeCallContext) -> Fallible<T>;
-}
-
-impl<T> At<T> for Fallible<T> {
-    fn at(self, context: &NativeCallContext) -> Self {
-        self.map_err(|mut error| {
-            if error.position().is_none() {
-                error.set_position(context.call_position());
-            }
-            error
-        })
-    }
-}
-
-impl<T> At<T> for Result<T, Failure> {
-    fn at(self, context: &NativeCallContext) -> Fallible<T> {
-        self.map_err(|failure| thrown(&failure, [])).at(context)
+impl From<Failure> for Box<EvalAltResult> {
+    fn from(failure: Failure) -> Self {
+        thrown(&failure, [])
     }
 }
 

@@ -11,6 +11,7 @@ use ring::hmac::{HMAC_SHA256, Tag};
 
 use super::Part;
 use super::crypto::{Bytes, hmac_of, is_equal};
+use super::native::exported;
 use crate::bounds::Bounded;
 use crate::vocabulary::Vocabulary;
 
@@ -19,8 +20,8 @@ pub(super) const PART: Part = Part { words: &["webhook"], register };
 /// How far from now a request may have been signed, in seconds; what Stripe and Slack recommend.
 const TOLERANCE_S: INT = 300;
 
-fn register(engine: &mut Engine, _: &Vocabulary) {
-    engine.register_static_module("webhook", exported_module!(functions).into());
+fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
+    exported!(functions).register_in("webhook", engine, vocabulary);
 }
 
 /// A secret and the body that it signs.
@@ -81,7 +82,7 @@ fn is_recent(timestamp: &str, now_s: INT, tolerance_s: INT) -> bool {
 /// Whether a request was signed by the service that it says it is from. The body has to be as it came,
 /// before anything parses it.
 #[allow(clippy::unwrap_used)] // What the macro writes has it.
-#[export_module]
+#[export_module(manifest)]
 mod functions {
     /// Whether GitHub signed the body: `header` is `X-Hub-Signature-256`.
     /// <https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries>

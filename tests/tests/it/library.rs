@@ -42,6 +42,26 @@ fn an_event_that_is_not_as_described_is_told_in_full() {
 }
 
 #[test]
+fn an_error_names_the_line_that_called_the_library() {
+    let error = "Function.RuntimeError";
+    for (call, in_header, in_body) in [
+        ("crypto::sha256(42)", error, error),
+        ("base64::decode(`!`)", error, error),
+        ("csv::parse(`a,a`)", error, error),
+        ("fs::read_text(`/tmp/not/there`)", "Function.ScriptError", "Fs.NotFound"),
+        ("jwt::verify(`a.b`, `key`, #{})", "Function.ScriptError", "Jwt.Malformed"),
+        ("random::bytes(100000000000)", "Function.MemoryLimit", "Function.MemoryLimit"),
+        ("regex::find(`a`, `(`)", error, error),
+        ("[`a`].sum()", error, error),
+        ("time::now().add(`soon`)", "Function.ScriptError", "Time.Invalid"),
+    ] {
+        let script = format!("fn called() {{\n    {call}\n}}\nfn handler(event) {{ called() }}");
+        let run = Function::of(&script).event("1").run();
+        run.failed_as(in_header, in_body).at("called (main.rhai:2:").kept_serving();
+    }
+}
+
+#[test]
 fn a_pattern_that_backtracks_elsewhere_takes_linear_time() {
     once("let text = \"\"; text.pad(1000000, 'a'); regex::test(text + \"!\", `^(a+)+$`)")
         .event("1")

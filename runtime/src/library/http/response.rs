@@ -9,7 +9,9 @@ use rhai::{Array, Blob, Dynamic, Engine, INT, ImmutableString, Map};
 use crate::bounds::room_for;
 use crate::effects::Failure;
 use crate::json;
+use crate::library::native::exported;
 use crate::library::{Fallible, thrown};
+use crate::vocabulary::Vocabulary;
 
 /// What an answer is in a script. Cheap to copy.
 #[derive(Clone)]
@@ -88,13 +90,13 @@ impl Answer {
     }
 }
 
-pub(super) fn register(engine: &mut Engine) {
+pub(super) fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
     engine.register_type_with_name::<HttpResponse>("HttpResponse");
-    engine.register_global_module(exported_module!(methods).into());
+    exported!(methods).register_globally(engine, vocabulary);
 }
 
 #[allow(clippy::unwrap_used)] // What the macro writes has it.
-#[export_module]
+#[export_module(manifest)]
 mod methods {
     /// The status code.
     ///

@@ -25,14 +25,15 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, INT, ImmutableString, Map, Pos
 
 use self::keys::{Algorithm, SigningKey, VerifyingKey};
 use super::Part;
+use super::native::exported;
 use crate::bounds::{Bounded, room_for};
 use crate::json::{self, ExactNumber};
 use crate::vocabulary::Vocabulary;
 
 pub(super) const PART: Part = Part { words: &["jwt"], register };
 
-fn register(engine: &mut Engine, _: &Vocabulary) {
-    engine.register_static_module("jwt", exported_module!(functions).into());
+fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
+    exported!(functions).register_in("jwt", engine, vocabulary);
 }
 
 /// The time, where a script does not give one.
@@ -284,7 +285,7 @@ impl Options<'_> {
 /// Signs and verifies JSON Web Tokens. What is wrong with a token is thrown as a map with `type` and
 /// `message`.
 #[allow(clippy::unwrap_used)] // What the macro writes has it.
-#[export_module]
+#[export_module(manifest)]
 mod functions {
     /// A token with these claims, signed. Options: `alg` (required), `kid`, and `typ`, which is `"JWT"`
     /// where it is left out.
