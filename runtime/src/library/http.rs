@@ -25,6 +25,11 @@ fn call(method: &str, url: &str, options: Map) -> Fallible<HttpResponse> {
     exchange::call(Options::of(method, url, options))
 }
 
+/// The JSON at a URL.
+pub(super) fn get_json(url: &str, options: Map) -> Fallible<Dynamic> {
+    response::json_of(&call("GET", url, options)?)
+}
+
 fn call_with_body(method: &str, url: &str, body: Dynamic, options: Map) -> Fallible<HttpResponse> {
     let options = Options::of(method, url, options);
     exchange::call(options.and_then(|options| options.with_body(&body)))

@@ -1,15 +1,28 @@
 //! Native functions as an engine gets them: those that a script names, each of which says where it
 //! was called when it fails.
 
+use std::any::TypeId;
+
 use rhai::plugin::{FnManifestEntry, ModuleManifest, PluginFunc, RhaiFunc, RhaiResult};
 use rhai::{Dynamic, Engine, FuncRegistration, Module, NativeCallContext};
 
 use crate::vocabulary::Vocabulary;
 
+/// Calls a function with the types of some parameters.
+type Parameters = fn(&mut dyn FnMut(&[TypeId]));
+
+/// A native function, before an engine has it.
+#[derive(Clone, Copy)]
+pub(super) struct Function {
+    name: &'static str,
+    call: &'static (dyn PluginFunc + Send + Sync),
+    with_parameters: Parameters,
+}
+
 /// The functions that `#[export_module(manifest)]` lists.
 #[derive(Clone, Copy)]
 pub(super) struct Functions {
-    pub(super) manifest: &'static ModuleManifest,
+    pub(super) all: &'static [Function],
     /// All of them with their docs.
     #[cfg(feature = "docs")]
     pub(super) described: fn() -> Module,
@@ -17,42 +30,58 @@ pub(super) struct Functions {
 
 /// The [`Functions`] of a module.
 macro_rules! exported {
-    ($module:ident) => {
-        $crate::library::native::Functions {
-            manifest: ::rhai::plugin::exported_manifest!($module),
+    ($module:ident) => {{
+        use $crate::library::native::{Function, Functions, listed};
+        const MANIFEST: &::rhai::plugin::ModuleManifest =
+            ::rhai::plugin::exported_manifest!($module);
+        static ALL: [Function; MANIFEST.functions.len()] = listed(MANIFEST);
+        Functions {
+            all: &ALL,
             #[cfg(feature = "docs")]
             described: || ::rhai::plugin::exported_module!($module),
         }
-    };
+    }};
 }
 pub(super) use exported;
+
+/// What is needed of a manifest. The rest, with code for each function, stays out of `bootstrap`.
+pub(super) const fn listed<const N: usize>(manifest: &'static ModuleManifest) -> [Function; N] {
+    const fn of(entry: &FnManifestEntry) -> Function {
+        Function { name: entry.name, call: entry.func, with_parameters: entry.param_types }
+    }
+    let mut all = [of(&manifest.functions[0]); N];
+    let mut index = 1;
+    while index < N {
+        all[index] = of(&manifest.functions[index]);
+        index += 1;
+    }
+    all
+}
 
 impl Functions {
     /// Registers them in a module of the library.
     pub(super) fn register_in(self, name: &str, engine: &mut Engine, vocabulary: &Vocabulary) {
-        let module = self.module(vocabulary, |entry| Placed(entry.func()).into());
+        let module = self.module(vocabulary, |function| Placed(function.call).into());
         engine.register_static_module(name, module.into());
     }
 
     /// Registers them as methods and operators, whose failures the engine itself places.
     pub(super) fn register_globally(self, engine: &mut Engine, vocabulary: &Vocabulary) {
-        let module = self.module(vocabulary, |entry| RhaiFunc::StaticPlugin { func: entry.func() });
+        let module =
+            self.module(vocabulary, |function| RhaiFunc::StaticPlugin { func: function.call });
         engine.register_global_module(module.into());
     }
 
     #[cfg(not(feature = "docs"))]
-    fn module(
-        self,
-        vocabulary: &Vocabulary,
-        function: fn(&'static FnManifestEntry) -> RhaiFunc,
-    ) -> Module {
+    fn module(self, vocabulary: &Vocabulary, native: fn(&Function) -> RhaiFunc) -> Module {
         let mut module = Module::new();
-        let named = self.manifest.functions().iter().filter(|entry| vocabulary.has(entry.name()));
-        for entry in named {
-            entry.with_param_types(&mut |types| {
-                FuncRegistration::new(entry.name())
-                    .with_namespace(entry.namespace())
-                    .set_into_module_raw(&mut module, types, function(entry));
+        for function in self.all.iter().filter(|function| vocabulary.has(function.name)) {
+            (function.with_parameters)(&mut |types| {
+                FuncRegistration::new(function.name).set_into_module_raw(
+                    &mut module,
+                    types,
+                    native(function),
+                );
             });
         }
         module.build_index();
@@ -60,7 +89,7 @@ impl Functions {
     }
 
     #[cfg(feature = "docs")]
-    fn module(self, _: &Vocabulary, _: fn(&'static FnManifestEntry) -> RhaiFunc) -> Module {
+    fn module(self, _: &Vocabulary, _: fn(&Function) -> RhaiFunc) -> Module {
         (self.described)()
     }
 }

@@ -29,6 +29,11 @@ fn answer(method: &str, path: &str) -> (u16, &'static str) {
         ("PUT" | "PATCH" | "DELETE", "/orders/7") | ("POST", "/login") => (200, "{}"),
         ("GET", "/hello" | "/new") => (200, "hello"),
         ("GET", "/search?page=2&q=two%20words") => (200, "[]"),
+        // The key of RFC 8037, A.1.
+        ("GET", "/jwks.json") => (
+            200,
+            r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k1","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#,
+        ),
         ("GET", "/old") => (301, ""),
         _ => (404, ""),
     }

@@ -90,6 +90,17 @@ impl Answer {
     }
 }
 
+/// The value that the body says in JSON.
+pub(super) fn json_of(answer: &HttpResponse) -> Fallible<Dynamic> {
+    let answer = &answer.0;
+    json::read(answer.bytes()).map_err(|error| {
+        let message = format!("the body of {} is not JSON: {error}", answer.shown);
+        let fields =
+            [("url", answer.shown.clone().into()), ("status", INT::from(answer.status).into())];
+        thrown(&Failure::new("Http.NotJson", message), fields)
+    })
+}
+
 pub(super) fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
     engine.register_type_with_name::<HttpResponse>("HttpResponse");
     exported!(methods).register_globally(engine, vocabulary);
@@ -208,13 +219,7 @@ mod methods {
     /// ```
     #[rhai_fn(pure, return_raw)]
     pub fn json(answer: &mut HttpResponse) -> Fallible<Dynamic> {
-        let answer = &answer.0;
-        json::read(answer.bytes()).map_err(|error| {
-            let message = format!("the body of {} is not JSON: {error}", answer.shown);
-            let fields =
-                [("url", answer.shown.clone().into()), ("status", INT::from(answer.status).into())];
-            thrown(&Failure::new("Http.NotJson", message), fields)
-        })
+        json_of(answer)
     }
 
     /// `status`, `ok`, `headers`, `url` and `body` as a map.
