@@ -38,7 +38,7 @@ struct Function<'a> {
 }
 
 impl<'a> Function<'a> {
-    /// `None` for a function without docs: it is documented elsewhere.
+    /// `None` for what needs no docs: what every type has, and the operators of numbers.
     fn of(described: &'a Value) -> Option<Self> {
         let text = |value: &'a Value| value.as_str().unwrap_or_default();
         let docs = plain_docs(&described["docComments"]);
@@ -97,12 +97,12 @@ impl<'a> Function<'a> {
     }
 }
 
-/// The name of a type without what only Rust needs: `Fallible<Array>` is an array.
+/// The name of a type without what only Rust needs: `Fallible<Array>` and `Bounded<Array>` are
+/// arrays.
 fn plain_type(name: &str) -> String {
     let name = name.trim().trim_start_matches('&').trim_start_matches("mut ");
-    let name = name
-        .strip_prefix("Fallible<")
-        .map_or(name, |inner| inner.strip_suffix('>').unwrap_or(inner));
+    let inner = name.strip_prefix("Fallible<").or(name.strip_prefix("Bounded<"));
+    let name = inner.map_or(name, |inner| inner.strip_suffix('>').unwrap_or(inner));
     let name = name.trim();
     TYPES
         .iter()
