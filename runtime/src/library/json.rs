@@ -136,18 +136,8 @@ mod methods {
     /// json::parse("0.1000000000000000055511151231257827").to_string(); // => "0.1000000000000000055511151231257827"
     /// json::parse("18446744073709551615") > 7; // => true
     /// ```
-    #[rhai_fn(pure)]
+    #[rhai_fn(name = "to_string", name = "to_debug", pure)]
     pub fn to_string(number: &mut ExactNumber) -> String {
-        number.to_string()
-    }
-
-    /// The number as it was written.
-    ///
-    /// ```rhai
-    /// json::parse("1e400").to_debug(); // => "1e400"
-    /// ```
-    #[rhai_fn(pure)]
-    pub fn to_debug(number: &mut ExactNumber) -> String {
         number.to_string()
     }
 

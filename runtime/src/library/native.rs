@@ -72,7 +72,6 @@ impl Functions {
         engine.register_global_module(module.into());
     }
 
-    #[cfg(not(feature = "docs"))]
     fn module(self, vocabulary: &Vocabulary, native: fn(&Function) -> RhaiFunc) -> Module {
         let mut module = Module::new();
         for function in self.all.iter().filter(|function| vocabulary.has(function.name)) {
@@ -84,13 +83,12 @@ impl Functions {
                 );
             });
         }
+        #[cfg(feature = "docs")]
+        {
+            module = (self.described)();
+        }
         module.build_index();
         module
-    }
-
-    #[cfg(feature = "docs")]
-    fn module(self, _: &Vocabulary, _: fn(&Function) -> RhaiFunc) -> Module {
-        (self.described)()
     }
 }
 

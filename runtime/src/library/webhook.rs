@@ -121,12 +121,11 @@ mod functions {
             .is_some_and(|signature| is_equal(&signature, signer.sign(&[]).as_ref())))
     }
 
-    /// Whether Stripe signed the body at most `tolerance_s` seconds, 300 if left out, from `now_s`, the
-    /// seconds since 1970: `header` is `Stripe-Signature`. <https://docs.stripe.com/webhooks/signature>
+    /// Whether Stripe signed the body at most `tolerance_s` seconds from `now_s`, the seconds
+    /// since 1970: `header` is `Stripe-Signature`. <https://docs.stripe.com/webhooks/signature>
     ///
     /// ```rhai
     /// let header = "t=1492774577,v1=799c4ba7bb339f3c8601adfd112f0e477c930a268be1243d341abb8286501c2f";
-    /// webhook::stripe("whsec_test_secret", `{"id":"evt_1"}`, header, 1492774600); // => true
     /// webhook::stripe("whsec_test_secret", `{"id":"evt_1"}`, header, 1492774600, 10); // => false
     /// ```
     #[rhai_fn(return_raw)]
@@ -148,7 +147,12 @@ mod functions {
             }))
     }
 
-    /// The same with a tolerance of 300 seconds.
+    /// The same with a tolerance of 300 seconds, as Stripe recommends.
+    ///
+    /// ```rhai
+    /// let header = "t=1492774577,v1=799c4ba7bb339f3c8601adfd112f0e477c930a268be1243d341abb8286501c2f";
+    /// webhook::stripe("whsec_test_secret", `{"id":"evt_1"}`, header, 1492774600); // => true
+    /// ```
     #[rhai_fn(name = "stripe", return_raw)]
     pub fn stripe_now(
         secret: Dynamic,
@@ -159,14 +163,13 @@ mod functions {
         stripe(secret, body, header, now_s, TOLERANCE_S)
     }
 
-    /// Whether Slack signed the body at most `tolerance_s` seconds, 300 if left out, from `now_s`, the
-    /// seconds since 1970: `timestamp` is `X-Slack-Request-Timestamp` and `signature` is
+    /// Whether Slack signed the body at most `tolerance_s` seconds from `now_s`, the seconds
+    /// since 1970: `timestamp` is `X-Slack-Request-Timestamp` and `signature` is
     /// `X-Slack-Signature`. <https://api.slack.com/authentication/verifying-requests-from-slack>
     ///
     /// ```rhai
     /// let signature = "v0=bc1d9c1f4b06d9cba3b2b46b253632bc30be58c433dea0d59aff98a51740c2e2";
-    /// webhook::slack("8f742231b10e8888", "text=hi", "1531420618", signature, 1531420700); // => true
-    /// webhook::slack("8f742231b10e8888", "text=hi", "1531420618", signature, 1531421000); // => false
+    /// webhook::slack("8f742231b10e8888", "text=hi", "1531420618", signature, 1531421000, 60); // => false
     /// webhook::slack("8f742231b10e8888", "text=hi", "1531420618", signature, 1531421000, 600); // => true
     /// ```
     #[rhai_fn(return_raw)]
@@ -186,7 +189,13 @@ mod functions {
             }))
     }
 
-    /// The same with a tolerance of 300 seconds.
+    /// The same with a tolerance of 300 seconds, as Slack recommends.
+    ///
+    /// ```rhai
+    /// let signature = "v0=bc1d9c1f4b06d9cba3b2b46b253632bc30be58c433dea0d59aff98a51740c2e2";
+    /// webhook::slack("8f742231b10e8888", "text=hi", "1531420618", signature, 1531420700); // => true
+    /// webhook::slack("8f742231b10e8888", "text=hi", "1531420618", signature, 1531421000); // => false
+    /// ```
     #[rhai_fn(name = "slack", return_raw)]
     pub fn slack_now(
         secret: Dynamic,
