@@ -90,8 +90,13 @@ fn thrown<const N: usize>(failure: &Failure, fields: [(&str, Dynamic); N]) -> Bo
     Box::new(EvalAltResult::ErrorRuntime(map.into(), Position::NONE))
 }
 
-pub use cache::clear as clear_cache;
 pub use metrics::flush as flush_metrics;
+
+/// Empties the cache, and says whether there was something in it.
+pub fn clear_cache() -> bool {
+    jwt::forget_sets();
+    cache::clear()
+}
 
 /// Teaches an engine what the vocabulary can reach of the library.
 pub fn register(engine: &mut Engine, vocabulary: &Vocabulary) {

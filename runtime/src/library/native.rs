@@ -69,7 +69,9 @@ impl Functions {
     pub(super) fn register_globally(self, engine: &mut Engine, vocabulary: &Vocabulary) {
         let module =
             self.module(vocabulary, |function| RhaiFunc::StaticPlugin { func: function.call });
-        engine.register_global_module(module.into());
+        if !module.is_empty() {
+            engine.register_global_module(module.into());
+        }
     }
 
     fn module(self, vocabulary: &Vocabulary, native: fn(&Function) -> RhaiFunc) -> Module {

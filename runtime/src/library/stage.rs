@@ -1,12 +1,28 @@
 //! The world of this library's own tests: a service, a few variables, chance that may be loaded.
 
+use std::cell::Cell;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::effects::{Effects, Failure, FileInfo, Request, Response, System};
 
-/// Files and the clock are real.
+thread_local! {
+    static PASSED: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+    static ASKED: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Puts this thread's clock forward.
+pub fn pass(time: Duration) {
+    PASSED.set(PASSED.get() + time);
+}
+
+/// How many requests this thread made.
+pub fn asked() -> usize {
+    ASKED.get()
+}
+
+/// Files are real, and so is the clock but for the time that a test lets pass.
 #[derive(Debug, Default)]
 pub struct Stage {
     system: System,
@@ -41,7 +57,7 @@ fn answer(method: &str, path: &str) -> (u16, &'static str) {
 
 impl Effects for Stage {
     fn now(&self) -> SystemTime {
-        self.system.now()
+        self.system.now() + PASSED.get()
     }
 
     fn sleep(&self, _: Duration) {}
@@ -87,6 +103,7 @@ impl Effects for Stage {
     }
 
     fn exchange(&self, request: &Request) -> Result<Response, Failure> {
+        ASKED.set(ASKED.get() + 1);
         assert_eq!(request.url.host, "api.example.com", "nothing else is asked in an example");
         let (status, body) = answer(&request.method, &request.url.target);
         let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];

@@ -31,6 +31,8 @@ use crate::bounds::{Bounded, room_for};
 use crate::json::{self, ExactNumber};
 use crate::vocabulary::Vocabulary;
 
+pub(super) use published::forget as forget_sets;
+
 pub(super) const PART: Part = Part { words: &["jwt"], register };
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {

@@ -41,6 +41,11 @@ thread_local! {
     static SETS: RefCell<HashMap<String, Set>> = RefCell::default();
 }
 
+/// Drops what was kept.
+pub(in crate::library) fn forget() {
+    SETS.with_borrow_mut(HashMap::clear);
+}
+
 /// The keys of the set at a URL that may have signed a token with this header.
 pub(super) fn keys(url: &str, header: &Map, algorithm: Algorithm) -> Fallible<Vec<VerifyingKey>> {
     check(url)?;
@@ -100,4 +105,36 @@ fn fetch(url: &str) -> Fallible<Array> {
         let message = format!("{shown} has no set of keys: a JSON object with an array `keys`");
         Failure::new("Jwt.InvalidKeySet", message).into()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::effects::{self, Policy, World};
+    use crate::library::stage::{self, Stage};
+
+    #[test]
+    fn a_set_is_asked_for_again_when_it_is_old_or_lacks_a_key_but_not_too_often() {
+        effects::install(World::new(Policy::open()).with_effects(Box::new(Stage::default())));
+        let found = |kid: &str| {
+            let header =
+                Map::from([("alg".into(), "EdDSA".into()), ("kid".into(), kid.to_owned().into())]);
+            keys("https://api.example.com/jwks.json", &header, Algorithm::EdDsa).is_ok()
+        };
+        for (seconds, kid, is_known, asked) in [
+            (0, "k1", true, 1),
+            (29, "k2", false, 1),
+            (2, "k2", false, 2),
+            (0, "k3", false, 2),
+            (31, "k1", true, 2),
+            (250, "k1", true, 2),
+            (20, "k1", true, 3),
+            (301, "k4", false, 4),
+        ] {
+            stage::pass(Duration::from_secs(seconds));
+            assert_eq!((found(kid), stage::asked()), (is_known, asked), "{seconds} s later, {kid}");
+        }
+        forget();
+        assert!(found("k1") && stage::asked() == 5);
+    }
 }
