@@ -51,7 +51,14 @@ pub fn write(value: &Dynamic, out: &mut Vec<u8>) -> Result<(), WriteError> {
 pub fn write_pretty(value: &Dynamic) -> Result<String, WriteError> {
     let mut compact = Vec::new();
     write(value, &mut compact)?;
-    let mut pretty = String::with_capacity(compact.len() * 2);
+    let mut pretty = String::new();
+    let has_room = |pretty: &mut String, bytes: usize| {
+        let is_enough = pretty.capacity() - pretty.len() >= bytes;
+        let has_room = is_enough || memory::has_room_for(2 * (pretty.len() + bytes));
+        let error = || WriteError { path: "$".to_owned(), message: TOO_MUCH.to_owned() };
+        has_room.then(|| pretty.reserve(bytes)).ok_or_else(error)
+    };
+    has_room(&mut pretty, compact.len())?;
     let (mut depth, mut in_string, mut is_escaped) = (0usize, false, false);
     let text = String::from_utf8(compact).unwrap_or_default();
     let mut characters = text.chars().peekable();
@@ -62,9 +69,12 @@ pub fn write_pretty(value: &Dynamic) -> Result<String, WriteError> {
             is_escaped = !is_escaped && character == '\\';
             continue;
         }
+        // Deep in a value, its indentation is more than itself.
         let new_line = |pretty: &mut String, depth: usize| {
+            has_room(pretty, 2 * depth + 1)?;
             pretty.push('\n');
             pretty.extend(std::iter::repeat_n("  ", depth));
+            Ok(())
         };
         match character {
             '{' | '[' => {
@@ -73,18 +83,18 @@ pub fn write_pretty(value: &Dynamic) -> Result<String, WriteError> {
                     Some(close) => pretty.push(close),
                     None => {
                         depth += 1;
-                        new_line(&mut pretty, depth);
+                        new_line(&mut pretty, depth)?;
                     }
                 }
             }
             '}' | ']' => {
                 depth -= 1;
-                new_line(&mut pretty, depth);
+                new_line(&mut pretty, depth)?;
                 pretty.push(character);
             }
             ',' => {
                 pretty.push(character);
-                new_line(&mut pretty, depth);
+                new_line(&mut pretty, depth)?;
             }
             ':' => pretty.push_str(": "),
             '"' => {

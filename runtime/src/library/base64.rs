@@ -3,9 +3,12 @@
 use ::base64::alphabet;
 use ::base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use ::base64::{DecodeError, Engine as _};
-use rhai::{Blob, Engine, FuncRegistration, ImmutableString, Module};
+use rhai::plugin::*;
+use rhai::{Blob, Dynamic, Engine};
 
 use super::Part;
+use super::crypto::with_bytes;
+use super::native::exported;
 use crate::bounds::{Bounded, room_for};
 use crate::vocabulary::Vocabulary;
 
@@ -31,66 +34,108 @@ static URL_SAFE: Variant = Variant {
 };
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
-    for variant in [&STANDARD, &URL_SAFE] {
-        if vocabulary.has(variant.name) {
-            engine.register_static_module(variant.name, module(variant).into());
-        }
+    if vocabulary.has("base64") {
+        exported!(standard).register_in("base64", engine, vocabulary);
+    }
+    if vocabulary.has("base64url") {
+        exported!(url_safe).register_in("base64url", engine, vocabulary);
     }
 }
 
-fn module(variant: &'static Variant) -> Module {
-    let mut module = Module::new();
-    module.set_native_fn("encode", |text: ImmutableString| encode(variant, text.as_bytes()));
-    FuncRegistration::new("encode")
-        .with_purity(true)
-        .set_into_module(&mut module, |blob: &mut Blob| encode(variant, blob));
-    module.set_native_fn("decode", |text: ImmutableString| decode(variant, &text));
-    module.set_native_fn("decode_text", |text: ImmutableString| decode_text(variant, &text));
-    module
+/// Bytes as text of 64 characters (RFC 4648, section 4).
+#[allow(clippy::unwrap_used)] // What the macro writes has it.
+#[export_module(manifest)]
+mod standard {
+    /// A blob, or the UTF-8 of text, as base64.
+    ///
+    /// ```rhai
+    /// base64::encode("hello"); // => "aGVsbG8="
+    /// base64::encode(blob(2, 0xff)); // => "//8="
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn encode(data: &mut Dynamic) -> Bounded<String> {
+        STANDARD.encode(data)
+    }
+
+    /// The blob that base64 stands for.
+    ///
+    /// ```rhai
+    /// base64::decode("AP8=").to_array(); // => [0, 255]
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn decode(text: &str) -> Bounded<Blob> {
+        STANDARD.decode(text)
+    }
+
+    /// The text whose UTF-8 base64 stands for; an error where the bytes are not UTF-8.
+    ///
+    /// ```rhai
+    /// base64::decode_text("aGVsbG8="); // => "hello"
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn decode_text(text: &str) -> Bounded<String> {
+        STANDARD.decode_text(text)
+    }
 }
 
-/// `base64::encode(text | blob)`: the bytes as base64, those of text being its UTF-8.
-/// `base64url::encode` has the alphabet for URLs, and no padding.
-///
-/// ```rhai
-/// base64::encode("hello"); // => "aGVsbG8="
-/// base64::encode(blob(2, 0xff)); // => "//8="
-/// base64url::encode(blob(2, 0xff)); // => "__8"
-/// ```
-fn encode(variant: &Variant, bytes: &[u8]) -> Bounded<ImmutableString> {
-    room_for(bytes.len() / 3 + 1, 4)?;
-    Ok(variant.codec.encode(bytes).into())
+/// Bytes as text of 64 characters that are fit for URLs and names of files (RFC 4648, section 5).
+#[allow(clippy::unwrap_used)] // What the macro writes has it.
+#[export_module(manifest)]
+mod url_safe {
+    /// A blob, or the UTF-8 of text, as base64url without padding.
+    ///
+    /// ```rhai
+    /// base64url::encode(blob(2, 0xff)); // => "__8"
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn encode(data: &mut Dynamic) -> Bounded<String> {
+        URL_SAFE.encode(data)
+    }
+
+    /// The blob that base64url stands for, with or without padding.
+    ///
+    /// ```rhai
+    /// base64url::decode("__8").to_array(); // => [255, 255]
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn decode(text: &str) -> Bounded<Blob> {
+        URL_SAFE.decode(text)
+    }
+
+    /// The text whose UTF-8 base64url stands for; an error where the bytes are not UTF-8.
+    ///
+    /// ```rhai
+    /// base64url::decode_text("w7w"); // => "ü"
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn decode_text(text: &str) -> Bounded<String> {
+        URL_SAFE.decode_text(text)
+    }
 }
 
-/// `base64::decode(text)`: the blob that base64 stands for. `base64url::decode` takes it with or
-/// without padding.
-///
-/// ```rhai
-/// base64::decode("AP8=").to_array(); // => [0, 255]
-/// base64url::decode("__8").to_array(); // => [255, 255]
-/// ```
-fn decode(variant: &Variant, text: &str) -> Bounded<Blob> {
-    room_for(text.len() / 4 + 1, 3)?;
-    variant.codec.decode(text).map_err(|error| explain(variant, text, error).into())
-}
+impl Variant {
+    fn encode(&self, data: &Dynamic) -> Bounded<String> {
+        with_bytes(&format!("{}::encode", self.name), "data", data, |bytes| {
+            room_for(bytes.len() / 3 + 1, 4)?;
+            Ok(self.codec.encode(bytes))
+        })
+    }
 
-/// `base64::decode_text(text)`: the text whose UTF-8 base64 stands for; an error where the bytes
-/// are not UTF-8.
-///
-/// ```rhai
-/// base64::decode_text("aGVsbG8="); // => "hello"
-/// base64url::decode_text("w7w"); // => "ü"
-/// ```
-fn decode_text(variant: &Variant, text: &str) -> Bounded<ImmutableString> {
-    let name = variant.name;
-    match String::from_utf8(decode(variant, text)?) {
-        Ok(text) => Ok(text.into()),
-        Err(error) => Err(format!(
-            "what this {name} stands for is not text: byte {} is not UTF-8; `{name}::decode` gives \
-             a blob",
-            error.utf8_error().valid_up_to()
-        )
-        .into()),
+    fn decode(&self, text: &str) -> Bounded<Blob> {
+        room_for(text.len() / 4 + 1, 3)?;
+        self.codec.decode(text).map_err(|error| explain(self, text, error).into())
+    }
+
+    fn decode_text(&self, text: &str) -> Bounded<String> {
+        let name = self.name;
+        String::from_utf8(self.decode(text)?).map_err(|error| {
+            format!(
+                "what this {name} stands for is not text: byte {} is not UTF-8; `{name}::decode` \
+                 gives a blob",
+                error.utf8_error().valid_up_to()
+            )
+            .into()
+        })
     }
 }
 

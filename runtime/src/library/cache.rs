@@ -10,7 +10,8 @@ use std::time::{Duration, SystemTime};
 use rhai::plugin::*;
 use rhai::{Array, Blob, Dynamic, Engine, FLOAT, FnPtr, ImmutableString, Map};
 
-use super::{At, Fallible, Part};
+use super::native::exported;
+use super::{Fallible, Part};
 use crate::bounds::room_for;
 use crate::effects::{Failure, world};
 use crate::vocabulary::Vocabulary;
@@ -18,8 +19,8 @@ use crate::{json, memory};
 
 pub(super) const PART: Part = Part { words: &["cache"], register };
 
-fn register(engine: &mut Engine, _: &Vocabulary) {
-    engine.register_static_module("cache", exported_module!(functions).into());
+fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
+    exported!(functions).register_in("cache", engine, vocabulary);
 }
 
 /// The part of the script's memory that the cache may take: one of so many.
@@ -152,7 +153,7 @@ fn fresh(key: &str) -> Fallible<Option<Dynamic>> {
 }
 
 #[allow(clippy::unwrap_used)] // What the macro writes has it.
-#[export_module]
+#[export_module(manifest)]
 mod functions {
     type Text = ImmutableString;
 
@@ -170,14 +171,14 @@ mod functions {
         ttl_s: Dynamic,
         make: FnPtr,
     ) -> Fallible<Dynamic> {
-        end_of(&ttl_s).at(&context)?;
-        if let Some(value) = fresh(&key).at(&context)? {
+        end_of(&ttl_s)?;
+        if let Some(value) = fresh(&key)? {
             return Ok(value);
         }
         let made: Dynamic = make.call_within_context(&context, ())?;
         let made = made.flatten();
-        room_for(1, bytes_of(&made, 0)).at(&context)?;
-        keep(key, made.clone(), &ttl_s).at(&context)?;
+        room_for(1, bytes_of(&made, 0))?;
+        keep(key, made.clone(), &ttl_s)?;
         Ok(made)
     }
 
@@ -187,8 +188,8 @@ mod functions {
     /// cache::get("nothing"); // => ()
     /// ```
     #[rhai_fn(volatile, return_raw)]
-    pub fn get(context: NativeCallContext, key: Text) -> Fallible<Dynamic> {
-        Ok(fresh(&key).at(&context)?.unwrap_or_default())
+    pub fn get(key: Text) -> Fallible<Dynamic> {
+        Ok(fresh(&key)?.unwrap_or_default())
     }
 
     /// Keeps a value under a key for so many seconds.
@@ -198,13 +199,8 @@ mod functions {
     /// cache::get("token"); // => "abc"
     /// ```
     #[rhai_fn(volatile, return_raw)]
-    pub fn set(
-        context: NativeCallContext,
-        key: Text,
-        value: Dynamic,
-        ttl_s: Dynamic,
-    ) -> Fallible<()> {
-        keep(key, value, &ttl_s).at(&context)
+    pub fn set(key: Text, value: Dynamic, ttl_s: Dynamic) -> Fallible<()> {
+        Ok(keep(key, value, &ttl_s)?)
     }
 
     /// Removes the value under a key; says whether there was one.

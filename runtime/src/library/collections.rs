@@ -6,10 +6,11 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use rhai::{
-    Array, Dynamic, Engine, EvalAltResult, FuncRegistration, INT, ImmutableString, Map, Position,
-};
+use rhai::plugin::*;
+use rhai::{Array, Dynamic, Engine, EvalAltResult, INT, ImmutableString, Map, Position};
 
+use super::grow::{self, MAP};
+use super::native::exported;
 use super::{Fallible, Part};
 use crate::bounds::room_for;
 use crate::vocabulary::Vocabulary;
@@ -34,8 +35,11 @@ pub(super) const PART: Part = Part {
         "chunk",
         "unique",
         "unique_by",
+        "zip",
         "merge",
+        "merge_deep",
         "get_path",
+        "set_path",
         "pick",
         "omit",
     ],
@@ -43,33 +47,299 @@ pub(super) const PART: Part = Part {
 };
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
-    macro_rules! methods {
-        ($($name:literal => $function:expr;)+) => {$(
-            if vocabulary.has($name) {
-                FuncRegistration::new($name).with_purity(true).register_into_engine(engine, $function);
-            }
-        )+};
+    exported!(methods).register_globally(engine, vocabulary);
+}
+
+#[allow(clippy::unwrap_used)] // What the macro writes has it.
+#[export_module(manifest)]
+mod methods {
+    /// The records that share each value of the key, in their order, as a map of arrays by that value's
+    /// text. A record without the key is an error that names it.
+    ///
+    /// ```rhai
+    /// let orders = [#{ id: 1, city: "Rome" }, #{ id: 2, city: "Oslo" }, #{ id: 3, city: "Rome" }];
+    /// orders.group_by("city").Rome.pluck("id"); // => [1, 3]
+    /// [].group_by("city"); // => #{}
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn group_by(array: &mut Array, key: &str) -> Fallible<Map> {
+        room_for(array.len(), DYNAMIC)?;
+        let mut places: HashMap<Text, usize> = HashMap::new();
+        let mut groups: Vec<Array> = Vec::new();
+        for index in 0..array.len() {
+            let name = named("group_by", array, index, key)?;
+            let place = *places.entry(name).or_insert_with(|| {
+                groups.push(Array::new());
+                groups.len() - 1
+            });
+            groups[place].push(copy(&array[index])?);
+        }
+        Ok(places
+            .into_iter()
+            .map(|(name, place)| (name.as_str().into(), std::mem::take(&mut groups[place]).into()))
+            .collect())
     }
-    methods! {
-        "group_by" => |array: &mut Array, key: Text| group_by(array, &key);
-        "count_by" => |array: &mut Array, key: Text| count_by(array, &key);
-        "sum_by" => |array: &mut Array, key: Text| sum(array, Some(&key));
-        "sum" => |array: &mut Array| sum(array, None);
-        "min_by" => |array: &mut Array, key: Text| extreme(array, &key, Ordering::Less);
-        "max_by" => |array: &mut Array, key: Text| extreme(array, &key, Ordering::Greater);
-        "sort_by" => |array: &mut Array, key: Text| sort_by(array, &key, "asc");
-        "sort_by" => |array: &mut Array, key: Text, order: Text| sort_by(array, &key, &order);
-        "index_by" => |array: &mut Array, key: Text| index_by(array, &key);
-        "pluck" => |array: &mut Array, key: Text| pluck(array, &key);
-        "filter_by" => |array: &mut Array, key: Text, value: Dynamic| filter_by(array, &key, &value);
-        "chunk" => |array: &mut Array, size: INT| chunk(array, size);
-        "unique" => |array: &mut Array| unique(array, None);
-        "unique_by" => |array: &mut Array, key: Text| unique(array, Some(&key));
-        "merge" => |map: &mut Map, other: Map| merge(map, other);
-        "get_path" => |map: &mut Map, path: Text| get_path(map, &path, Dynamic::UNIT);
-        "get_path" => |map: &mut Map, path: Text, default: Dynamic| get_path(map, &path, default);
-        "pick" => |map: &mut Map, names: Array| select(map, &names, "pick", true);
-        "omit" => |map: &mut Map, names: Array| select(map, &names, "omit", false);
+
+    /// How many records have each value of the key.
+    ///
+    /// ```rhai
+    /// [#{ ok: true }, #{ ok: false }, #{ ok: true }].count_by("ok"); // => #{ "true": 2, "false": 1 }
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn count_by(array: &mut Array, key: &str) -> Fallible<Map> {
+        let mut counts: HashMap<Text, INT> = HashMap::new();
+        for index in 0..array.len() {
+            *counts.entry(named("count_by", array, index, key)?).or_default() += 1;
+        }
+        Ok(counts.into_iter().map(|(name, count)| (name.as_str().into(), count.into())).collect())
+    }
+
+    /// A map from each value of the key to its record; of several the last.
+    ///
+    /// ```rhai
+    /// [#{ id: 7, n: "a" }, #{ id: 8, n: "b" }].index_by("id")["8"].n; // => "b"
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn index_by(array: &mut Array, key: &str) -> Fallible<Map> {
+        let mut map = Map::new();
+        for index in 0..array.len() {
+            let name = named("index_by", array, index, key)?;
+            map.insert(name.as_str().into(), copy(&array[index])?);
+        }
+        Ok(map)
+    }
+
+    /// The sum of the array's numbers. Whole numbers stay whole, and a sum beyond 64 bits is an error.
+    ///
+    /// ```rhai
+    /// [1, 2, 3].sum(); // => 6
+    /// [].sum(); // => 0
+    /// ```
+    #[rhai_fn(name = "sum", pure, return_raw)]
+    pub fn sum_of_all(array: &mut Array) -> Fallible<Dynamic> {
+        sum(array, None)
+    }
+
+    /// The sum of a key over all records; those without it count for nothing.
+    ///
+    /// ```rhai
+    /// [#{ n: 2 }, #{ n: 0.5 }, #{}].sum_by("n"); // => 2.5
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn sum_by(array: &mut Array, key: &str) -> Fallible<Dynamic> {
+        sum(array, Some(key))
+    }
+
+    /// The record whose key is the smallest, the first of several; `()` of an empty array.
+    ///
+    /// ```rhai
+    /// [#{ n: 2 }, #{ n: 1 }].min_by("n"); // => #{ n: 1 }
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn min_by(array: &mut Array, key: &str) -> Fallible<Dynamic> {
+        extreme(array, key, Ordering::Less)
+    }
+
+    /// The record whose key is the largest, the first of several; `()` of an empty array.
+    ///
+    /// ```rhai
+    /// [#{ n: 2 }, #{ n: 1 }].max_by("n"); // => #{ n: 2 }
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn max_by(array: &mut Array, key: &str) -> Fallible<Dynamic> {
+        extreme(array, key, Ordering::Greater)
+    }
+
+    /// The records in the order of a key: numbers by size, text by its characters' codes. Records of equal
+    /// keys keep their order.
+    ///
+    /// ```rhai
+    /// [#{ n: 2 }, #{ n: 1 }].sort_by("n").pluck("n"); // => [1, 2]
+    /// [#{ n: 2 }, #{}].sort_by("n"); // => error: item 1 has no `n`
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn sort_by(array: &mut Array, key: &str) -> Fallible<Array> {
+        sorted(array, key, false)
+    }
+
+    /// The same with the order said, `"asc"` or `"desc"`; with `"desc"` the largest comes first.
+    ///
+    /// ```rhai
+    /// [#{ n: 2 }, #{ n: 3 }].sort_by("n", "desc").pluck("n"); // => [3, 2]
+    /// ```
+    #[rhai_fn(name = "sort_by", pure, return_raw)]
+    pub fn sort_by_in_order(array: &mut Array, key: &str, order: &str) -> Fallible<Array> {
+        match order {
+            "asc" => sorted(array, key, false),
+            "desc" => sorted(array, key, true),
+            other => Err(format!("sort_by: the order is asc or desc, not `{other}`").into()),
+        }
+    }
+
+    /// The key's value of each record, `()` where there is none.
+    ///
+    /// ```rhai
+    /// [#{ a: #{ b: 1 } }, #{}].pluck("a.b"); // => [1, ()]
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn pluck(array: &mut Array, key: &str) -> Fallible<Array> {
+        room_for(array.len(), DYNAMIC)?;
+        array.iter().map(|item| look(item, key, copy).unwrap_or(Ok(Dynamic::UNIT))).collect()
+    }
+
+    /// The records whose key has this value.
+    ///
+    /// ```rhai
+    /// [#{ n: 1 }, #{ n: 2 }].filter_by("n", 2); // => [#{ n: 2 }]
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn filter_by(array: &mut Array, key: &str, value: Dynamic) -> Fallible<Array> {
+        let is_it = |found: &Dynamic| compare(found, &value) == Some(Ordering::Equal);
+        let found = array.iter().filter(|item| look(item, key, is_it) == Some(true));
+        found.map(copy).collect()
+    }
+
+    /// Arrays of at most so many items each.
+    ///
+    /// ```rhai
+    /// [1, 2, 3].chunk(2); // => [[1, 2], [3]]
+    /// [1].chunk(0); // => error: at least 1
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn chunk(array: &mut Array, size: INT) -> Fallible<Array> {
+        let size = usize::try_from(size).ok().filter(|&size| size > 0);
+        let size = size.ok_or("chunk: the size has to be at least 1")?;
+        room_for(array.len().div_ceil(size) + array.len(), 2 * DYNAMIC)?;
+        array
+            .chunks(size)
+            .map(|items| Ok(Dynamic::from_array(items.iter().map(copy).collect::<Fallible<_>>()?)))
+            .collect()
+    }
+
+    /// Each value once, in their order.
+    ///
+    /// ```rhai
+    /// [3, 1, 3, "1"].unique(); // => [3, 1, "1"]
+    /// ```
+    #[rhai_fn(name = "unique", pure, return_raw)]
+    pub fn unique_values(array: &mut Array) -> Fallible<Array> {
+        unique(array, None)
+    }
+
+    /// The first record of each value of the key, in their order.
+    ///
+    /// ```rhai
+    /// [#{ n: 1, x: 1 }, #{ n: 1, x: 2 }].unique_by("n"); // => [#{ n: 1, x: 1 }]
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn unique_by(array: &mut Array, key: &str) -> Fallible<Array> {
+        unique(array, Some(key))
+    }
+
+    /// The items of both arrays in pairs, as many as the shorter one has.
+    ///
+    /// ```rhai
+    /// ["a", "b", "c"].zip([1, 2]); // => [["a", 1], ["b", 2]]
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn zip(array: &mut Array, other: Array) -> Fallible<Array> {
+        room_for(array.len().min(other.len()), 3 * DYNAMIC)?;
+        array
+            .iter()
+            .zip(other)
+            .map(|(left, right)| Ok(Dynamic::from_array(vec![copy(left)?, right])))
+            .collect()
+    }
+
+    /// A map with the properties of both; where both have one, the other's.
+    ///
+    /// ```rhai
+    /// #{ a: 1, b: 1 }.merge(#{ b: 2 }); // => #{ a: 1, b: 2 }
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn merge(map: &mut Map, other: Map) -> Fallible<Map> {
+        let mut merged = Map::new();
+        for (name, value) in map.iter() {
+            if !other.contains_key(name) {
+                merged.insert(name.clone(), copy(value)?);
+            }
+        }
+        merged.extend(other);
+        Ok(merged)
+    }
+
+    /// A map with the properties of both; where both have a map, these are merged in turn, and where both
+    /// have something else, it is the other's.
+    ///
+    /// ```rhai
+    /// let defaults = #{ log: #{ level: "info", json: true }, tags: ["a"] };
+    /// defaults.merge_deep(#{ log: #{ level: "debug" }, tags: ["b"] }); // => #{ log: #{ level: "debug", json: true }, tags: ["b"] }
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn merge_deep(map: &mut Map, other: Map) -> Fallible<Map> {
+        merged(map, other, 0)
+    }
+
+    /// What a path leads to, through maps by name and through arrays by index; `()` where there is nothing.
+    ///
+    /// ```rhai
+    /// #{ user: #{ mails: ["a@b.c"] } }.get_path("user.mails.0"); // => "a@b.c"
+    /// #{}.get_path("user.name"); // => ()
+    /// ```
+    #[rhai_fn(name = "get_path", pure, return_raw)]
+    pub fn get_path_or_nothing(map: &mut Map, path: &str) -> Fallible<Dynamic> {
+        get_path(map, path, Dynamic::UNIT)
+    }
+
+    /// What a path leads to; this where there is nothing.
+    ///
+    /// ```rhai
+    /// #{}.get_path("user.name", "nobody"); // => "nobody"
+    /// ```
+    #[rhai_fn(name = "get_path", pure, return_raw)]
+    pub fn get_path_or(map: &mut Map, path: &str, default: Dynamic) -> Fallible<Dynamic> {
+        get_path(map, path, default)
+    }
+
+    /// Puts a value where a path leads, as `get_path` finds it there. Maps that are missing on the way are
+    /// made; an array takes the index of an item, or of the one after its last.
+    ///
+    /// ```rhai
+    /// let order = #{ items: [#{ n: 1 }] };
+    /// order.set_path("items.0.n", 2);
+    /// order.set_path("customer.address.city", "Rome");
+    /// order; // => #{ items: [#{ n: 2 }], customer: #{ address: #{ city: "Rome" } } }
+    /// order.set_path("items.5.n", 1); // => error: `items` has the items 0 to 1
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn set_path(map: &mut Map, path: &str, value: Dynamic) -> Fallible<()> {
+        if path.split('.').count() > json::MAX_DEPTH {
+            return Err(format!("set_path: nested more than {} deep", json::MAX_DEPTH).into());
+        }
+        let mut root = Dynamic::from_map(std::mem::take(map));
+        let result = put(&mut root, path, Some(0), value.flatten());
+        *map = root.cast();
+        result
+    }
+
+    /// A map with these properties only.
+    ///
+    /// ```rhai
+    /// #{ a: 1, b: 2 }.pick(["a", "z"]); // => #{ a: 1 }
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn pick(map: &mut Map, names: Array) -> Fallible<Map> {
+        select(map, &names, "pick", true)
+    }
+
+    /// A map with all properties but these.
+    ///
+    /// ```rhai
+    /// #{ a: 1, b: 2 }.omit(["a"]); // => #{ b: 2 }
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn omit(map: &mut Map, names: Array) -> Fallible<Map> {
+        select(map, &names, "omit", false)
     }
 }
 
@@ -120,53 +390,6 @@ fn named(what: &str, array: &Array, index: usize, key: &str) -> Fallible<Text> {
     }
 }
 
-/// The records that share each value of the key, in their order, as a map of arrays by that value's
-/// text. A record without the key is an error that names it.
-///
-/// ```rhai
-/// let orders = [#{ id: 1, city: "Rome" }, #{ id: 2, city: "Oslo" }, #{ id: 3, city: "Rome" }];
-/// orders.group_by("city").Rome.pluck("id"); // => [1, 3]
-/// [].group_by("city"); // => #{}
-/// ```
-fn group_by(array: &mut Array, key: &str) -> Fallible<Map> {
-    room_for(array.len(), DYNAMIC)?;
-    let mut places: HashMap<Text, usize> = HashMap::new();
-    let mut groups: Vec<Array> = Vec::new();
-    for index in 0..array.len() {
-        let name = named("group_by", array, index, key)?;
-        let place = *places.entry(name).or_insert_with(|| {
-            groups.push(Array::new());
-            groups.len() - 1
-        });
-        groups[place].push(copy(&array[index])?);
-    }
-    Ok(places
-        .into_iter()
-        .map(|(name, place)| (name.as_str().into(), std::mem::take(&mut groups[place]).into()))
-        .collect())
-}
-
-/// How many records have each value of the key.
-///
-/// ```rhai
-/// [#{ ok: true }, #{ ok: false }, #{ ok: true }].count_by("ok"); // => #{ "true": 2, "false": 1 }
-/// ```
-fn count_by(array: &mut Array, key: &str) -> Fallible<Map> {
-    let mut counts: HashMap<Text, INT> = HashMap::new();
-    for index in 0..array.len() {
-        *counts.entry(named("count_by", array, index, key)?).or_default() += 1;
-    }
-    Ok(counts.into_iter().map(|(name, count)| (name.as_str().into(), count.into())).collect())
-}
-
-/// The sum of the array's numbers, or of a key's over all records (`sum_by`); records without the
-/// key count for nothing. Whole numbers stay whole, and a sum beyond 64 bits is an error.
-///
-/// ```rhai
-/// [1, 2, 3].sum(); // => 6
-/// [#{ n: 2 }, #{ n: 0.5 }, #{}].sum_by("n"); // => 2.5
-/// [].sum(); // => 0
-/// ```
 fn sum(array: &mut Array, key: Option<&str>) -> Fallible<Dynamic> {
     let what = if key.is_some() { "sum_by" } else { "sum" };
     let (mut whole, mut decimal, mut is_decimal) = (0 as INT, 0.0, false);
@@ -237,20 +460,7 @@ fn keys(what: &str, array: &Array, key: &str) -> Fallible<Vec<Dynamic>> {
     Ok(keys)
 }
 
-/// The records in the order of a key: numbers by size, text by its characters' codes. Records of equal
-/// keys keep their order. With `"desc"` the largest comes first.
-///
-/// ```rhai
-/// [#{ n: 2 }, #{ n: 1 }].sort_by("n").pluck("n"); // => [1, 2]
-/// [#{ n: 2 }, #{ n: 3 }].sort_by("n", "desc").pluck("n"); // => [3, 2]
-/// [#{ n: 2 }, #{}].sort_by("n"); // => error: item 1 has no `n`
-/// ```
-fn sort_by(array: &mut Array, key: &str, order: &str) -> Fallible<Array> {
-    let is_descending = match order {
-        "asc" => false,
-        "desc" => true,
-        other => return Err(format!("sort_by: the order is asc or desc, not `{other}`").into()),
-    };
+fn sorted(array: &Array, key: &str, is_descending: bool) -> Fallible<Array> {
     let keys = keys("sort_by", array, key)?;
     let mut places: Vec<usize> = (0..array.len()).collect();
     places.sort_by(|&left, &right| {
@@ -260,13 +470,6 @@ fn sort_by(array: &mut Array, key: &str, order: &str) -> Fallible<Array> {
     places.into_iter().map(|place| copy(&array[place])).collect()
 }
 
-/// The record whose key is the smallest (`min_by`) or the largest (`max_by`), the first of several;
-/// `()` of an empty array.
-///
-/// ```rhai
-/// [#{ n: 2 }, #{ n: 1 }].min_by("n"); // => #{ n: 1 }
-/// [#{ n: 2 }, #{ n: 1 }].max_by("n"); // => #{ n: 2 }
-/// ```
 fn extreme(array: &mut Array, key: &str, wanted: Ordering) -> Fallible<Dynamic> {
     let what = if wanted.is_lt() { "min_by" } else { "max_by" };
     let keys = keys(what, array, key)?;
@@ -279,64 +482,6 @@ fn extreme(array: &mut Array, key: &str, wanted: Ordering) -> Fallible<Dynamic> 
     array.get(best).map_or(Ok(Dynamic::UNIT), copy)
 }
 
-/// A map from each value of the key to its record; of several the last.
-///
-/// ```rhai
-/// [#{ id: 7, n: "a" }, #{ id: 8, n: "b" }].index_by("id")["8"].n; // => "b"
-/// ```
-fn index_by(array: &mut Array, key: &str) -> Fallible<Map> {
-    let mut map = Map::new();
-    for index in 0..array.len() {
-        let name = named("index_by", array, index, key)?;
-        map.insert(name.as_str().into(), copy(&array[index])?);
-    }
-    Ok(map)
-}
-
-/// The key's value of each record, `()` where there is none.
-///
-/// ```rhai
-/// [#{ a: #{ b: 1 } }, #{}].pluck("a.b"); // => [1, ()]
-/// ```
-fn pluck(array: &mut Array, key: &str) -> Fallible<Array> {
-    room_for(array.len(), DYNAMIC)?;
-    array.iter().map(|item| look(item, key, copy).unwrap_or(Ok(Dynamic::UNIT))).collect()
-}
-
-/// The records whose key has this value.
-///
-/// ```rhai
-/// [#{ n: 1 }, #{ n: 2 }].filter_by("n", 2); // => [#{ n: 2 }]
-/// ```
-fn filter_by(array: &mut Array, key: &str, value: &Dynamic) -> Fallible<Array> {
-    let is_it = |found: &Dynamic| compare(found, value) == Some(Ordering::Equal);
-    let found = array.iter().filter(|item| look(item, key, is_it) == Some(true));
-    found.map(copy).collect()
-}
-
-/// Arrays of at most so many items each.
-///
-/// ```rhai
-/// [1, 2, 3].chunk(2); // => [[1, 2], [3]]
-/// [1].chunk(0); // => error: at least 1
-/// ```
-fn chunk(array: &mut Array, size: INT) -> Fallible<Array> {
-    let size = usize::try_from(size).ok().filter(|&size| size > 0);
-    let size = size.ok_or("chunk: the size has to be at least 1")?;
-    room_for(array.len().div_ceil(size) + array.len(), 2 * DYNAMIC)?;
-    array
-        .chunks(size)
-        .map(|items| Ok(Dynamic::from_array(items.iter().map(copy).collect::<Fallible<_>>()?)))
-        .collect()
-}
-
-/// Each value once (`unique`), or the first record of each value of the key (`unique_by`), in their
-/// order.
-///
-/// ```rhai
-/// [3, 1, 3, "1"].unique(); // => [3, 1, "1"]
-/// [#{ n: 1, x: 1 }, #{ n: 1, x: 2 }].unique_by("n"); // => [#{ n: 1, x: 1 }]
-/// ```
 fn unique(array: &mut Array, key: Option<&str>) -> Fallible<Array> {
     let mut seen = std::collections::HashSet::new();
     let mut kept = Array::new();
@@ -357,29 +502,6 @@ fn unique(array: &mut Array, key: Option<&str>) -> Fallible<Array> {
     Ok(kept)
 }
 
-/// A map with the properties of both; where both have one, the other's.
-///
-/// ```rhai
-/// #{ a: 1, b: 1 }.merge(#{ b: 2 }); // => #{ a: 1, b: 2 }
-/// ```
-fn merge(map: &mut Map, other: Map) -> Fallible<Map> {
-    let mut merged = Map::new();
-    for (name, value) in map.iter() {
-        if !other.contains_key(name) {
-            merged.insert(name.clone(), copy(value)?);
-        }
-    }
-    merged.extend(other);
-    Ok(merged)
-}
-
-/// What a path leads to, through maps by name and through arrays by index; the default, or `()`, where
-/// there is nothing.
-///
-/// ```rhai
-/// #{ user: #{ mails: ["a@b.c"] } }.get_path("user.mails.0"); // => "a@b.c"
-/// #{}.get_path("user.name", "nobody"); // => "nobody"
-/// ```
 fn get_path(map: &mut Map, path: &str, default: Dynamic) -> Fallible<Dynamic> {
     let (step, rest) = path.split_once('.').map_or((path, None), |(step, rest)| (step, Some(rest)));
     let found = map.get(step).and_then(|value| match rest {
@@ -390,12 +512,6 @@ fn get_path(map: &mut Map, path: &str, default: Dynamic) -> Fallible<Dynamic> {
     found.unwrap_or(Ok(default))
 }
 
-/// A map with these properties only (`pick`), or with all others (`omit`).
-///
-/// ```rhai
-/// #{ a: 1, b: 2 }.pick(["a", "z"]); // => #{ a: 1 }
-/// #{ a: 1, b: 2 }.omit(["a"]); // => #{ b: 2 }
-/// ```
 fn select(map: &mut Map, names: &Array, what: &str, keeps: bool) -> Fallible<Map> {
     let mut wanted = std::collections::HashSet::new();
     for name in names {
@@ -419,4 +535,58 @@ fn copy(value: &Dynamic) -> Fallible<Dynamic> {
     memory::refuse();
     let what = "a copy of an item is".to_owned();
     Err(Box::new(EvalAltResult::ErrorDataTooLarge(what, Position::NONE)))
+}
+
+/// Both maps, and in turn the maps that both have under one name.
+fn merged(map: &Map, other: Map, depth: usize) -> Fallible<Map> {
+    if depth > json::MAX_DEPTH {
+        return Err(format!("merge_deep: nested more than {} deep", json::MAX_DEPTH).into());
+    }
+    let mut merged = Map::new();
+    for (name, value) in map {
+        if !other.contains_key(name) {
+            merged.insert(name.clone(), copy(value)?);
+        }
+    }
+    for (name, value) in other {
+        let own = map.get(&name).and_then(|own| own.read_lock::<Map>());
+        let value = match (own, value.is_map()) {
+            (Some(own), true) => self::merged(&own, value.flatten().cast(), depth + 1)?.into(),
+            _ => value,
+        };
+        merged.insert(name, value);
+    }
+    Ok(merged)
+}
+
+/// Puts a value where the path leads from its byte `at` on, with the target as what led there;
+/// without such a byte, the target is the place.
+fn put(target: &mut Dynamic, path: &str, at: Option<usize>, value: Dynamic) -> Fallible<()> {
+    let Some(at) = at else {
+        *target = value;
+        return Ok(());
+    };
+    let end = path[at..].find('.').map(|length| at + length);
+    let (step, next) = (&path[at..end.unwrap_or(path.len())], end.map(|end| end + 1));
+    room_for(step.len() + MAP, 1)?;
+    if target.is_unit() {
+        *target = Dynamic::from_map(Map::new());
+    }
+    if let Some(mut map) = target.write_lock::<Map>() {
+        return put(map.entry(step.into()).or_default(), path, next, value);
+    }
+    let before = &path[..at.saturating_sub(1)];
+    let kind = target.type_name();
+    let Some(mut array) = target.write_lock::<Array>() else {
+        return Err(format!("set_path: `{before}` is of type {kind}, which has no `{step}`").into());
+    };
+    let index = step.parse().ok().filter(|&index: &usize| index <= array.len());
+    let index = index.ok_or_else(|| {
+        let items = array.len();
+        format!("set_path: `{before}` has the items 0 to {items}, the next one included, and no `{step}`")
+    })?;
+    if index == array.len() {
+        grow::push(&mut array, Dynamic::UNIT)?;
+    }
+    put(&mut array[index], path, next, value)
 }

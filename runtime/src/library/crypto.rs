@@ -11,13 +11,14 @@ use rhai::{Blob, Dynamic, Engine, ImmutableString};
 use ring::{digest, hmac};
 
 use super::Part;
+use super::native::exported;
 use crate::bounds::Bounded;
 use crate::vocabulary::Vocabulary;
 
 pub(super) const PART: Part = Part { words: &["crypto"], register };
 
-fn register(engine: &mut Engine, _: &Vocabulary) {
-    engine.register_static_module("crypto", exported_module!(functions).into());
+fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
+    exported!(functions).register_in("crypto", engine, vocabulary);
 }
 
 /// Text or a blob, both of which are bytes to an algorithm.
@@ -36,13 +37,32 @@ impl Bytes {
         if value.is_blob() {
             return Ok(Self::Blob(value.cast()));
         }
-        let kind = value.type_name();
-        Err(format!(
-            "{function}: `{parameter}` has to be text or a blob, not {kind}; `to_json()` makes \
-             text of other values"
-        )
-        .into())
+        Err(not_bytes(function, parameter, value.type_name()))
     }
+}
+
+/// Lends the bytes of text or a blob; the names are for the error.
+pub(super) fn with_bytes<T>(
+    function: &str,
+    parameter: &str,
+    value: &Dynamic,
+    see: impl FnOnce(&[u8]) -> Bounded<T>,
+) -> Bounded<T> {
+    if let Some(text) = value.read_lock::<ImmutableString>() {
+        return see(text.as_bytes());
+    }
+    match value.read_lock::<Blob>() {
+        Some(blob) => see(&blob),
+        None => Err(not_bytes(function, parameter, value.type_name())),
+    }
+}
+
+fn not_bytes(function: &str, parameter: &str, kind: &str) -> Box<rhai::EvalAltResult> {
+    format!(
+        "{function}: `{parameter}` has to be text or a blob, not {kind}; `to_json()` makes text of \
+         other values"
+    )
+    .into()
 }
 
 impl AsRef<[u8]> for Bytes {
@@ -69,9 +89,14 @@ pub(super) fn hmac_of(algorithm: hmac::Algorithm, key: &[u8], parts: &[&[u8]]) -
 }
 
 /// Lower-case hex.
-fn hex(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or_default();
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+pub(super) fn hex(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value & 15)]);
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(digit(byte >> 4));
+        text.push(digit(*byte));
+    }
+    text
 }
 
 fn sha(function: &str, algorithm: &'static digest::Algorithm, data: Dynamic) -> Bounded<String> {
@@ -98,7 +123,7 @@ fn hmac_hex(
 /// Digests, HMAC, and comparison in constant time. Texts and blobs are both bytes here; what is named
 /// after its algorithm gives hex.
 #[allow(clippy::unwrap_used)] // What the macro writes has it.
-#[export_module]
+#[export_module(manifest)]
 mod functions {
     /// The MD5 of text or a blob, in hex. It protects nothing; it is for checksums such as
     /// `Content-MD5`.

@@ -1,30 +1,68 @@
 //! `csv`: rows of fields as text (RFC 4180), with any delimiter.
 
-use rhai::{Array, Dynamic, Engine, FuncRegistration, ImmutableString, Map, Module};
+use rhai::plugin::*;
+use rhai::{Array, Dynamic, Engine, ImmutableString, Map};
 
 use super::Part;
 use super::grow::{self, MAP};
+use super::native::exported;
 use crate::bounds::{Bounded, room_for};
 use crate::vocabulary::Vocabulary;
 
 pub(super) const PART: Part = Part { words: &["csv"], register };
 
-fn register(engine: &mut Engine, _: &Vocabulary) {
-    let mut module = Module::new();
-    module.set_native_fn("parse", |text: ImmutableString| parse(&text, &Options::default()));
-    module.set_native_fn("parse", |text: ImmutableString, options: Map| {
-        parse(&text, &Options::of(&options, &["header", "delimiter"])?)
-    });
-    FuncRegistration::new("write")
-        .with_purity(true)
-        .set_into_module(&mut module, |rows: &mut Array| write(rows, &Options::default()));
-    FuncRegistration::new("write").with_purity(true).set_into_module(
-        &mut module,
-        |rows: &mut Array, options: Map| {
-            write(rows, &Options::of(&options, &["header", "delimiter", "columns"])?)
-        },
-    );
-    engine.register_static_module("csv", module.into());
+fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
+    exported!(functions).register_in("csv", engine, vocabulary);
+}
+
+/// Rows of fields as text.
+#[allow(clippy::unwrap_used)] // What the macro writes has it.
+#[export_module(manifest)]
+mod functions {
+    /// The rows, each a map of text by the names in the first row. Lines end in `\n` or `\r\n`; empty
+    /// ones are skipped.
+    ///
+    /// ```rhai
+    /// csv::parse("id,name\n1,\"a, \"\"b\"\"\"\n"); // => [{"id": "1", "name": "a, \"b\""}]
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn parse(text: &str) -> Bounded<Array> {
+        super::parse(text, &Options::default())
+    }
+
+    /// The same with options: `delimiter`, one character instead of the comma, and `header`, which
+    /// is `false` where the first row has no names; each row is an array then.
+    ///
+    /// ```rhai
+    /// csv::parse("1;2\n3;4", #{header: false, delimiter: ";"}); // => [["1", "2"], ["3", "4"]]
+    /// ```
+    #[rhai_fn(name = "parse", return_raw)]
+    pub fn parse_with(text: &str, options: Map) -> Bounded<Array> {
+        super::parse(text, &Options::of(&options, &["header", "delimiter"])?)
+    }
+
+    /// The rows as text, each a map or an array of text, chars, numbers, bools and `()`. Maps have a
+    /// first row of all keys there are. Lines end in `\r\n`.
+    ///
+    /// ```rhai
+    /// csv::write([#{id: 1, name: "a, b"}, #{id: 2}]); // => "id,name\r\n1,\"a, b\"\r\n2,\r\n"
+    /// csv::write([[1, true], ["x", 2.5]]); // => "1,true\r\nx,2.5\r\n"
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn write(rows: &mut Array) -> Bounded<ImmutableString> {
+        super::write(rows, &Options::default())
+    }
+
+    /// The same with options: `columns`, the keys in their order, `delimiter`, and `header`, which is
+    /// `false` where no row of names is wanted.
+    ///
+    /// ```rhai
+    /// csv::write([#{a: 1, b: 2}], #{columns: ["b", "a"], delimiter: ";"}); // => "b;a\r\n2;1\r\n"
+    /// ```
+    #[rhai_fn(name = "write", pure, return_raw)]
+    pub fn write_with(rows: &mut Array, options: Map) -> Bounded<ImmutableString> {
+        super::write(rows, &Options::of(&options, &["header", "delimiter", "columns"])?)
+    }
 }
 
 struct Options {
@@ -74,14 +112,6 @@ impl Options {
     }
 }
 
-/// `csv::parse(text[, #{header: true, delimiter: ","}])`: the rows, each a map of text by the names
-/// in the first row; without a header, each an array. Lines end in `\n` or `\r\n`; empty ones are
-/// skipped.
-///
-/// ```rhai
-/// csv::parse("id,name\n1,\"a, \"\"b\"\"\"\n"); // => [{"id": "1", "name": "a, \"b\""}]
-/// csv::parse("1;2\n3;4", #{header: false, delimiter: ";"}); // => [["1", "2"], ["3", "4"]]
-/// ```
 fn parse(text: &str, options: &Options) -> Bounded<Array> {
     let mut reader = Reader {
         // A table program's mark of UTF-8.
@@ -223,15 +253,6 @@ impl Reader<'_> {
     }
 }
 
-/// `csv::write(rows[, #{header: true, delimiter: ",", columns: [...]}])`: the rows as text, each a
-/// map or an array of text, chars, numbers, bools and `()`. Maps have a first row of the columns:
-/// those named, or else all keys there are. Lines end in `\r\n`.
-///
-/// ```rhai
-/// csv::write([#{id: 1, name: "a, b"}, #{id: 2}]); // => "id,name\r\n1,\"a, b\"\r\n2,\r\n"
-/// csv::write([#{a: 1, b: 2}], #{columns: ["b", "a"], delimiter: ";"}); // => "b;a\r\n2;1\r\n"
-/// csv::write([[1, true], ["x", 2.5]]); // => "1,true\r\nx,2.5\r\n"
-/// ```
 fn write(rows: &Array, options: &Options) -> Bounded<ImmutableString> {
     let mut out = String::new();
     let of_maps = rows.first().is_some_and(Dynamic::is_map) || options.columns.is_some();

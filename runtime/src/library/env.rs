@@ -3,14 +3,15 @@
 use rhai::plugin::*;
 use rhai::{Dynamic, Engine, INT, ImmutableString};
 
-use super::{At, Fallible, Part};
+use super::native::exported;
+use super::{Fallible, Part};
 use crate::effects::{Failure, world};
 use crate::vocabulary::Vocabulary;
 
 pub(super) const PART: Part = Part { words: &["env"], register };
 
-fn register(engine: &mut Engine, _: &Vocabulary) {
-    engine.register_static_module("env", exported_module!(functions).into());
+fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
+    exported!(functions).register_in("env", engine, vocabulary);
 }
 
 /// The value of a variable; one that is empty counts as not set.
@@ -45,7 +46,7 @@ fn bool(name: &str, value: &str) -> Result<bool, Failure> {
 }
 
 #[allow(clippy::unwrap_used)] // What the macro writes has it.
-#[export_module]
+#[export_module(manifest)]
 mod functions {
     type Text = ImmutableString;
 
@@ -56,8 +57,8 @@ mod functions {
     /// env::get("NO_SUCH_VARIABLE"); // => ()
     /// ```
     #[rhai_fn(volatile, return_raw)]
-    pub fn get(context: NativeCallContext, name: Text) -> Fallible<Dynamic> {
-        let value = set(&name).at(&context)?;
+    pub fn get(name: Text) -> Fallible<Dynamic> {
+        let value = set(&name)?;
         Ok(value.map_or(Dynamic::UNIT, Dynamic::from))
     }
 
@@ -67,8 +68,8 @@ mod functions {
     /// env::get("NO_SUCH_VARIABLE", "blue"); // => "blue"
     /// ```
     #[rhai_fn(name = "get", volatile, return_raw)]
-    pub fn get_or(context: NativeCallContext, name: Text, default: Dynamic) -> Fallible<Dynamic> {
-        let value = set(&name).at(&context)?;
+    pub fn get_or(name: Text, default: Dynamic) -> Fallible<Dynamic> {
+        let value = set(&name)?;
         Ok(value.map_or(default, Dynamic::from))
     }
 
@@ -79,8 +80,8 @@ mod functions {
     /// env::require("AWS_REGION"); // => "eu-west-1"
     /// ```
     #[rhai_fn(volatile, return_raw)]
-    pub fn require(context: NativeCallContext, name: Text) -> Fallible<String> {
-        required(&name).at(&context)
+    pub fn require(name: Text) -> Fallible<String> {
+        Ok(required(&name)?)
     }
 
     /// The whole number that a variable has. Not set, it is an error of type `Env.Missing`;
@@ -90,8 +91,8 @@ mod functions {
     /// env::int("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"); // => 128
     /// ```
     #[rhai_fn(name = "int", volatile, return_raw)]
-    pub fn required_int(context: NativeCallContext, name: Text) -> Fallible<INT> {
-        required(&name).and_then(|value| int(&name, &value)).at(&context)
+    pub fn required_int(name: Text) -> Fallible<INT> {
+        Ok(required(&name).and_then(|value| int(&name, &value))?)
     }
 
     /// The whole number that a variable has, or this where it is not set or empty.
@@ -100,10 +101,8 @@ mod functions {
     /// env::int("NO_SUCH_VARIABLE", 5); // => 5
     /// ```
     #[rhai_fn(name = "int", volatile, return_raw)]
-    pub fn int_or(context: NativeCallContext, name: Text, default: INT) -> Fallible<INT> {
-        set(&name)
-            .and_then(|value| value.map_or(Ok(default), |value| int(&name, &value)))
-            .at(&context)
+    pub fn int_or(name: Text, default: INT) -> Fallible<INT> {
+        Ok(set(&name).and_then(|value| value.map_or(Ok(default), |value| int(&name, &value)))?)
     }
 
     /// Whether a variable is one of true, 1, yes and on; false, 0, no and off are `false`. Not set,
@@ -115,8 +114,8 @@ mod functions {
     /// caught; // => "Env.Missing"
     /// ```
     #[rhai_fn(name = "bool", volatile, return_raw)]
-    pub fn required_bool(context: NativeCallContext, name: Text) -> Fallible<bool> {
-        required(&name).and_then(|value| bool(&name, &value)).at(&context)
+    pub fn required_bool(name: Text) -> Fallible<bool> {
+        Ok(required(&name).and_then(|value| bool(&name, &value))?)
     }
 
     /// Whether a variable is one of true, 1, yes and on, or this where it is not set or empty.
@@ -125,9 +124,7 @@ mod functions {
     /// env::bool("NO_SUCH_VARIABLE", false); // => false
     /// ```
     #[rhai_fn(name = "bool", volatile, return_raw)]
-    pub fn bool_or(context: NativeCallContext, name: Text, default: bool) -> Fallible<bool> {
-        set(&name)
-            .and_then(|value| value.map_or(Ok(default), |value| bool(&name, &value)))
-            .at(&context)
+    pub fn bool_or(name: Text, default: bool) -> Fallible<bool> {
+        Ok(set(&name).and_then(|value| value.map_or(Ok(default), |value| bool(&name, &value)))?)
     }
 }

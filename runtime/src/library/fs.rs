@@ -5,7 +5,8 @@ use std::io::{Read, Write};
 use rhai::plugin::*;
 use rhai::{Array, Blob, Dynamic, Engine, INT, ImmutableString};
 
-use super::{At, Fallible, Part};
+use super::native::exported;
+use super::{Fallible, Part};
 use crate::bounds::room_for;
 use crate::effects::{Failure, FileInfo, failed, world};
 use crate::memory;
@@ -13,8 +14,8 @@ use crate::vocabulary::Vocabulary;
 
 pub(super) const PART: Part = Part { words: &["fs"], register };
 
-fn register(engine: &mut Engine, _: &Vocabulary) {
-    engine.register_static_module("fs", exported_module!(functions).into());
+fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
+    exported!(functions).register_in("fs", engine, vocabulary);
 }
 
 fn info(path: &str) -> Result<FileInfo, Failure> {
@@ -41,7 +42,7 @@ fn put(path: &str, bytes: &[u8], append: bool) -> Result<(), Failure> {
 }
 
 #[allow(clippy::unwrap_used)] // What the macro writes has it.
-#[export_module]
+#[export_module(manifest)]
 mod functions {
     type Text = ImmutableString;
 
@@ -52,8 +53,8 @@ mod functions {
     /// fs::read_text("/tmp/greeting.txt"); // => "hello"
     /// ```
     #[rhai_fn(volatile, return_raw)]
-    pub fn read_text(context: NativeCallContext, path: Text) -> Fallible<String> {
-        let text = bytes(&path).and_then(|bytes| {
+    pub fn read_text(path: Text) -> Fallible<String> {
+        Ok(bytes(&path).and_then(|bytes| {
             String::from_utf8(bytes).map_err(|error| {
                 let at = error.utf8_error().valid_up_to();
                 let message = format!(
@@ -61,8 +62,7 @@ mod functions {
                 );
                 Failure::new("Fs.NotText", message)
             })
-        });
-        text.at(&context)
+        })?)
     }
 
     /// The bytes of a file.
@@ -72,8 +72,8 @@ mod functions {
     /// fs::read_blob("/tmp/two").len; // => 2
     /// ```
     #[rhai_fn(volatile, return_raw)]
-    pub fn read_blob(context: NativeCallContext, path: Text) -> Fallible<Blob> {
-        bytes(&path).at(&context)
+    pub fn read_blob(path: Text) -> Fallible<Blob> {
+        Ok(bytes(&path)?)
     }
 
     /// Writes text to a file below `/tmp`, which is made, with the folders above it, or replaced.
@@ -83,8 +83,8 @@ mod functions {
     /// fs::size("/tmp/reports/today.txt"); // => 8
     /// ```
     #[rhai_fn(volatile, return_raw)]
-    pub fn write(context: NativeCallContext, path: Text, text: Text) -> Fallible<()> {
-        put(&path, text.as_bytes(), false).at(&context)
+    pub fn write(path: Text, text: Text) -> Fallible<()> {
+        Ok(put(&path, text.as_bytes(), false)?)
     }
 
     /// Writes a blob to a file below `/tmp`.
@@ -94,8 +94,8 @@ mod functions {
     /// fs::size("/tmp/zeros"); // => 16
     /// ```
     #[rhai_fn(name = "write", volatile, return_raw)]
-    pub fn write_blob(context: NativeCallContext, path: Text, bytes: Blob) -> Fallible<()> {
-        put(&path, &bytes, false).at(&context)
+    pub fn write_blob(path: Text, bytes: Blob) -> Fallible<()> {
+        Ok(put(&path, &bytes, false)?)
     }
 
     /// Adds text to the end of a file below `/tmp`, which is made if need be.
@@ -106,8 +106,8 @@ mod functions {
     /// fs::read_text("/tmp/lines.txt"); // => "one\ntwo\n"
     /// ```
     #[rhai_fn(volatile, return_raw)]
-    pub fn append(context: NativeCallContext, path: Text, text: Text) -> Fallible<()> {
-        put(&path, text.as_bytes(), true).at(&context)
+    pub fn append(path: Text, text: Text) -> Fallible<()> {
+        Ok(put(&path, text.as_bytes(), true)?)
     }
 
     /// Adds a blob to the end of a file below `/tmp`.
@@ -118,8 +118,8 @@ mod functions {
     /// fs::size("/tmp/bytes"); // => 5
     /// ```
     #[rhai_fn(name = "append", volatile, return_raw)]
-    pub fn append_blob(context: NativeCallContext, path: Text, bytes: Blob) -> Fallible<()> {
-        put(&path, &bytes, true).at(&context)
+    pub fn append_blob(path: Text, bytes: Blob) -> Fallible<()> {
+        Ok(put(&path, &bytes, true)?)
     }
 
     /// The names in a folder, sorted.
@@ -130,8 +130,8 @@ mod functions {
     /// fs::list("/tmp/box"); // => ["a", "b"]
     /// ```
     #[rhai_fn(volatile, return_raw)]
-    pub fn list(context: NativeCallContext, path: Text) -> Fallible<Array> {
-        let names = world().list_folder(&path).at(&context)?;
+    pub fn list(path: Text) -> Fallible<Array> {
+        let names = world().list_folder(&path)?;
         room_for(names.len(), size_of::<Dynamic>() * 4)?;
         Ok(names.into_iter().map(Dynamic::from).collect())
     }
@@ -142,8 +142,8 @@ mod functions {
     /// fs::exists("/tmp/nothing/here"); // => false
     /// ```
     #[rhai_fn(volatile, return_raw)]
-    pub fn exists(context: NativeCallContext, path: Text) -> Fallible<bool> {
-        Ok(world().file_info(&path).at(&context)?.is_some())
+    pub fn exists(path: Text) -> Fallible<bool> {
+        Ok(world().file_info(&path)?.is_some())
     }
 
     /// The bytes of a file.
@@ -153,8 +153,8 @@ mod functions {
     /// fs::size("/tmp/word"); // => 4
     /// ```
     #[rhai_fn(volatile, return_raw)]
-    pub fn size(context: NativeCallContext, path: Text) -> Fallible<INT> {
-        let info = info(&path).at(&context)?;
+    pub fn size(path: Text) -> Fallible<INT> {
+        let info = info(&path)?;
         Ok(INT::try_from(info.size).unwrap_or(INT::MAX))
     }
 
@@ -166,10 +166,10 @@ mod functions {
     /// fs::remove("/tmp/old"); // => false
     /// ```
     #[rhai_fn(volatile, return_raw)]
-    pub fn remove(context: NativeCallContext, path: Text) -> Fallible<bool> {
+    pub fn remove(path: Text) -> Fallible<bool> {
         match world().remove_file(&path) {
             Err(failure) if failure.error_type == "Fs.NotFound" => Ok(false),
-            removed => removed.map(|()| true).at(&context),
+            removed => Ok(removed.map(|()| true)?),
         }
     }
 
@@ -180,7 +180,7 @@ mod functions {
     /// fs::exists("/tmp/a/b"); // => true
     /// ```
     #[rhai_fn(volatile, return_raw)]
-    pub fn make_folder(context: NativeCallContext, path: Text) -> Fallible<()> {
-        world().make_folder(&path).at(&context)
+    pub fn make_folder(path: Text) -> Fallible<()> {
+        Ok(world().make_folder(&path)?)
     }
 }

@@ -5,9 +5,12 @@ use std::io::{Read, Write};
 use flate2::Compression;
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
-use rhai::{Blob, Engine, FuncRegistration, ImmutableString, Module};
+use rhai::plugin::*;
+use rhai::{Blob, Dynamic, Engine};
 
 use super::Part;
+use super::crypto::with_bytes;
+use super::native::exported;
 use crate::bounds::{Bounded, room_for};
 use crate::vocabulary::Vocabulary;
 
@@ -19,24 +22,36 @@ const CHUNK: usize = 32 << 10;
 /// About what the compressor takes for itself.
 const COMPRESSOR: usize = 320 << 10;
 
-fn register(engine: &mut Engine, _: &Vocabulary) {
-    let mut module = Module::new();
-    module.set_native_fn("compress", |text: ImmutableString| compress(text.as_bytes()));
-    FuncRegistration::new("compress")
-        .with_purity(true)
-        .set_into_module(&mut module, |blob: &mut Blob| compress(blob));
-    FuncRegistration::new("decompress")
-        .with_purity(true)
-        .set_into_module(&mut module, |blob: &mut Blob| decompress(blob));
-    engine.register_static_module("gzip", module.into());
+fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
+    exported!(functions).register_in("gzip", engine, vocabulary);
 }
 
-/// `gzip::compress(text | blob)`: the bytes, those of text being its UTF-8, as gzip. The same bytes
-/// give the same gzip: there is no time in it.
-///
-/// ```rhai
-/// gzip::compress(text::repeat("hello ", 1000)).len < 100; // => true
-/// ```
+/// Bytes made smaller and back.
+#[allow(clippy::unwrap_used)] // What the macro writes has it.
+#[export_module(manifest)]
+mod functions {
+    /// A blob, or the UTF-8 of text, as gzip. The same bytes give the same gzip: there is no time in
+    /// it.
+    ///
+    /// ```rhai
+    /// gzip::compress(text::repeat("hello ", 1000)).len < 100; // => true
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn compress(data: &mut Dynamic) -> Bounded<Blob> {
+        with_bytes("gzip::compress", "data", data, super::compress)
+    }
+
+    /// The bytes that were compressed; of several gzips one after the other, all of them.
+    ///
+    /// ```rhai
+    /// gzip::decompress(gzip::compress("hello")).as_string(); // => "hello"
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn decompress(bytes: &mut Blob) -> Bounded<Blob> {
+        super::decompress(bytes)
+    }
+}
+
 fn compress(bytes: &[u8]) -> Bounded<Blob> {
     // What cannot be made smaller grows by a few bytes for each block.
     let most = bytes.len().saturating_add(bytes.len() / 1000 + 64);
@@ -48,12 +63,6 @@ fn compress(bytes: &[u8]) -> Bounded<Blob> {
         .map_err(|error| format!("cannot compress: {error}").into())
 }
 
-/// `gzip::decompress(blob)`: the bytes that were compressed; of several gzips one after the other,
-/// all of them.
-///
-/// ```rhai
-/// gzip::decompress(gzip::compress("hello")).as_string(); // => "hello"
-/// ```
 fn decompress(bytes: &[u8]) -> Bounded<Blob> {
     let mut decoder = MultiGzDecoder::new(bytes);
     let mut out = Blob::new();

@@ -1,45 +1,49 @@
 //! `hex`: bytes as two hexadecimal digits each (RFC 4648, section 8).
 
-use rhai::{Blob, Engine, FuncRegistration, ImmutableString, Module};
+use rhai::plugin::*;
+use rhai::{Blob, Dynamic, Engine};
 
 use super::Part;
+use super::crypto::{hex, with_bytes};
+use super::native::exported;
 use crate::bounds::{Bounded, room_for};
 use crate::vocabulary::Vocabulary;
 
 pub(super) const PART: Part = Part { words: &["hex"], register };
 
-fn register(engine: &mut Engine, _: &Vocabulary) {
-    let mut module = Module::new();
-    module.set_native_fn("encode", |text: ImmutableString| encode(text.as_bytes()));
-    FuncRegistration::new("encode")
-        .with_purity(true)
-        .set_into_module(&mut module, |blob: &mut Blob| encode(blob));
-    module.set_native_fn("decode", |text: ImmutableString| decode(&text));
-    engine.register_static_module("hex", module.into());
+fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
+    exported!(functions).register_in("hex", engine, vocabulary);
 }
 
-/// `hex::encode(text | blob)`: two lower-case digits for each byte, those of text being its UTF-8.
-///
-/// ```rhai
-/// hex::encode("Az"); // => "417a"
-/// hex::encode(blob(2, 255)); // => "ffff"
-/// ```
-fn encode(bytes: &[u8]) -> Bounded<ImmutableString> {
-    room_for(bytes.len(), 2)?;
-    let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value & 15)]);
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        text.push(digit(byte >> 4));
-        text.push(digit(*byte));
+/// Bytes as two hexadecimal digits each.
+#[allow(clippy::unwrap_used)] // What the macro writes has it.
+#[export_module(manifest)]
+mod functions {
+    /// Two lower-case digits for each byte of a blob, or of the UTF-8 of text.
+    ///
+    /// ```rhai
+    /// hex::encode("Az"); // => "417a"
+    /// hex::encode(blob(2, 255)); // => "ffff"
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn encode(data: &mut Dynamic) -> Bounded<String> {
+        with_bytes("hex::encode", "data", data, |bytes| {
+            room_for(bytes.len(), 2)?;
+            Ok(hex(bytes))
+        })
     }
-    Ok(text.into())
+
+    /// The blob that digits of either case stand for.
+    ///
+    /// ```rhai
+    /// hex::decode("00fF").to_array(); // => [0, 255]
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn decode(text: &str) -> Bounded<Blob> {
+        super::decode(text)
+    }
 }
 
-/// `hex::decode(text)`: the blob that digits of either case stand for.
-///
-/// ```rhai
-/// hex::decode("00fF").to_array(); // => [0, 255]
-/// ```
 fn decode(text: &str) -> Bounded<Blob> {
     room_for(text.len() / 2, 1)?;
     let stray = text.char_indices().find(|(_, character)| !character.is_ascii_hexdigit());

@@ -8,40 +8,35 @@ mod response;
 use rhai::plugin::*;
 use rhai::{Dynamic, Engine, ImmutableString, Map};
 
-use super::{At, Fallible, Part};
+use super::native::exported;
+use super::{Fallible, Part};
 use crate::vocabulary::Vocabulary;
 use options::Options;
 pub use response::HttpResponse;
 
 pub(super) const PART: Part = Part { words: &["http"], register };
 
-fn register(engine: &mut Engine, _: &Vocabulary) {
-    engine.register_static_module("http", exported_module!(functions).into());
-    response::register(engine);
+fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
+    exported!(functions).register_in("http", engine, vocabulary);
+    response::register(engine, vocabulary);
 }
 
-fn call(
-    context: &NativeCallContext,
-    method: &str,
-    url: &str,
-    options: Map,
-) -> Fallible<HttpResponse> {
-    exchange::call(Options::of(method, url, options)).at(context)
+fn call(method: &str, url: &str, options: Map) -> Fallible<HttpResponse> {
+    exchange::call(Options::of(method, url, options))
 }
 
-fn call_with_body(
-    context: &NativeCallContext,
-    method: &str,
-    url: &str,
-    body: Dynamic,
-    options: Map,
-) -> Fallible<HttpResponse> {
+/// The JSON at a URL.
+pub(super) fn get_json(url: &str, options: Map) -> Fallible<Dynamic> {
+    response::json_of(&call("GET", url, options)?)
+}
+
+fn call_with_body(method: &str, url: &str, body: Dynamic, options: Map) -> Fallible<HttpResponse> {
     let options = Options::of(method, url, options);
-    exchange::call(options.and_then(|options| options.with_body(&body))).at(context)
+    exchange::call(options.and_then(|options| options.with_body(&body)))
 }
 
 #[allow(clippy::unwrap_used)] // What the macro writes has it.
-#[export_module]
+#[export_module(manifest)]
 mod functions {
     type Text = ImmutableString;
 
@@ -59,8 +54,8 @@ mod functions {
     /// answer.json().total; // => 42
     /// ```
     #[rhai_fn(volatile, return_raw)]
-    pub fn get(context: NativeCallContext, url: Text) -> Fallible<HttpResponse> {
-        call(&context, "GET", &url, Map::new())
+    pub fn get(url: Text) -> Fallible<HttpResponse> {
+        call("GET", &url, Map::new())
     }
 
     /// Gets what is at a URL, with options.
@@ -86,12 +81,8 @@ mod functions {
     /// answer.ok; // => true
     /// ```
     #[rhai_fn(name = "get", volatile, return_raw)]
-    pub fn get_with_options(
-        context: NativeCallContext,
-        url: Text,
-        options: Map,
-    ) -> Fallible<HttpResponse> {
-        call(&context, "GET", &url, options)
+    pub fn get_with_options(url: Text, options: Map) -> Fallible<HttpResponse> {
+        call("GET", &url, options)
     }
 
     /// Posts a body: a map or an array as JSON, text as text, a blob as bytes, `()` as none.
@@ -101,8 +92,8 @@ mod functions {
     /// answer.status; // => 201
     /// ```
     #[rhai_fn(volatile, return_raw)]
-    pub fn post(context: NativeCallContext, url: Text, body: Dynamic) -> Fallible<HttpResponse> {
-        call_with_body(&context, "POST", &url, body, Map::new())
+    pub fn post(url: Text, body: Dynamic) -> Fallible<HttpResponse> {
+        call_with_body("POST", &url, body, Map::new())
     }
 
     /// Posts a body with the options of `http::get`. Without a body of its own, write `()`.
@@ -112,13 +103,8 @@ mod functions {
     /// answer.ok; // => true
     /// ```
     #[rhai_fn(name = "post", volatile, return_raw)]
-    pub fn post_with_options(
-        context: NativeCallContext,
-        url: Text,
-        body: Dynamic,
-        options: Map,
-    ) -> Fallible<HttpResponse> {
-        call_with_body(&context, "POST", &url, body, options)
+    pub fn post_with_options(url: Text, body: Dynamic, options: Map) -> Fallible<HttpResponse> {
+        call_with_body("POST", &url, body, options)
     }
 
     /// Puts a body at a URL.
@@ -127,8 +113,8 @@ mod functions {
     /// http::put("https://api.example.com/orders/7", #{ count: 2 }).status; // => 200
     /// ```
     #[rhai_fn(volatile, return_raw)]
-    pub fn put(context: NativeCallContext, url: Text, body: Dynamic) -> Fallible<HttpResponse> {
-        call_with_body(&context, "PUT", &url, body, Map::new())
+    pub fn put(url: Text, body: Dynamic) -> Fallible<HttpResponse> {
+        call_with_body("PUT", &url, body, Map::new())
     }
 
     /// Puts a body at a URL with the options of `http::get`.
@@ -137,13 +123,8 @@ mod functions {
     /// http::put("https://api.example.com/orders/7", #{ count: 2 }, #{ retries: 0 }).ok; // => true
     /// ```
     #[rhai_fn(name = "put", volatile, return_raw)]
-    pub fn put_with_options(
-        context: NativeCallContext,
-        url: Text,
-        body: Dynamic,
-        options: Map,
-    ) -> Fallible<HttpResponse> {
-        call_with_body(&context, "PUT", &url, body, options)
+    pub fn put_with_options(url: Text, body: Dynamic, options: Map) -> Fallible<HttpResponse> {
+        call_with_body("PUT", &url, body, options)
     }
 
     /// Changes what is at a URL.
@@ -152,8 +133,8 @@ mod functions {
     /// http::patch("https://api.example.com/orders/7", #{ count: 3 }).ok; // => true
     /// ```
     #[rhai_fn(volatile, return_raw)]
-    pub fn patch(context: NativeCallContext, url: Text, body: Dynamic) -> Fallible<HttpResponse> {
-        call_with_body(&context, "PATCH", &url, body, Map::new())
+    pub fn patch(url: Text, body: Dynamic) -> Fallible<HttpResponse> {
+        call_with_body("PATCH", &url, body, Map::new())
     }
 
     /// Changes what is at a URL, with the options of `http::get`.
@@ -162,13 +143,8 @@ mod functions {
     /// http::patch("https://api.example.com/orders/7", #{ count: 3 }, #{ retries: 1 }).ok; // => true
     /// ```
     #[rhai_fn(name = "patch", volatile, return_raw)]
-    pub fn patch_with_options(
-        context: NativeCallContext,
-        url: Text,
-        body: Dynamic,
-        options: Map,
-    ) -> Fallible<HttpResponse> {
-        call_with_body(&context, "PATCH", &url, body, options)
+    pub fn patch_with_options(url: Text, body: Dynamic, options: Map) -> Fallible<HttpResponse> {
+        call_with_body("PATCH", &url, body, options)
     }
 
     /// Deletes what is at a URL.
@@ -177,8 +153,8 @@ mod functions {
     /// http::delete("https://api.example.com/orders/7").ok; // => true
     /// ```
     #[rhai_fn(volatile, return_raw)]
-    pub fn delete(context: NativeCallContext, url: Text) -> Fallible<HttpResponse> {
-        call(&context, "DELETE", &url, Map::new())
+    pub fn delete(url: Text) -> Fallible<HttpResponse> {
+        call("DELETE", &url, Map::new())
     }
 
     /// Deletes what is at a URL, with the options of `http::get`.
@@ -187,12 +163,8 @@ mod functions {
     /// http::delete("https://api.example.com/orders/7", #{ headers: #{ "if-match": "abc" } }).ok; // => true
     /// ```
     #[rhai_fn(name = "delete", volatile, return_raw)]
-    pub fn delete_with_options(
-        context: NativeCallContext,
-        url: Text,
-        options: Map,
-    ) -> Fallible<HttpResponse> {
-        call(&context, "DELETE", &url, options)
+    pub fn delete_with_options(url: Text, options: Map) -> Fallible<HttpResponse> {
+        call("DELETE", &url, options)
     }
 
     /// Asks for the headers that `get` would be answered with.
@@ -201,8 +173,8 @@ mod functions {
     /// http::head("https://api.example.com/orders/7").header("Content-Type"); // => "application/json"
     /// ```
     #[rhai_fn(volatile, return_raw)]
-    pub fn head(context: NativeCallContext, url: Text) -> Fallible<HttpResponse> {
-        call(&context, "HEAD", &url, Map::new())
+    pub fn head(url: Text) -> Fallible<HttpResponse> {
+        call("HEAD", &url, Map::new())
     }
 
     /// Asks for the headers that `get` would be answered with, with the options of `http::get`.
@@ -211,12 +183,8 @@ mod functions {
     /// http::head("https://api.example.com/orders/7", #{ redirects: 0 }).body; // => ""
     /// ```
     #[rhai_fn(name = "head", volatile, return_raw)]
-    pub fn head_with_options(
-        context: NativeCallContext,
-        url: Text,
-        options: Map,
-    ) -> Fallible<HttpResponse> {
-        call(&context, "HEAD", &url, options)
+    pub fn head_with_options(url: Text, options: Map) -> Fallible<HttpResponse> {
+        call("HEAD", &url, options)
     }
 
     /// Sends a request of any kind: `url`, `method` (`GET` where it is left out) and the options of
@@ -227,7 +195,7 @@ mod functions {
     /// http::request(#{ method: "PUT", url: url, json: #{ count: 2 } }).ok; // => true
     /// ```
     #[rhai_fn(volatile, return_raw)]
-    pub fn request(context: NativeCallContext, options: Map) -> Fallible<HttpResponse> {
-        exchange::call(Options::of_request(options)).at(&context)
+    pub fn request(options: Map) -> Fallible<HttpResponse> {
+        exchange::call(Options::of_request(options))
     }
 }

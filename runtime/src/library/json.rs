@@ -1,16 +1,21 @@
-//! `parse_json(text)` and `value.to_json()`: JSON by the same rules as events and responses.
+//! `json`, `parse_json(text)` and `value.to_json()`: JSON by the same rules as events and responses.
 
 use std::cmp::Ordering;
 
-use rhai::{Dynamic, Engine, EvalAltResult, FLOAT, FuncRegistration, INT, ImmutableString, Map};
+use rhai::plugin::*;
+use rhai::{Dynamic, Engine, EvalAltResult, FLOAT, INT, ImmutableString, Map, Position};
 
-use super::Part;
+use super::crypto::with_bytes;
+use super::native::exported;
+use super::{Fallible, Part};
 use crate::json::{self, ExactNumber};
+use crate::memory;
 use crate::vocabulary::Vocabulary;
 
-type Fallible<T> = Result<T, Box<EvalAltResult>>;
+pub(super) const MODULE: Part = Part { words: &["json"], register: register_module };
 
-pub(super) const PART: Part = Part {
+/// The functions and the type of numbers that are kept as text.
+pub(super) const VALUES: Part = Part {
     words: &[
         "parse_json",
         "to_json",
@@ -24,7 +29,7 @@ pub(super) const PART: Part = Part {
         "<",
         ">",
     ],
-    register,
+    register: register_values,
 };
 
 /// Says what errors call the numbers that are kept as text.
@@ -32,39 +37,135 @@ pub fn name_numbers(engine: &mut Engine) {
     engine.register_type_with_name::<ExactNumber>("ExactNumber");
 }
 
-/// Registers the functions and the type of numbers that are kept as text.
-fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
-    engine.register_fn("parse_json", |text: ImmutableString| parse(&text));
-    // The value may be a constant: it is only read.
-    FuncRegistration::new("to_json")
-        .with_purity(true)
-        .register_into_engine(engine, |value: &mut Dynamic| compact(value));
-    FuncRegistration::new("to_json_pretty").with_purity(true).register_into_engine(
-        engine,
-        |value: &mut Dynamic| -> Fallible<String> {
-            json::write_pretty(value).map_err(|error| error.to_string().into())
-        },
-    );
-    // The engine has one of its own for maps, with other rules.
-    FuncRegistration::new("to_json").with_purity(true).register_into_engine(
-        engine,
-        |value: &mut Map| {
-            // Taken for a moment rather than copied.
-            let map = Dynamic::from_map(std::mem::take(value));
-            let text = compact(&map);
-            *value = map.cast::<Map>();
-            text
-        },
-    );
-    engine
-        .register_fn("to_string", |number: &mut ExactNumber| number.to_string())
-        .register_fn("to_debug", |number: &mut ExactNumber| number.to_string())
-        .register_fn("to_float", |number: &mut ExactNumber| number.to_float())
-        .register_fn("to_int", |number: &mut ExactNumber| -> Fallible<INT> {
-            number
-                .to_int()
-                .ok_or_else(|| format!("{number} is not a whole number within 64 bits").into())
-        });
+fn register_module(engine: &mut Engine, vocabulary: &Vocabulary) {
+    exported!(functions).register_in("json", engine, vocabulary);
+}
+
+/// JSON by the same rules as events and responses: strict, and no number loses a digit.
+#[allow(clippy::unwrap_used)] // What the macro writes has it.
+#[export_module(manifest)]
+mod functions {
+    /// The value of one JSON text, or of a blob that has it in UTF-8. What is not JSON is an error
+    /// with the byte, the line and the column where it stops being it.
+    ///
+    /// ```rhai
+    /// json::parse("{\"id\": 7, \"tags\": [null, 0.5]}"); // => #{ id: 7, tags: [(), 0.5] }
+    /// json::parse("[true]".to_blob()); // => [true]
+    /// json::parse("[1,]"); // => error: at byte 3 (line 1, column 4)
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn parse(text: &mut Dynamic) -> Fallible<Dynamic> {
+        with_bytes("json::parse", "text", text, read)
+    }
+
+    /// The value as JSON without spaces, the keys of maps in order.
+    ///
+    /// ```rhai
+    /// json::stringify(#{ b: [1, ()], a: 0.5 }); // => "{\"a\":0.5,\"b\":[1,null]}"
+    /// json::stringify("x"); // => "\"x\""
+    /// json::stringify(#{ f: |x| x }); // => error: a closure at `$.f` cannot be JSON
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn stringify(value: &mut Dynamic) -> Fallible<ImmutableString> {
+        compact(value)
+    }
+
+    /// The value as JSON for people: each item in a line of its own, indented by two spaces.
+    ///
+    /// ```rhai
+    /// json::pretty(#{ a: [1] }); // => "{\n  \"a\": [\n    1\n  ]\n}"
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn pretty(value: &mut Dynamic) -> Fallible<String> {
+        super::pretty(value)
+    }
+}
+
+// The engine has a `to_json` of its own for maps, with other rules.
+#[allow(clippy::unwrap_used)] // What the macro writes has it.
+#[export_module(manifest)]
+mod methods {
+    /// The value of one JSON text, as `json::parse` gives it.
+    ///
+    /// ```rhai
+    /// parse_json("[1, 18446744073709551615]")[1].to_string(); // => "18446744073709551615"
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn parse_json(text: &str) -> Fallible<Dynamic> {
+        read(text.as_bytes())
+    }
+
+    /// The value as JSON without spaces, as `json::stringify` gives it.
+    ///
+    /// ```rhai
+    /// [1, "a", ()].to_json(); // => "[1,\"a\",null]"
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn to_json(value: &mut Dynamic) -> Fallible<ImmutableString> {
+        compact(value)
+    }
+
+    /// The map as JSON without spaces, its keys in order.
+    ///
+    /// ```rhai
+    /// #{ b: 1, a: 2 }.to_json(); // => "{\"a\":2,\"b\":1}"
+    /// ```
+    #[rhai_fn(name = "to_json", pure, return_raw)]
+    pub fn map_to_json(map: &mut Map) -> Fallible<ImmutableString> {
+        // Taken for a moment rather than copied.
+        let value = Dynamic::from_map(std::mem::take(map));
+        let text = compact(&value);
+        *map = value.cast();
+        text
+    }
+
+    /// The value as JSON for people, as `json::pretty` gives it.
+    ///
+    /// ```rhai
+    /// [1].to_json_pretty(); // => "[\n  1\n]"
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn to_json_pretty(value: &mut Dynamic) -> Fallible<String> {
+        pretty(value)
+    }
+
+    /// The number as it was written. An ExactNumber is one that neither an integer of 64 bits nor a
+    /// float holds exactly; it is compared by `<` and `==` with numbers of any kind.
+    ///
+    /// ```rhai
+    /// json::parse("0.1000000000000000055511151231257827").to_string(); // => "0.1000000000000000055511151231257827"
+    /// json::parse("18446744073709551615") > 7; // => true
+    /// ```
+    #[rhai_fn(name = "to_string", name = "to_debug", pure)]
+    pub fn to_string(number: &mut ExactNumber) -> String {
+        number.to_string()
+    }
+
+    /// The nearest float.
+    ///
+    /// ```rhai
+    /// json::parse("18446744073709551616").to_float(); // => 18446744073709551616.0
+    /// ```
+    #[rhai_fn(pure)]
+    pub fn to_float(number: &mut ExactNumber) -> FLOAT {
+        number.to_float()
+    }
+
+    /// The same number as an integer; an error where there is none within 64 bits.
+    ///
+    /// ```rhai
+    /// json::parse("18446744073709551615").to_int(); // => error: is not a whole number within 64 bits
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn to_int(number: &mut ExactNumber) -> Fallible<INT> {
+        number
+            .to_int()
+            .ok_or_else(|| format!("{number} is not a whole number within 64 bits").into())
+    }
+}
+
+fn register_values(engine: &mut Engine, vocabulary: &Vocabulary) {
+    exported!(methods).register_globally(engine, vocabulary);
     let comparisons: [(_, Holds); 6] = [
         ("==", |order| order == Some(Ordering::Equal)),
         ("!=", |order| order != Some(Ordering::Equal)),
@@ -103,12 +204,23 @@ fn compare(engine: &mut Engine, operator: &str, holds: Holds) {
         });
 }
 
-fn parse(text: &str) -> Fallible<Dynamic> {
-    json::read(text.as_bytes()).map_err(|error| format!("this is not JSON: {error}").into())
+fn read(text: &[u8]) -> Fallible<Dynamic> {
+    json::read(text).map_err(|error| {
+        if error.is_out_of_memory {
+            memory::refuse();
+            let what = "the value of a JSON text is".to_owned();
+            return Box::new(EvalAltResult::ErrorDataTooLarge(what, Position::NONE));
+        }
+        format!("this is not JSON: {error}").into()
+    })
 }
 
 fn compact(value: &Dynamic) -> Fallible<ImmutableString> {
     let mut out = Vec::new();
     json::write(value, &mut out).map_err(|error| error.to_string())?;
     Ok(String::from_utf8(out).unwrap_or_default().into())
+}
+
+fn pretty(value: &Dynamic) -> Fallible<String> {
+    json::write_pretty(value).map_err(|error| error.to_string().into())
 }

@@ -1,10 +1,12 @@
 //! `print`, `debug`, and the module `log`: records with a level and fields.
 
 use ::log::Level;
-use rhai::{Dynamic, Engine, ImmutableString, Map, Module};
+use rhai::plugin::*;
+use rhai::{Dynamic, Engine, ImmutableString, Map};
 use serde_json::Value;
 
 use super::Part;
+use super::native::exported;
 use crate::vocabulary::Vocabulary;
 use crate::{json, logging};
 
@@ -22,25 +24,113 @@ pub fn handle_print(engine: &mut Engine) {
     });
 }
 
-fn register(engine: &mut Engine, _: &Vocabulary) {
-    let mut module = Module::new();
-    for (name, level) in [
-        ("trace", Level::Trace),
-        ("debug", Level::Debug),
-        ("info", Level::Info),
-        ("warn", Level::Warn),
-        ("error", Level::Error),
-    ] {
-        module.set_native_fn(name, move |message: Dynamic| {
-            record(level, &message, None);
-            Ok(())
-        });
-        module.set_native_fn(name, move |message: ImmutableString, fields: Map| {
-            record(level, &message.into(), Some(&fields));
-            Ok(())
-        });
+fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
+    exported!(functions).register_in("log", engine, vocabulary);
+}
+
+/// Records with a level and fields.
+#[allow(clippy::unwrap_used)] // What the macro writes has it.
+#[export_module(manifest)]
+mod functions {
+    /// Writes a record of level TRACE, which is written only where the log level asks for it: text, or a map.
+    ///
+    /// ```rhai
+    /// log::trace("asked for the next page");
+    /// ```
+    #[rhai_fn(volatile)]
+    pub fn trace(message: Dynamic) {
+        record(Level::Trace, &message, None);
     }
-    engine.register_static_module("log", module.into());
+
+    /// Writes a record of level TRACE with fields.
+    ///
+    /// ```rhai
+    /// log::trace("asked for the next page", #{ page: 2 });
+    /// ```
+    #[rhai_fn(name = "trace", volatile)]
+    pub fn trace_with_fields(message: ImmutableString, fields: Map) {
+        record(Level::Trace, &message.into(), Some(&fields));
+    }
+
+    /// Writes a record of level DEBUG: text, or a map.
+    ///
+    /// ```rhai
+    /// log::debug("nothing in the cache");
+    /// ```
+    #[rhai_fn(volatile)]
+    pub fn debug(message: Dynamic) {
+        record(Level::Debug, &message, None);
+    }
+
+    /// Writes a record of level DEBUG with fields.
+    ///
+    /// ```rhai
+    /// log::debug("nothing in the cache", #{ key: "rates" });
+    /// ```
+    #[rhai_fn(name = "debug", volatile)]
+    pub fn debug_with_fields(message: ImmutableString, fields: Map) {
+        record(Level::Debug, &message.into(), Some(&fields));
+    }
+
+    /// Writes a record of level INFO: text, or a map.
+    ///
+    /// ```rhai
+    /// log::info("order taken");
+    /// ```
+    #[rhai_fn(volatile)]
+    pub fn info(message: Dynamic) {
+        record(Level::Info, &message, None);
+    }
+
+    /// Writes a record of level INFO with fields.
+    ///
+    /// ```rhai
+    /// log::info("order taken", #{ order: 7, total: 42 });
+    /// ```
+    #[rhai_fn(name = "info", volatile)]
+    pub fn info_with_fields(message: ImmutableString, fields: Map) {
+        record(Level::Info, &message.into(), Some(&fields));
+    }
+
+    /// Writes a record of level WARN: text, or a map.
+    ///
+    /// ```rhai
+    /// log::warn("no stock left");
+    /// ```
+    #[rhai_fn(volatile)]
+    pub fn warn(message: Dynamic) {
+        record(Level::Warn, &message, None);
+    }
+
+    /// Writes a record of level WARN with fields.
+    ///
+    /// ```rhai
+    /// log::warn("no stock left", #{ item: "book" });
+    /// ```
+    #[rhai_fn(name = "warn", volatile)]
+    pub fn warn_with_fields(message: ImmutableString, fields: Map) {
+        record(Level::Warn, &message.into(), Some(&fields));
+    }
+
+    /// Writes a record of level ERROR: text, or a map.
+    ///
+    /// ```rhai
+    /// log::error("cannot reach the shop");
+    /// ```
+    #[rhai_fn(volatile)]
+    pub fn error(message: Dynamic) {
+        record(Level::Error, &message, None);
+    }
+
+    /// Writes a record of level ERROR with fields.
+    ///
+    /// ```rhai
+    /// log::error("cannot reach the shop", #{ tries: 3 });
+    /// ```
+    #[rhai_fn(name = "error", volatile)]
+    pub fn error_with_fields(message: ImmutableString, fields: Map) {
+        record(Level::Error, &message.into(), Some(&fields));
+    }
 }
 
 fn record(level: Level, message: &Dynamic, fields: Option<&Map>) {

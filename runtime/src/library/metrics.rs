@@ -12,15 +12,16 @@ use rhai::plugin::*;
 use rhai::{Dynamic, Engine, ImmutableString, Map};
 use serde_json::{Map as Object, Value, json};
 
-use super::{At, Fallible, Part, plain_text};
+use super::native::exported;
+use super::{Fallible, Part, plain_text};
 use crate::effects::{Failure, world};
 use crate::logging;
 use crate::vocabulary::Vocabulary;
 
 pub(super) const PART: Part = Part { words: &["metrics"], register };
 
-fn register(engine: &mut Engine, _: &Vocabulary) {
-    engine.register_static_module("metrics", exported_module!(functions).into());
+fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
+    exported!(functions).register_in("metrics", engine, vocabulary);
 }
 
 /// The format's limits, and how many values one record has at most, so that it stays one event.
@@ -200,7 +201,7 @@ fn checked_name(what: &str, name: &str) -> Result<String, Failure> {
 }
 
 #[allow(clippy::unwrap_used)] // What the macro writes has it.
-#[export_module]
+#[export_module(manifest)]
 mod functions {
     type Text = ImmutableString;
 
@@ -210,8 +211,8 @@ mod functions {
     /// metrics::count("OrdersTaken");
     /// ```
     #[rhai_fn(volatile, return_raw)]
-    pub fn count(context: NativeCallContext, name: Text) -> Fallible<()> {
-        put(&name, &Dynamic::ONE, "Count", None).at(&context)
+    pub fn count(name: Text) -> Fallible<()> {
+        Ok(put(&name, &Dynamic::ONE, "Count", None)?)
     }
 
     /// Counts so many.
@@ -220,8 +221,8 @@ mod functions {
     /// metrics::count("ItemsSold", 3);
     /// ```
     #[rhai_fn(name = "count", volatile, return_raw)]
-    pub fn count_many(context: NativeCallContext, name: Text, value: Dynamic) -> Fallible<()> {
-        put(&name, &value, "Count", None).at(&context)
+    pub fn count_many(name: Text, value: Dynamic) -> Fallible<()> {
+        Ok(put(&name, &value, "Count", None)?)
     }
 
     /// Records a value in a unit of CloudWatch, with the function's name as its dimension.
@@ -230,13 +231,8 @@ mod functions {
     /// metrics::put("Latency", 12.5, "Milliseconds");
     /// ```
     #[rhai_fn(name = "put", volatile, return_raw)]
-    pub fn put_in_unit(
-        context: NativeCallContext,
-        name: Text,
-        value: Dynamic,
-        unit: Text,
-    ) -> Fallible<()> {
-        put(&name, &value, &unit, None).at(&context)
+    pub fn put_in_unit(name: Text, value: Dynamic, unit: Text) -> Fallible<()> {
+        Ok(put(&name, &value, &unit, None)?)
     }
 
     /// Records a value with dimensions of its own.
@@ -246,13 +242,12 @@ mod functions {
     /// ```
     #[rhai_fn(name = "put", volatile, return_raw)]
     pub fn put_with_dimensions(
-        context: NativeCallContext,
         name: Text,
         value: Dynamic,
         unit: Text,
         dimensions: Map,
     ) -> Fallible<()> {
-        put(&name, &value, &unit, Some(&dimensions)).at(&context)
+        Ok(put(&name, &value, &unit, Some(&dimensions))?)
     }
 
     /// Names the namespace of the environment's metrics from now on; without it, `rhambda`.
@@ -261,13 +256,13 @@ mod functions {
     /// metrics::namespace("Shop");
     /// ```
     #[rhai_fn(volatile, return_raw)]
-    pub fn namespace(context: NativeCallContext, name: Text) -> Fallible<()> {
+    pub fn namespace(name: Text) -> Fallible<()> {
         let legal = |letter: char| letter.is_ascii_alphanumeric() || ".-_/#: ".contains(letter);
         let is_sound = (1..=LONGEST_NAME).contains(&name.len()) && name.chars().all(legal);
         if !is_sound || name.starts_with(':') || name.starts_with("AWS/") {
             let message = "a namespace has 1 to 255 letters, digits, spaces and `.-_/#:`, and does \
                            not begin with `:` or `AWS/`";
-            return Err(invalid(message.into())).at(&context);
+            return Err(invalid(message.into()).into());
         }
         MEASURED.with_borrow_mut(|measured| {
             let measured = measured.get_or_insert_default();

@@ -15,6 +15,7 @@ mod json;
 mod jwt;
 mod log;
 mod metrics;
+mod native;
 mod random;
 mod regex;
 mod schema;
@@ -32,7 +33,7 @@ mod probe;
 #[cfg(test)]
 mod stage;
 
-use rhai::{Dynamic, Engine, EvalAltResult, INT, Map, NativeCallContext, Position};
+use rhai::{Dynamic, Engine, EvalAltResult, INT, Map, Position};
 
 use crate::effects::Failure;
 use crate::json::ExactNumber;
@@ -56,7 +57,8 @@ const PARTS: &[Part] = &[
     gzip::PART,
     hex::PART,
     http::PART,
-    json::PART,
+    json::MODULE,
+    json::VALUES,
     jwt::PART,
     log::PART,
     metrics::PART,
@@ -88,8 +90,13 @@ fn thrown<const N: usize>(failure: &Failure, fields: [(&str, Dynamic); N]) -> Bo
     Box::new(EvalAltResult::ErrorRuntime(map.into(), Position::NONE))
 }
 
-pub use cache::clear as clear_cache;
 pub use metrics::flush as flush_metrics;
+
+/// Empties the cache, and says whether there was something in it.
+pub fn clear_cache() -> bool {
+    jwt::forget_sets();
+    cache::clear()
+}
 
 /// Teaches an engine what the vocabulary can reach of the library.
 pub fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
@@ -113,26 +120,9 @@ pub fn whole() -> Engine {
     engine
 }
 
-/// The engine does not say where a module's function was called that failed; this does.
-trait At<T> {
-    /// Places a failure at the call.
-    fn at(self, context: &NativeCallContext) -> Fallible<T>;
-}
-
-impl<T> At<T> for Fallible<T> {
-    fn at(self, context: &NativeCallContext) -> Self {
-        self.map_err(|mut error| {
-            if error.position().is_none() {
-                error.set_position(context.call_position());
-            }
-            error
-        })
-    }
-}
-
-impl<T> At<T> for Result<T, Failure> {
-    fn at(self, context: &NativeCallContext) -> Fallible<T> {
-        self.map_err(|failure| thrown(&failure, [])).at(context)
+impl From<Failure> for Box<EvalAltResult> {
+    fn from(failure: Failure) -> Self {
+        thrown(&failure, [])
     }
 }
 

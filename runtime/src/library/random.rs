@@ -3,19 +3,20 @@
 use rhai::plugin::*;
 use rhai::{Array, Blob, Dynamic, Engine, FLOAT, INT};
 
-use super::{At, Fallible, Part};
+use super::native::exported;
+use super::{Fallible, Part};
 use crate::bounds::room_for;
 use crate::effects::{Failure, world};
 use crate::vocabulary::Vocabulary;
 
 pub(super) const PART: Part = Part { words: &["random"], register };
 
-fn register(engine: &mut Engine, _: &Vocabulary) {
-    engine.register_static_module("random", exported_module!(functions).into());
+fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
+    exported!(functions).register_in("random", engine, vocabulary);
 }
 
 #[allow(clippy::unwrap_used)] // What the macro writes has it.
-#[export_module]
+#[export_module(manifest)]
 mod functions {
     /// A whole number from the first to the last, both included.
     ///
@@ -24,12 +25,12 @@ mod functions {
     /// dots >= 1 && dots <= 6; // => true
     /// ```
     #[rhai_fn(volatile, return_raw)]
-    pub fn int(context: NativeCallContext, first: INT, last: INT) -> Fallible<INT> {
+    pub fn int(first: INT, last: INT) -> Fallible<INT> {
         match first <= last {
             true => Ok(world().draw(|random| random.i64(first..=last))),
             false => {
                 let message = format!("there is no whole number from {first} to {last}");
-                Err(Failure::new("Random.Empty", message)).at(&context)
+                Err(Failure::new("Random.Empty", message).into())
             }
         }
     }

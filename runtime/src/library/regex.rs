@@ -11,14 +11,15 @@ use regex_lite::{Captures, Regex, RegexBuilder};
 use rhai::plugin::*;
 use rhai::{Array, Dynamic, Engine, FnPtr, INT, ImmutableString, Map};
 
-use super::{At, Fallible, Part};
+use super::native::exported;
+use super::{Fallible, Part};
 use crate::bounds::{in_time, room_for};
 use crate::vocabulary::Vocabulary;
 
 pub(super) const PART: Part = Part { words: &["regex"], register };
 
-fn register(engine: &mut Engine, _: &Vocabulary) {
-    engine.register_static_module("regex", exported_module!(functions).into());
+fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
+    exported!(functions).register_in("regex", engine, vocabulary);
 }
 
 type Text = ImmutableString;
@@ -161,7 +162,7 @@ fn replaced_by_text(text: &Text, pattern: &Text, with: &Text, most: INT) -> Fall
 /// that of [regex-lite](https://docs.rs/regex-lite): no look-around, no back-references, and classes
 /// as `\d` and `\w` are ASCII. Write patterns in back-ticks, where `\` needs no doubling.
 #[allow(clippy::unwrap_used)] // What the macro writes has it.
-#[export_module]
+#[export_module(manifest)]
 mod functions {
     /// Whether the pattern is found anywhere in the text.
     ///
@@ -171,8 +172,8 @@ mod functions {
     /// regex::test("ORDER", "(?i)order"); // => true
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn test(context: NativeCallContext, text: Text, pattern: Text) -> Fallible<bool> {
-        Ok(compiled(&pattern, &text).at(&context)?.is_match(&text))
+    pub fn test(text: Text, pattern: Text) -> Fallible<bool> {
+        Ok(compiled(&pattern, &text)?.is_match(&text))
     }
 
     /// The first match; `()` where there is none.
@@ -182,8 +183,8 @@ mod functions {
     /// regex::find("none", `\d+`); // => ()
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn find(context: NativeCallContext, text: Text, pattern: Text) -> Fallible<Dynamic> {
-        let regex = compiled(&pattern, &text).at(&context)?;
+    pub fn find(text: Text, pattern: Text) -> Fallible<Dynamic> {
+        let regex = compiled(&pattern, &text)?;
         Ok(regex.find(&text).map_or(Dynamic::UNIT, |found| text_value(found.as_str())))
     }
 
@@ -193,9 +194,9 @@ mod functions {
     /// regex::find_all("from 10 to 20", `\d+`); // => ["10", "20"]
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn find_all(context: NativeCallContext, text: Text, pattern: Text) -> Fallible<Array> {
-        let regex = compiled(&pattern, &text).at(&context)?;
-        collected(regex.find_iter(&text), |found| text_value(found.as_str())).at(&context)
+    pub fn find_all(text: Text, pattern: Text) -> Fallible<Array> {
+        let regex = compiled(&pattern, &text)?;
+        collected(regex.find_iter(&text), |found| text_value(found.as_str()))
     }
 
     /// The groups of the first match: the whole match, then each group, `()` for a group that took
@@ -206,10 +207,10 @@ mod functions {
     /// regex::captures("no date", `(\d+)-(\d+)`); // => ()
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn captures(context: NativeCallContext, text: Text, pattern: Text) -> Fallible<Dynamic> {
-        let regex = compiled(&pattern, &text).at(&context)?;
+    pub fn captures(text: Text, pattern: Text) -> Fallible<Dynamic> {
+        let regex = compiled(&pattern, &text)?;
         let Some(found) = regex.captures(&text) else { return Ok(Dynamic::UNIT) };
-        groups(&found).at(&context).map(Dynamic::from)
+        groups(&found).map(Dynamic::from)
     }
 
     /// The groups of every match, each as `captures` gives them.
@@ -218,11 +219,11 @@ mod functions {
     /// regex::captures_all("a=1, b=2", `(\w)=(\d)`); // => [["a=1", "a", "1"], ["b=2", "b", "2"]]
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn captures_all(context: NativeCallContext, text: Text, pattern: Text) -> Fallible<Array> {
-        let regex = compiled(&pattern, &text).at(&context)?;
+    pub fn captures_all(text: Text, pattern: Text) -> Fallible<Array> {
+        let regex = compiled(&pattern, &text)?;
         let mut all = Array::new();
         for found in regex.captures_iter(&text) {
-            all.push(groups(&found).at(&context)?.into());
+            all.push(groups(&found)?.into());
         }
         Ok(all)
     }
@@ -235,8 +236,8 @@ mod functions {
     /// date.month; // => "11"
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn named(context: NativeCallContext, text: Text, pattern: Text) -> Fallible<Dynamic> {
-        let regex = compiled(&pattern, &text).at(&context)?;
+    pub fn named(text: Text, pattern: Text) -> Fallible<Dynamic> {
+        let regex = compiled(&pattern, &text)?;
         let found = regex.captures(&text);
         Ok(found.map_or(Dynamic::UNIT, |found| Dynamic::from_map(named_groups(&regex, &found))))
     }
@@ -249,13 +250,8 @@ mod functions {
     /// regex::replace("a  b   c", `\s+`, " "); // => "a b c"
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn replace(
-        context: NativeCallContext,
-        text: Text,
-        pattern: Text,
-        with: Text,
-    ) -> Fallible<Text> {
-        replaced_by_text(&text, &pattern, &with, INT::MAX).at(&context)
+    pub fn replace(text: Text, pattern: Text, with: Text) -> Fallible<Text> {
+        replaced_by_text(&text, &pattern, &with, INT::MAX)
     }
 
     /// The text with at most so many matches replaced, from the left.
@@ -264,14 +260,8 @@ mod functions {
     /// regex::replace("1 2 3", `\d`, "x", 2); // => "x x 3"
     /// ```
     #[rhai_fn(name = "replace", return_raw)]
-    pub fn replace_some(
-        context: NativeCallContext,
-        text: Text,
-        pattern: Text,
-        with: Text,
-        most: INT,
-    ) -> Fallible<Text> {
-        replaced_by_text(&text, &pattern, &with, most).at(&context)
+    pub fn replace_some(text: Text, pattern: Text, with: Text, most: INT) -> Fallible<Text> {
+        replaced_by_text(&text, &pattern, &with, most)
     }
 
     /// The text with every match replaced by the text that a function makes of its groups, an array
@@ -287,14 +277,13 @@ mod functions {
         pattern: Text,
         function: FnPtr,
     ) -> Fallible<Text> {
-        let result = replaced(&text, &pattern, INT::MAX, |captures, out| {
+        replaced(&text, &pattern, INT::MAX, |captures, out| {
             let made: Dynamic = function.call_within_context(&context, (groups(captures)?,))?;
             let made = made.to_string();
             room_for(1, made.len())?;
             out.push_str(&made);
             Ok(())
-        });
-        result.at(&context)
+        })
     }
 
     /// The parts of the text between the matches.
@@ -303,9 +292,9 @@ mod functions {
     /// regex::split("a, b;c", `[,;]\s*`); // => ["a", "b", "c"]
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn split(context: NativeCallContext, text: Text, pattern: Text) -> Fallible<Array> {
-        let regex = compiled(&pattern, &text).at(&context)?;
-        collected(regex.split(&text), text_value).at(&context)
+    pub fn split(text: Text, pattern: Text) -> Fallible<Array> {
+        let regex = compiled(&pattern, &text)?;
+        collected(regex.split(&text), text_value)
     }
 
     /// At most so many parts of the text; the last one is all the rest.
@@ -314,15 +303,10 @@ mod functions {
     /// regex::split("key: a: b", `:\s*`, 2); // => ["key", "a: b"]
     /// ```
     #[rhai_fn(name = "split", return_raw)]
-    pub fn split_some(
-        context: NativeCallContext,
-        text: Text,
-        pattern: Text,
-        most: INT,
-    ) -> Fallible<Array> {
-        let regex = compiled(&pattern, &text).at(&context)?;
+    pub fn split_some(text: Text, pattern: Text, most: INT) -> Fallible<Array> {
+        let regex = compiled(&pattern, &text)?;
         let most = usize::try_from(most.max(1)).unwrap_or(usize::MAX);
-        collected(regex.splitn(&text, most), text_value).at(&context)
+        collected(regex.splitn(&text, most), text_value)
     }
 
     /// A pattern that finds exactly this text, whatever characters it has.
@@ -332,8 +316,8 @@ mod functions {
     /// regex::test("1+1=2", regex::escape("1+1")); // => true
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn escape(context: NativeCallContext, text: Text) -> Fallible<Text> {
-        room_for(text.len(), 2).at(&context)?;
+    pub fn escape(text: Text) -> Fallible<Text> {
+        room_for(text.len(), 2)?;
         Ok(regex_lite::escape(&text).into())
     }
 }

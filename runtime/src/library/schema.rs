@@ -9,7 +9,8 @@ use std::cmp::Ordering;
 use rhai::plugin::*;
 use rhai::{Array, Blob, Dynamic, Engine, EvalAltResult, INT, ImmutableString, Map, Position};
 
-use super::{At, Fallible, Part, regex};
+use super::native::exported;
+use super::{Fallible, Part, regex};
 use crate::bounds::{in_time, room_for};
 use crate::json::{self, ExactNumber, MAX_DEPTH};
 use crate::suggest;
@@ -17,8 +18,8 @@ use crate::vocabulary::Vocabulary;
 
 pub(super) const PART: Part = Part { words: &["schema"], register };
 
-fn register(engine: &mut Engine, _: &Vocabulary) {
-    engine.register_static_module("schema", exported_module!(functions).into());
+fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
+    exported!(functions).register_in("schema", engine, vocabulary);
 }
 
 /// What a schema may say.
@@ -460,7 +461,7 @@ fn as_maps(problems: Vec<Problem>) -> Array {
 
 /// Checks a value against a description of it, and tells all that is wrong.
 #[allow(clippy::unwrap_used)] // What the macro writes has it.
-#[export_module]
+#[export_module(manifest)]
 mod functions {
     /// All that is wrong with a value: an array of `#{ path, message }`, empty where it is right.
     ///
@@ -489,12 +490,8 @@ mod functions {
     /// schema::check(5, #{ typ: "string" }); // => error: did you mean `type`?
     /// ```
     #[rhai_fn(pure, return_raw)]
-    pub fn check(
-        context: NativeCallContext,
-        value: &mut Dynamic,
-        schema: Dynamic,
-    ) -> Fallible<Array> {
-        problems(value, &schema).at(&context).map(as_maps)
+    pub fn check(value: &mut Dynamic, schema: Dynamic) -> Fallible<Array> {
+        problems(value, &schema).map(as_maps)
     }
 
     /// Throws an error of type `Schema.Invalid` that names the first things that are wrong with a
@@ -508,12 +505,8 @@ mod functions {
     /// }
     /// ```
     #[rhai_fn(pure, return_raw)]
-    pub fn require(
-        context: NativeCallContext,
-        value: &mut Dynamic,
-        schema: Dynamic,
-    ) -> Fallible<()> {
-        let problems = problems(value, &schema).at(&context)?;
+    pub fn require(value: &mut Dynamic, schema: Dynamic) -> Fallible<()> {
+        let problems = problems(value, &schema)?;
         if problems.is_empty() {
             return Ok(());
         }
@@ -532,7 +525,7 @@ mod functions {
             ("problems".into(), as_maps(problems).into()),
         ]
         .into();
-        Err(Box::new(EvalAltResult::ErrorRuntime(failure.into(), Position::NONE))).at(&context)
+        Err(Box::new(EvalAltResult::ErrorRuntime(failure.into(), Position::NONE)))
     }
 }
 

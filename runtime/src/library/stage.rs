@@ -1,12 +1,28 @@
 //! The world of this library's own tests: a service, a few variables, chance that may be loaded.
 
+use std::cell::Cell;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::effects::{Effects, Failure, FileInfo, Request, Response, System};
 
-/// Files and the clock are real.
+thread_local! {
+    static PASSED: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+    static ASKED: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Puts this thread's clock forward.
+pub fn pass(time: Duration) {
+    PASSED.set(PASSED.get() + time);
+}
+
+/// How many requests this thread made.
+pub fn asked() -> usize {
+    ASKED.get()
+}
+
+/// Files are real, and so is the clock but for the time that a test lets pass.
 #[derive(Debug, Default)]
 pub struct Stage {
     system: System,
@@ -29,6 +45,11 @@ fn answer(method: &str, path: &str) -> (u16, &'static str) {
         ("PUT" | "PATCH" | "DELETE", "/orders/7") | ("POST", "/login") => (200, "{}"),
         ("GET", "/hello" | "/new") => (200, "hello"),
         ("GET", "/search?page=2&q=two%20words") => (200, "[]"),
+        // The key of RFC 8037, A.1.
+        ("GET", "/jwks.json") => (
+            200,
+            r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k1","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#,
+        ),
         ("GET", "/old") => (301, ""),
         _ => (404, ""),
     }
@@ -36,7 +57,7 @@ fn answer(method: &str, path: &str) -> (u16, &'static str) {
 
 impl Effects for Stage {
     fn now(&self) -> SystemTime {
-        self.system.now()
+        self.system.now() + PASSED.get()
     }
 
     fn sleep(&self, _: Duration) {}
@@ -82,6 +103,7 @@ impl Effects for Stage {
     }
 
     fn exchange(&self, request: &Request) -> Result<Response, Failure> {
+        ASKED.set(ASKED.get() + 1);
         assert_eq!(request.url.host, "api.example.com", "nothing else is asked in an example");
         let (status, body) = answer(&request.method, &request.url.target);
         let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];

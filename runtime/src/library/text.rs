@@ -1,8 +1,10 @@
 //! `text`: what the language's own functions for text leave out. Lengths count characters.
 
-use rhai::{Array, Dynamic, Engine, INT, ImmutableString, Module};
+use rhai::plugin::*;
+use rhai::{Array, Dynamic, Engine, INT, ImmutableString};
 
-use super::Part;
+use super::native::exported;
+use super::{Part, grow};
 use crate::bounds::{Bounded, room_for};
 use crate::vocabulary::Vocabulary;
 
@@ -10,40 +12,165 @@ pub(super) const PART: Part = Part { words: &["text"], register };
 
 type Text = ImmutableString;
 
-fn register(engine: &mut Engine, _: &Vocabulary) {
-    let mut module = Module::new();
-    for (name, at_end) in [("pad_start", false), ("pad_end", true)] {
-        module.set_native_fn(name, move |text: Text, length: INT| pad(text, length, " ", at_end));
-        module.set_native_fn(name, move |text: Text, length: INT, fill: Text| {
-            pad(text, length, &fill, at_end)
-        });
-        module.set_native_fn(name, move |text: Text, length: INT, fill: char| {
-            pad(text, length, fill.encode_utf8(&mut [0; 4]), at_end)
-        });
-    }
-    module.set_native_fn("truncate", |text: Text, length: INT| truncate(text, length, "…"));
-    module.set_native_fn("truncate", |text: Text, length: INT, ellipsis: Text| {
-        truncate(text, length, &ellipsis)
-    });
-    module.set_native_fn("slug", |text: Text| slug(&text));
-    module.set_native_fn("title", |text: Text| title(&text));
-    module.set_native_fn("escape_html", |text: Text| escape_html(text));
-    module.set_native_fn("unescape_html", |text: Text| unescape_html(text));
-    module.set_native_fn("lines", |text: Text| lines(&text));
-    module.set_native_fn("repeat", |text: Text, times: INT| repeat(&text, times));
-    module.set_native_fn("dedent", |text: Text| dedent(&text));
-    module.set_native_fn("is_blank", |text: Text| Ok(is_blank(&text)));
-    engine.register_static_module("text", module.into());
+fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
+    exported!(functions).register_in("text", engine, vocabulary);
 }
 
-/// `text::pad_start(text, length[, fill])` and `text::pad_end`: the text, filled up to a length
-/// with spaces or with the fill, again and again.
-///
-/// ```rhai
-/// text::pad_start("7", 3, '0'); // => "007"
-/// text::pad_end("ab", 5, "-="); // => "ab-=-"
-/// text::pad_end("long", 2); // => "long"
-/// ```
+/// What the language's own functions for text leave out. Lengths count characters.
+#[allow(clippy::unwrap_used)] // What the macro writes has it.
+#[export_module(manifest)]
+mod functions {
+    /// The text, filled up at its start to a length with spaces.
+    ///
+    /// ```rhai
+    /// text::pad_start("7", 3); // => "  7"
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn pad_start(text: Text, length: INT) -> Bounded<Text> {
+        pad(text, length, " ", false)
+    }
+
+    /// The text, filled up at its start to a length with other text, again and again.
+    ///
+    /// ```rhai
+    /// text::pad_start("7", 3, '0'); // => "007"
+    /// ```
+    #[rhai_fn(name = "pad_start", return_raw)]
+    pub fn pad_start_with(text: Text, length: INT, fill: Dynamic) -> Bounded<Text> {
+        pad(text, length, &filling(&fill)?, false)
+    }
+
+    /// The text, filled up at its end to a length with spaces.
+    ///
+    /// ```rhai
+    /// text::pad_end("ab", 4); // => "ab  "
+    /// text::pad_end("long", 2); // => "long"
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn pad_end(text: Text, length: INT) -> Bounded<Text> {
+        pad(text, length, " ", true)
+    }
+
+    /// The text, filled up at its end to a length with other text, again and again.
+    ///
+    /// ```rhai
+    /// text::pad_end("ab", 5, "-="); // => "ab-=-"
+    /// ```
+    #[rhai_fn(name = "pad_end", return_raw)]
+    pub fn pad_end_with(text: Text, length: INT, fill: Dynamic) -> Bounded<Text> {
+        pad(text, length, &filling(&fill)?, true)
+    }
+
+    /// At most so many characters, `…` at their end included where something is cut off.
+    ///
+    /// ```rhai
+    /// text::truncate("a long story", 7); // => "a long…"
+    /// text::truncate("short", 5); // => "short"
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn truncate(text: Text, length: INT) -> Bounded<Text> {
+        super::truncate(text, length, "…")
+    }
+
+    /// At most so many characters, this ellipsis at their end included where something is cut off.
+    ///
+    /// ```rhai
+    /// text::truncate("a long story", 7, "..."); // => "a lo..."
+    /// ```
+    #[rhai_fn(name = "truncate", return_raw)]
+    pub fn truncate_with(text: Text, length: INT, ellipsis: &str) -> Bounded<Text> {
+        super::truncate(text, length, ellipsis)
+    }
+
+    /// The text for a URL or a file name: lower-case words joined by `-`, Latin
+    /// letters without their accents.
+    ///
+    /// ```rhai
+    /// text::slug("Crème Brûlée, für 2!"); // => "creme-brulee-fur-2"
+    /// text::slug("  Straße & Øl  "); // => "strasse-ol"
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn slug(text: &str) -> Bounded<Text> {
+        super::slug(text)
+    }
+
+    /// Each word with its first letter in upper case and the others in lower case;
+    /// words are apart by white space or `-`.
+    ///
+    /// ```rhai
+    /// text::title("the qUICK-brown fox's"); // => "The Quick-Brown Fox's"
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn title(text: &str) -> Bounded<Text> {
+        super::title(text)
+    }
+
+    /// The text for between tags and for quoted attributes of HTML.
+    ///
+    /// ```rhai
+    /// text::escape_html("<a href=\"x\">Tom & 'Jo'"); // => "&lt;a href=&quot;x&quot;&gt;Tom &amp; &#39;Jo&#39;"
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn escape_html(text: Text) -> Bounded<Text> {
+        super::escape_html(text)
+    }
+
+    /// The text behind HTML's `&lt;`, `&gt;`, `&amp;`, `&quot;`, `&apos;`,
+    /// `&nbsp;` and the characters by number; others stay as they are.
+    ///
+    /// ```rhai
+    /// text::unescape_html("&lt;b&gt; &#39;&#x20AC;&#39; &amp;amp; &c;"); // => "<b> '€' &amp; &c;"
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn unescape_html(text: Text) -> Bounded<Text> {
+        super::unescape_html(text)
+    }
+
+    /// The lines, without their ends `\n` or `\r\n`; no empty one after the last
+    /// end.
+    ///
+    /// ```rhai
+    /// text::lines("a\r\n\nb\n"); // => ["a", "", "b"]
+    /// text::lines(""); // => []
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn lines(text: &str) -> Bounded<Array> {
+        super::lines(text)
+    }
+
+    /// The text so many times; nothing for 0 or less.
+    ///
+    /// ```rhai
+    /// text::repeat("ab", 3); // => "ababab"
+    /// text::repeat("ab", -1); // => ""
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn repeat(text: &str, times: INT) -> Bounded<Text> {
+        super::repeat(text, times)
+    }
+
+    /// The text without the white space that all its lines start with; lines of
+    /// nothing else become empty.
+    ///
+    /// ```rhai
+    /// text::dedent("  a\n    b\n \n  c"); // => "a\n  b\n\nc"
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn dedent(text: &str) -> Bounded<Text> {
+        super::dedent(text)
+    }
+
+    /// Whether there is nothing but white space.
+    ///
+    /// ```rhai
+    /// text::is_blank(" \t\n"); // => true
+    /// text::is_blank("."); // => false
+    /// ```
+    pub fn is_blank(text: &str) -> bool {
+        super::is_blank(text)
+    }
+}
+
 fn pad(text: Text, length: INT, fill: &str, at_end: bool) -> Bounded<Text> {
     let missing = sized(length).saturating_sub(text.chars().count());
     if missing == 0 {
@@ -64,14 +191,6 @@ fn pad(text: Text, length: INT, fill: &str, at_end: bool) -> Bounded<Text> {
     })
 }
 
-/// `text::truncate(text, length[, ellipsis])`: at most so many characters, the ellipsis at their
-/// end included where something is cut off.
-///
-/// ```rhai
-/// text::truncate("a long story", 7); // => "a long…"
-/// text::truncate("a long story", 7, "..."); // => "a lo..."
-/// text::truncate("short", 5); // => "short"
-/// ```
 fn truncate(text: Text, length: INT, ellipsis: &str) -> Bounded<Text> {
     let length = sized(length);
     let byte_at = |text: &str, character: usize| text.char_indices().nth(character).map(|at| at.0);
@@ -84,13 +203,6 @@ fn truncate(text: Text, length: INT, ellipsis: &str) -> Bounded<Text> {
     Ok([&text[..end], ellipsis].concat().into())
 }
 
-/// `text::slug(text)`: the text for a URL or a file name: lower-case words joined by `-`, Latin
-/// letters without their accents.
-///
-/// ```rhai
-/// text::slug("Crème Brûlée, für 2!"); // => "creme-brulee-fur-2"
-/// text::slug("  Straße & Øl  "); // => "strasse-ol"
-/// ```
 fn slug(text: &str) -> Bounded<Text> {
     room_for(text.len(), 3)?;
     let mut out = String::with_capacity(text.len());
@@ -151,12 +263,6 @@ fn plain(letter: char) -> Option<&'static str> {
     })
 }
 
-/// `text::title(text)`: each word with its first letter in upper case and the others in lower case;
-/// words are apart by white space or `-`.
-///
-/// ```rhai
-/// text::title("the qUICK-brown fox's"); // => "The Quick-Brown Fox's"
-/// ```
 fn title(text: &str) -> Bounded<Text> {
     room_for(text.len(), 3)?;
     let mut out = String::with_capacity(text.len());
@@ -171,11 +277,6 @@ fn title(text: &str) -> Bounded<Text> {
     Ok(out.into())
 }
 
-/// `text::escape_html(text)`: the text for between tags and for quoted attributes of HTML.
-///
-/// ```rhai
-/// text::escape_html("<a href=\"x\">Tom & 'Jo'"); // => "&lt;a href=&quot;x&quot;&gt;Tom &amp; &#39;Jo&#39;"
-/// ```
 fn escape_html(text: Text) -> Bounded<Text> {
     let special = |byte: &u8| b"&<>\"'".contains(byte);
     let specials = text.bytes().filter(special).count();
@@ -197,12 +298,6 @@ fn escape_html(text: Text) -> Bounded<Text> {
     Ok(out.into())
 }
 
-/// `text::unescape_html(text)`: the text behind HTML's `&lt;`, `&gt;`, `&amp;`, `&quot;`, `&apos;`,
-/// `&nbsp;` and the characters by number; others stay as they are.
-///
-/// ```rhai
-/// text::unescape_html("&lt;b&gt; &#39;&#x20AC;&#39; &amp;amp; &c;"); // => "<b> '€' &amp; &c;"
-/// ```
 fn unescape_html(text: Text) -> Bounded<Text> {
     if !text.contains('&') {
         return Ok(text);
@@ -250,13 +345,6 @@ fn entity(name: &str) -> Option<char> {
     })
 }
 
-/// `text::lines(text)`: the lines, without their ends `\n` or `\r\n`; no empty one after the last
-/// end.
-///
-/// ```rhai
-/// text::lines("a\r\n\nb\n"); // => ["a", "", "b"]
-/// text::lines(""); // => []
-/// ```
 fn lines(text: &str) -> Bounded<Array> {
     let count = text.bytes().filter(|&byte| byte == b'\n').count() + 1;
     room_for(count, size_of::<Dynamic>() + 48)?;
@@ -264,12 +352,6 @@ fn lines(text: &str) -> Bounded<Array> {
     Ok(text.lines().map(|line| ImmutableString::from(line).into()).collect())
 }
 
-/// `text::repeat(text, times)`: the text so many times; nothing for 0 or less.
-///
-/// ```rhai
-/// text::repeat("ab", 3); // => "ababab"
-/// text::repeat("ab", -1); // => ""
-/// ```
 fn repeat(text: &str, times: INT) -> Bounded<Text> {
     if text.is_empty() {
         return Ok(Text::new());
@@ -278,12 +360,6 @@ fn repeat(text: &str, times: INT) -> Bounded<Text> {
     Ok(text.repeat(sized(times)).into())
 }
 
-/// `text::dedent(text)`: the text without the white space that all its lines start with; lines of
-/// nothing else become empty.
-///
-/// ```rhai
-/// text::dedent("  a\n    b\n \n  c"); // => "a\n  b\n\nc"
-/// ```
 fn dedent(text: &str) -> Bounded<Text> {
     room_for(text.len(), 2)?;
     let indent = |line: &str| line.len() - line.trim_start_matches([' ', '\t']).len();
@@ -308,14 +384,15 @@ fn dedent(text: &str) -> Bounded<Text> {
     Ok(out.into())
 }
 
-/// `text::is_blank(text)`: whether there is nothing but white space.
-///
-/// ```rhai
-/// text::is_blank(" \t\n"); // => true
-/// text::is_blank("."); // => false
-/// ```
 fn is_blank(text: &str) -> bool {
     text.trim().is_empty()
+}
+
+/// What text is filled up with.
+fn filling(fill: &Dynamic) -> Bounded<Text> {
+    grow::scalar(fill)
+        .map(Option::unwrap_or_default)
+        .map_err(|kind| format!("the fill has to be text, not {kind}").into())
 }
 
 /// A count as the script gave it; none below zero.

@@ -3,17 +3,18 @@
 use rhai::plugin::*;
 use rhai::{Dynamic, Engine, INT, ImmutableString, Map};
 
-use super::{At, Fallible, Part, thrown};
+use super::native::exported;
+use super::{Fallible, Part};
 use crate::effects::{Failure, world};
 use crate::time::{self, Time};
 use crate::vocabulary::Vocabulary;
 
 pub(super) const PART: Part = Part { words: &["time"], register };
 
-fn register(engine: &mut Engine, _: &Vocabulary) {
-    engine.register_static_module("time", exported_module!(functions).into());
+fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
+    exported!(functions).register_in("time", engine, vocabulary);
     engine.register_type_with_name::<Time>("Time");
-    engine.register_global_module(exported_module!(methods).into());
+    exported!(methods).register_globally(engine, vocabulary);
 }
 
 fn invalid(message: String) -> Failure {
@@ -52,7 +53,7 @@ fn span(length: &Dynamic) -> Result<jiff::Span, Failure> {
 }
 
 #[allow(clippy::unwrap_used)] // What the macro writes has it.
-#[export_module]
+#[export_module(manifest)]
 mod functions {
     type Text = ImmutableString;
 
@@ -65,8 +66,8 @@ mod functions {
     /// time::now() >= time::parse("2024-01-01"); // => true
     /// ```
     #[rhai_fn(volatile, return_raw)]
-    pub fn now(context: NativeCallContext) -> Fallible<Time> {
-        Time::from_ms(now_ms()).map_err(invalid).at(&context)
+    pub fn now() -> Fallible<Time> {
+        Ok(Time::from_ms(now_ms()).map_err(invalid)?)
     }
 
     /// The present moment in a time zone: an IANA name or an offset.
@@ -75,8 +76,8 @@ mod functions {
     /// time::now("Europe/Berlin").zone; // => "Europe/Berlin"
     /// ```
     #[rhai_fn(name = "now", volatile, return_raw)]
-    pub fn now_in(context: NativeCallContext, zone: Text) -> Fallible<Time> {
-        Time::from_ms(now_ms()).and_then(|now| now.in_zone(&zone)).map_err(invalid).at(&context)
+    pub fn now_in(zone: Text) -> Fallible<Time> {
+        Ok(Time::from_ms(now_ms()).and_then(|now| now.in_zone(&zone)).map_err(invalid)?)
     }
 
     /// Milliseconds since 1970-01-01T00:00:00Z.
@@ -95,8 +96,8 @@ mod functions {
     /// time::from_ms(1_700_000_000_000).to_string(); // => "2023-11-14T22:13:20Z"
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn from_ms(context: NativeCallContext, ms: INT) -> Fallible<Time> {
-        Time::from_ms(ms).map_err(invalid).at(&context)
+    pub fn from_ms(ms: INT) -> Fallible<Time> {
+        Ok(Time::from_ms(ms).map_err(invalid)?)
     }
 
     /// Reads a time: RFC 3339, an ISO 8601 date, or the date of a mail or of HTTP. Without a zone it
@@ -108,8 +109,8 @@ mod functions {
     /// time::parse("Sun, 06 Nov 1994 08:49:37 GMT").to_string(); // => "1994-11-06T08:49:37Z"
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn parse(context: NativeCallContext, text: Text) -> Fallible<Time> {
-        Time::parse(&text).map_err(|why| invalid(quoted("time", &text, &why))).at(&context)
+    pub fn parse(text: Text) -> Fallible<Time> {
+        Ok(Time::parse(&text).map_err(|why| invalid(quoted("time", &text, &why)))?)
     }
 
     /// Reads a time by a pattern of strptime. Without a zone it is in UTC.
@@ -118,9 +119,9 @@ mod functions {
     /// time::parse("23.11.2026 15:30", "%d.%m.%Y %H:%M").to_string(); // => "2026-11-23T15:30:00Z"
     /// ```
     #[rhai_fn(name = "parse", return_raw)]
-    pub fn parse_by(context: NativeCallContext, text: Text, pattern: Text) -> Fallible<Time> {
+    pub fn parse_by(text: Text, pattern: Text) -> Fallible<Time> {
         let time = Time::parse_by(&text, &pattern, "UTC");
-        time.map_err(|why| invalid(quoted("time", &text, &why))).at(&context)
+        Ok(time.map_err(|why| invalid(quoted("time", &text, &why)))?)
     }
 
     /// Reads a time by a pattern of strptime. Without a zone of its own it is in this one.
@@ -129,14 +130,9 @@ mod functions {
     /// time::parse("2026-07-01", "%F", "Europe/Berlin").to_string(); // => "2026-07-01T00:00:00+02:00"
     /// ```
     #[rhai_fn(name = "parse", return_raw)]
-    pub fn parse_in(
-        context: NativeCallContext,
-        text: Text,
-        pattern: Text,
-        zone: Text,
-    ) -> Fallible<Time> {
+    pub fn parse_in(text: Text, pattern: Text, zone: Text) -> Fallible<Time> {
         let time = Time::parse_by(&text, &pattern, &zone);
-        time.map_err(|why| invalid(quoted("time", &text, &why))).at(&context)
+        Ok(time.map_err(|why| invalid(quoted("time", &text, &why)))?)
     }
 
     /// The milliseconds of a duration: text, or a map of weeks, days, hours, minutes, seconds and
@@ -148,8 +144,8 @@ mod functions {
     /// time::duration(#{ minutes: 2, ms: 500 }); // => 120500
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn duration(context: NativeCallContext, length: Dynamic) -> Fallible<INT> {
-        span(&length).and_then(|span| time::span_ms(span).map_err(invalid)).at(&context)
+    pub fn duration(length: Dynamic) -> Fallible<INT> {
+        Ok(span(&length).and_then(|span| time::span_ms(span).map_err(invalid))?)
     }
 
     /// Milliseconds as text for people.
@@ -163,7 +159,7 @@ mod functions {
 }
 
 #[allow(clippy::unwrap_used)] // What the macro writes has it.
-#[export_module]
+#[export_module(manifest)]
 mod methods {
     /// The text by a pattern of strftime.
     ///
@@ -172,7 +168,7 @@ mod methods {
     /// ```
     #[rhai_fn(pure, return_raw)]
     pub fn format(time: &mut Time, pattern: ImmutableString) -> Fallible<String> {
-        time.format(&pattern).map_err(|why| thrown(&invalid(quoted("pattern", &pattern, &why)), []))
+        Ok(time.format(&pattern).map_err(|why| invalid(quoted("pattern", &pattern, &why)))?)
     }
 
     /// The same moment in another time zone: an IANA name or an offset.
@@ -182,7 +178,7 @@ mod methods {
     /// ```
     #[rhai_fn(pure, return_raw)]
     pub fn in_zone(time: &mut Time, zone: ImmutableString) -> Fallible<Time> {
-        time.in_zone(&zone).map_err(|why| thrown(&invalid(why), []))
+        Ok(time.in_zone(&zone).map_err(invalid)?)
     }
 
     /// The time a duration later: text, or a map of years, months, weeks, days, hours, minutes,
@@ -194,8 +190,7 @@ mod methods {
     /// ```
     #[rhai_fn(pure, return_raw)]
     pub fn add(time: &mut Time, length: Dynamic) -> Fallible<Time> {
-        let later = span(&length).and_then(|span| time.plus(span).map_err(invalid));
-        later.map_err(|failure| thrown(&failure, []))
+        Ok(span(&length).and_then(|span| time.plus(span).map_err(invalid))?)
     }
 
     /// The time a duration earlier.
@@ -205,8 +200,7 @@ mod methods {
     /// ```
     #[rhai_fn(pure, return_raw)]
     pub fn subtract(time: &mut Time, length: Dynamic) -> Fallible<Time> {
-        let earlier = span(&length).and_then(|span| time.plus(span.negate()).map_err(invalid));
-        earlier.map_err(|failure| thrown(&failure, []))
+        Ok(span(&length).and_then(|span| time.plus(span.negate()).map_err(invalid))?)
     }
 
     /// The first moment of the `minute`, `hour`, `day`, `week` (from Monday), `month` or `year`.
@@ -216,7 +210,7 @@ mod methods {
     /// ```
     #[rhai_fn(pure, return_raw)]
     pub fn start_of(time: &mut Time, unit: ImmutableString) -> Fallible<Time> {
-        time.start_of(&unit).map_err(|why| thrown(&invalid(why), []))
+        Ok(time.start_of(&unit).map_err(invalid)?)
     }
 
     /// `year`, `month`, `day`, `hour`, `minute`, `second`, `millisecond`, `weekday` (Monday is 1),

@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use rhai::{Array, Dynamic, Engine, FuncRegistration, INT, ImmutableString, Map, Module};
+use rhai::plugin::*;
+use rhai::{Array, Dynamic, Engine, INT, ImmutableString, Map};
 
+use super::native::exported;
 use super::{Part, grow};
 use crate::bounds::{Bounded, room_for};
 use crate::vocabulary::Vocabulary;
@@ -14,54 +16,99 @@ pub(super) const PART: Part = Part { words: &["url"], register };
 /// About what one parameter of a query takes in a map.
 const PARAMETER: usize = size_of::<Dynamic>() + 64;
 
-fn register(engine: &mut Engine, _: &Vocabulary) {
-    let mut module = Module::new();
-    module.set_native_fn("encode", |text: ImmutableString| encode(&text));
-    module.set_native_fn("decode", |text: ImmutableString| decode(&text));
-    module.set_native_fn("parse", |text: ImmutableString| parse(&text));
-    module.set_native_fn("parse_query", |text: ImmutableString| parse_query(&text));
-    FuncRegistration::new("build")
-        .with_purity(true)
-        .set_into_module(&mut module, |parts: &mut Map| build(parts));
-    FuncRegistration::new("query")
-        .with_purity(true)
-        .set_into_module(&mut module, |parameters: &mut Map| query(parameters));
-    engine.register_static_module("url", module.into());
+fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
+    exported!(functions).register_in("url", engine, vocabulary);
 }
 
-/// `url::encode(text)`: text as one component of a URL: all but letters, digits and `-._~` as `%`
-/// and two digits (RFC 3986, section 2).
-///
-/// ```rhai
-/// url::encode("a b/ü"); // => "a%20b%2F%C3%BC"
-/// ```
+/// The parts of URLs, their queries and percent-encoding.
+#[allow(clippy::unwrap_used)] // What the macro writes has it.
+#[export_module(manifest)]
+mod functions {
+    /// Text as one component of a URL: all but letters, digits and `-._~` as `%` and two digits (RFC
+    /// 3986, section 2).
+    ///
+    /// ```rhai
+    /// url::encode("a b/ü"); // => "a%20b%2F%C3%BC"
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn encode(text: &str) -> Bounded<ImmutableString> {
+        super::encode(text)
+    }
+
+    /// The text behind a component of a URL; a `+` stays one.
+    ///
+    /// ```rhai
+    /// url::decode("a%20b%2F%C3%BC+1"); // => "a b/ü+1"
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn decode(text: &str) -> Bounded<ImmutableString> {
+        super::decode(text)
+    }
+
+    /// The scheme, username, password, host, port, path, query and fragment of a
+    /// URL; `()` for what it does not have. The query is a map as of `url::parse_query`; username,
+    /// password, host and fragment are decoded, and the path is as it was written, since a decoded `/`
+    /// would become a separator. A relative reference has no scheme and no host.
+    ///
+    /// ```rhai
+    /// let u = url::parse("https://ann@shop.example:8443/a%20b?tag=x&tag=y&q=1#top");
+    /// [u.scheme, u.username, u.host, u.port]; // => ["https", "ann", "shop.example", 8443]
+    /// [u.path, u.query, u.fragment]; // => ["/a%20b", {"tag": ["x", "y"], "q": "1"}, "top"]
+    /// url::parse("/orders").host; // => null
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn parse(text: &str) -> Bounded<Map> {
+        super::parse(text)
+    }
+
+    /// The URL of the parts that `url::parse` gives; what is missing or `()` is left
+    /// out. Each part is encoded; `%` and two digits in the path stay as they are. The query is a map
+    /// as for `url::query`, or text that is taken as it is.
+    ///
+    /// ```rhai
+    /// url::build(#{scheme: "https", host: "shop.example", path: "/a b", query: #{q: "ü"}}); // => "https://shop.example/a%20b?q=%C3%BC"
+    /// url::build(url::parse("http://[::1]:80/x?a=1#f")); // => "http://[::1]:80/x?a=1#f"
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn build(parts: &mut Map) -> Bounded<ImmutableString> {
+        super::build(parts)
+    }
+
+    /// A map as the query of a URL or the body of a form: keys in their order, an
+    /// array as its key again for each item, `()` not at all. Values are text, chars, numbers and
+    /// bools.
+    ///
+    /// ```rhai
+    /// url::query(#{q: "a&b", tag: ["x", "y"], page: 2}); // => "page=2&q=a%26b&tag=x&tag=y"
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn query(parameters: &mut Map) -> Bounded<ImmutableString> {
+        super::query(parameters)
+    }
+
+    /// The parameters of a query or of a form's body, decoded, with `+` as a
+    /// space; a key that is there again has all its values in an array. A leading `?` is left out.
+    ///
+    /// ```rhai
+    /// url::parse_query("q=a+b%26c&tag=x&tag=y&flag"); // => {"q": "a b&c", "tag": ["x", "y"], "flag": ""}
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn parse_query(text: &str) -> Bounded<Map> {
+        super::parse_query(text)
+    }
+}
+
 fn encode(text: &str) -> Bounded<ImmutableString> {
     let mut out = String::new();
     push_encoded(&mut out, text, b"")?;
     Ok(out.into())
 }
 
-/// `url::decode(text)`: the text behind a component of a URL; a `+` stays one.
-///
-/// ```rhai
-/// url::decode("a%20b%2F%C3%BC+1"); // => "a b/ü+1"
-/// ```
 fn decode(text: &str) -> Bounded<ImmutableString> {
     room_for(text.len(), 1)?;
     Ok(decoded(text)?.into_owned().into())
 }
 
-/// `url::parse(text)`: the scheme, username, password, host, port, path, query and fragment of a
-/// URL; `()` for what it does not have. The query is a map as of `url::parse_query`; username,
-/// password, host and fragment are decoded, and the path is as it was written, since a decoded `/`
-/// would become a separator. A relative reference has no scheme and no host.
-///
-/// ```rhai
-/// let u = url::parse("https://ann@shop.example:8443/a%20b?tag=x&tag=y&q=1#top");
-/// [u.scheme, u.username, u.host, u.port]; // => ["https", "ann", "shop.example", 8443]
-/// [u.path, u.query, u.fragment]; // => ["/a%20b", {"tag": ["x", "y"], "q": "1"}, "top"]
-/// url::parse("/orders").host; // => null
-/// ```
 fn parse(text: &str) -> Bounded<Map> {
     room_for(text.len(), 4)?;
     let stray = |(_, character): &(usize, char)| {
@@ -98,14 +145,6 @@ fn parse(text: &str) -> Bounded<Map> {
     ]))
 }
 
-/// `url::build(map)`: the URL of the parts that `url::parse` gives; what is missing or `()` is left
-/// out. Each part is encoded; `%` and two digits in the path stay as they are. The query is a map
-/// as for `url::query`, or text that is taken as it is.
-///
-/// ```rhai
-/// url::build(#{scheme: "https", host: "shop.example", path: "/a b", query: #{q: "ü"}}); // => "https://shop.example/a%20b?q=%C3%BC"
-/// url::build(url::parse("http://[::1]:80/x?a=1#f")); // => "http://[::1]:80/x?a=1#f"
-/// ```
 fn build(parts: &Map) -> Bounded<ImmutableString> {
     const PARTS: [&str; 8] =
         ["scheme", "username", "password", "host", "port", "path", "query", "fragment"];
@@ -150,13 +189,6 @@ fn build(parts: &Map) -> Bounded<ImmutableString> {
     Ok(out.into())
 }
 
-/// `url::query(map)`: a map as the query of a URL or the body of a form: keys in their order, an
-/// array as its key again for each item, `()` not at all. Values are text, chars, numbers and
-/// bools.
-///
-/// ```rhai
-/// url::query(#{q: "a&b", tag: ["x", "y"], page: 2}); // => "page=2&q=a%26b&tag=x&tag=y"
-/// ```
 fn query(parameters: &Map) -> Bounded<ImmutableString> {
     let mut out = String::new();
     for (key, value) in parameters {
@@ -170,12 +202,6 @@ fn query(parameters: &Map) -> Bounded<ImmutableString> {
     Ok(out.into())
 }
 
-/// `url::parse_query(text)`: the parameters of a query or of a form's body, decoded, with `+` as a
-/// space; a key that is there again has all its values in an array. A leading `?` is left out.
-///
-/// ```rhai
-/// url::parse_query("q=a+b%26c&tag=x&tag=y&flag"); // => {"q": "a b&c", "tag": ["x", "y"], "flag": ""}
-/// ```
 fn parse_query(text: &str) -> Bounded<Map> {
     let text = text.strip_prefix('?').unwrap_or(text);
     room_for(text.bytes().filter(|&byte| byte == b'&').count() + 1, PARAMETER)?;

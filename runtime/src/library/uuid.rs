@@ -6,14 +6,15 @@ use std::time::UNIX_EPOCH;
 use rhai::plugin::*;
 use rhai::{Engine, ImmutableString};
 
-use super::{At, Fallible, Part};
+use super::native::exported;
+use super::{Fallible, Part};
 use crate::effects::{Failure, world};
 use crate::vocabulary::Vocabulary;
 
 pub(super) const PART: Part = Part { words: &["uuid"], register };
 
-fn register(engine: &mut Engine, _: &Vocabulary) {
-    engine.register_static_module("uuid", exported_module!(functions).into());
+fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
+    exported!(functions).register_in("uuid", engine, vocabulary);
 }
 
 thread_local! {
@@ -90,7 +91,7 @@ fn parsed(text: &str) -> Option<[u8; 16]> {
 }
 
 #[allow(clippy::unwrap_used)] // What the macro writes has it.
-#[export_module]
+#[export_module(manifest)]
 mod functions {
     type Text = ImmutableString;
 
@@ -121,12 +122,12 @@ mod functions {
     /// uuid::parse("{F81D4FAE-7DEC-11D0-A765-00A0C91E6BF6}"); // => "f81d4fae-7dec-11d0-a765-00a0c91e6bf6"
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn parse(context: NativeCallContext, text: Text) -> Fallible<String> {
+    pub fn parse(text: Text) -> Fallible<String> {
         let parsed = parsed(&text).map(super::text).ok_or_else(|| {
             let shown: String = text.chars().take(40).collect();
             Failure::new("Uuid.Invalid", format!("`{shown}` is no UUID"))
         });
-        parsed.at(&context)
+        Ok(parsed?)
     }
 
     /// Whether a text is an identifier that `parse` would take.

@@ -11,6 +11,7 @@ use ring::hmac::{HMAC_SHA256, Tag};
 
 use super::Part;
 use super::crypto::{Bytes, hmac_of, is_equal};
+use super::native::exported;
 use crate::bounds::Bounded;
 use crate::vocabulary::Vocabulary;
 
@@ -19,8 +20,8 @@ pub(super) const PART: Part = Part { words: &["webhook"], register };
 /// How far from now a request may have been signed, in seconds; what Stripe and Slack recommend.
 const TOLERANCE_S: INT = 300;
 
-fn register(engine: &mut Engine, _: &Vocabulary) {
-    engine.register_static_module("webhook", exported_module!(functions).into());
+fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
+    exported!(functions).register_in("webhook", engine, vocabulary);
 }
 
 /// A secret and the body that it signs.
@@ -81,7 +82,7 @@ fn is_recent(timestamp: &str, now_s: INT, tolerance_s: INT) -> bool {
 /// Whether a request was signed by the service that it says it is from. The body has to be as it came,
 /// before anything parses it.
 #[allow(clippy::unwrap_used)] // What the macro writes has it.
-#[export_module]
+#[export_module(manifest)]
 mod functions {
     /// Whether GitHub signed the body: `header` is `X-Hub-Signature-256`.
     /// <https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries>
@@ -120,12 +121,11 @@ mod functions {
             .is_some_and(|signature| is_equal(&signature, signer.sign(&[]).as_ref())))
     }
 
-    /// Whether Stripe signed the body at most `tolerance_s` seconds, 300 if left out, from `now_s`, the
-    /// seconds since 1970: `header` is `Stripe-Signature`. <https://docs.stripe.com/webhooks/signature>
+    /// Whether Stripe signed the body at most `tolerance_s` seconds from `now_s`, the seconds
+    /// since 1970: `header` is `Stripe-Signature`. <https://docs.stripe.com/webhooks/signature>
     ///
     /// ```rhai
     /// let header = "t=1492774577,v1=799c4ba7bb339f3c8601adfd112f0e477c930a268be1243d341abb8286501c2f";
-    /// webhook::stripe("whsec_test_secret", `{"id":"evt_1"}`, header, 1492774600); // => true
     /// webhook::stripe("whsec_test_secret", `{"id":"evt_1"}`, header, 1492774600, 10); // => false
     /// ```
     #[rhai_fn(return_raw)]
@@ -147,7 +147,12 @@ mod functions {
             }))
     }
 
-    /// The same with a tolerance of 300 seconds.
+    /// The same with a tolerance of 300 seconds, as Stripe recommends.
+    ///
+    /// ```rhai
+    /// let header = "t=1492774577,v1=799c4ba7bb339f3c8601adfd112f0e477c930a268be1243d341abb8286501c2f";
+    /// webhook::stripe("whsec_test_secret", `{"id":"evt_1"}`, header, 1492774600); // => true
+    /// ```
     #[rhai_fn(name = "stripe", return_raw)]
     pub fn stripe_now(
         secret: Dynamic,
@@ -158,14 +163,13 @@ mod functions {
         stripe(secret, body, header, now_s, TOLERANCE_S)
     }
 
-    /// Whether Slack signed the body at most `tolerance_s` seconds, 300 if left out, from `now_s`, the
-    /// seconds since 1970: `timestamp` is `X-Slack-Request-Timestamp` and `signature` is
+    /// Whether Slack signed the body at most `tolerance_s` seconds from `now_s`, the seconds
+    /// since 1970: `timestamp` is `X-Slack-Request-Timestamp` and `signature` is
     /// `X-Slack-Signature`. <https://api.slack.com/authentication/verifying-requests-from-slack>
     ///
     /// ```rhai
     /// let signature = "v0=bc1d9c1f4b06d9cba3b2b46b253632bc30be58c433dea0d59aff98a51740c2e2";
-    /// webhook::slack("8f742231b10e8888", "text=hi", "1531420618", signature, 1531420700); // => true
-    /// webhook::slack("8f742231b10e8888", "text=hi", "1531420618", signature, 1531421000); // => false
+    /// webhook::slack("8f742231b10e8888", "text=hi", "1531420618", signature, 1531421000, 60); // => false
     /// webhook::slack("8f742231b10e8888", "text=hi", "1531420618", signature, 1531421000, 600); // => true
     /// ```
     #[rhai_fn(return_raw)]
@@ -185,7 +189,13 @@ mod functions {
             }))
     }
 
-    /// The same with a tolerance of 300 seconds.
+    /// The same with a tolerance of 300 seconds, as Slack recommends.
+    ///
+    /// ```rhai
+    /// let signature = "v0=bc1d9c1f4b06d9cba3b2b46b253632bc30be58c433dea0d59aff98a51740c2e2";
+    /// webhook::slack("8f742231b10e8888", "text=hi", "1531420618", signature, 1531420700); // => true
+    /// webhook::slack("8f742231b10e8888", "text=hi", "1531420618", signature, 1531421000); // => false
+    /// ```
     #[rhai_fn(name = "slack", return_raw)]
     pub fn slack_now(
         secret: Dynamic,

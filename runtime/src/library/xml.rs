@@ -3,10 +3,12 @@
 //! There is nothing here that fetches or expands: a document that declares entities of its own is
 //! refused, and only the five that XML itself has, and characters by number, are known.
 
-use rhai::{Array, Dynamic, Engine, FuncRegistration, ImmutableString, Map, Module};
+use rhai::plugin::*;
+use rhai::{Array, Dynamic, Engine, ImmutableString, Map};
 
 use super::Part;
 use super::grow::{self, MAP};
+use super::native::exported;
 use crate::bounds::{Bounded, room_for};
 use crate::json::MAX_DEPTH;
 use crate::vocabulary::Vocabulary;
@@ -16,26 +18,44 @@ pub(super) const PART: Part = Part { words: &["xml"], register };
 /// The key of an element's text; keys of attributes start with `@`.
 const TEXT: &str = "#text";
 
-fn register(engine: &mut Engine, _: &Vocabulary) {
-    let mut module = Module::new();
-    module.set_native_fn("parse", |text: ImmutableString| parse(&text));
-    FuncRegistration::new("write")
-        .with_purity(true)
-        .set_into_module(&mut module, |map: &mut Map| write(map));
-    engine.register_static_module("xml", module.into());
+fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
+    exported!(functions).register_in("xml", engine, vocabulary);
 }
 
-/// `xml::parse(text)`: a map with the name of the root element. An element is its text; where it
-/// has attributes or other elements it is a map with `@name` for an attribute, `#text` for its text
-/// and the name of each element in it, with an array where that is there several times. Names keep
-/// their prefix; comments and processing instructions are left out, as is white space between
-/// elements.
-///
-/// ```rhai
-/// let d = xml::parse("<order id='7'><item>a</item><item>b &amp; c</item><paid/></order>");
-/// d; // => {"order": {"@id": "7", "item": ["a", "b & c"], "paid": ""}}
-/// xml::parse("<p lang='en'>Hi <b>you</b></p>").p; // => {"@lang": "en", "#text": "Hi", "b": "you"}
-/// ```
+/// Elements as maps and back. Nothing is fetched or expanded: a document that declares entities of its
+/// own is refused.
+#[allow(clippy::unwrap_used)] // What the macro writes has it.
+#[export_module(manifest)]
+mod functions {
+    /// A map with the name of the root element. An element is its text; where it has attributes or
+    /// other elements it is a map with `@name` for an attribute, `#text` for its text and the name of
+    /// each element in it, with an array where that is there several times. Names keep their prefix;
+    /// comments and processing instructions are left out, as is white space between elements.
+    ///
+    /// ```rhai
+    /// let d = xml::parse("<order id='7'><item>a</item><item>b &amp; c</item><paid/></order>");
+    /// d; // => {"order": {"@id": "7", "item": ["a", "b & c"], "paid": ""}}
+    /// xml::parse("<p lang='en'>Hi <b>you</b></p>").p; // => {"@lang": "en", "#text": "Hi", "b": "you"}
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn parse(text: &str) -> Bounded<Map> {
+        super::parse(text)
+    }
+
+    /// The XML of a map as `xml::parse` gives it: one key for the root element, `@name` for
+    /// attributes, `#text` for text, an array for an element that is there several times. Text may
+    /// also be a number, a bool or a char; `()` is an element with nothing in it.
+    ///
+    /// ```rhai
+    /// xml::write(#{order: #{"@id": 7, item: ["a", "b & c"], paid: ()}}); // => "<order id=\"7\"><item>a</item><item>b &amp; c</item><paid/></order>"
+    /// xml::write(#{p: #{"@lang": "en", "#text": "Hi"}}); // => "<p lang=\"en\">Hi</p>"
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn write(map: &mut Map) -> Bounded<ImmutableString> {
+        super::write(map)
+    }
+}
+
 fn parse(text: &str) -> Bounded<Map> {
     let mut reader = Reader { text, at: text.len() - text.trim_start_matches('\u{feff}').len() };
     let mut root: Option<(&str, Dynamic)> = None;
@@ -343,14 +363,6 @@ fn is_allowed(character: char) -> bool {
     matches!(character, '\t' | '\n' | '\r' | ' '..) && !matches!(character, '\u{fffe}' | '\u{ffff}')
 }
 
-/// `xml::write(map)`: the XML of a map as `xml::parse` gives it: one key for the root element,
-/// `@name` for attributes, `#text` for text, an array for an element that is there several times.
-/// Text may also be a number, a bool or a char; `()` is an element with nothing in it.
-///
-/// ```rhai
-/// xml::write(#{order: #{"@id": 7, item: ["a", "b & c"], paid: ()}}); // => "<order id=\"7\"><item>a</item><item>b &amp; c</item><paid/></order>"
-/// xml::write(#{p: #{"@lang": "en", "#text": "Hi"}}); // => "<p lang=\"en\">Hi</p>"
-/// ```
 fn write(map: &Map) -> Bounded<ImmutableString> {
     let mut out = String::new();
     match (map.len(), map.first_key_value()) {

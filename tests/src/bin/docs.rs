@@ -9,7 +9,7 @@ use std::fs;
 use rhambda_tests::repository;
 use serde_json::Value;
 
-/// What every type has, for the engine's own use.
+/// Other names of a method that says its text, for the engine's own use.
 const SILENT: [&str; 3] = ["print", "debug", "to_debug"];
 
 /// What the engine calls types, and how a script's author knows them.
@@ -38,20 +38,21 @@ struct Function<'a> {
 }
 
 impl<'a> Function<'a> {
-    /// `None` for a function without docs: it is documented elsewhere.
+    /// `None` for an operator without docs, which speaks for itself.
     fn of(described: &'a Value) -> Option<Self> {
         let text = |value: &'a Value| value.as_str().unwrap_or_default();
-        let docs = plain_docs(&described["docComments"]);
         let parameters = described["params"].as_array().into_iter().flatten();
-        let is_shown = !docs.is_empty() && !SILENT.contains(&text(&described["name"]));
-        is_shown.then(|| Self {
+        let function = Self {
             name: text(&described["name"]),
             parameters: parameters
                 .map(|parameter| (text(&parameter["name"]), plain_type(text(&parameter["type"]))))
                 .collect(),
             gives: plain_type(text(&described["returnType"])),
-            docs,
-        })
+            docs: plain_docs(&described["docComments"]),
+        };
+        let is_shown = !function.docs.is_empty();
+        assert!(is_shown || function.is_operator(), "{} has no docs", function.name);
+        is_shown.then_some(function)
     }
 
     /// Whether its name stands between its operands.
@@ -97,12 +98,12 @@ impl<'a> Function<'a> {
     }
 }
 
-/// The name of a type without what only Rust needs: `Fallible<Array>` is an array.
+/// The name of a type without what only Rust needs: `Fallible<Array>` and `Bounded<Array>` are
+/// arrays.
 fn plain_type(name: &str) -> String {
     let name = name.trim().trim_start_matches('&').trim_start_matches("mut ");
-    let name = name
-        .strip_prefix("Fallible<")
-        .map_or(name, |inner| inner.strip_suffix('>').unwrap_or(inner));
+    let inner = name.strip_prefix("Fallible<").or(name.strip_prefix("Bounded<"));
+    let name = inner.map_or(name, |inner| inner.strip_suffix('>').unwrap_or(inner));
     let name = name.trim();
     TYPES
         .iter()
@@ -161,7 +162,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut definitions = String::from("module static;\n\n");
 
     let mut methods: BTreeMap<String, Vec<Function>> = BTreeMap::new();
-    for function in functions(&described["functions"]) {
+    let global = functions(&described["functions"]).into_iter();
+    for function in global.filter(|function| !SILENT.contains(&function.name)) {
         let receiver = function.parameters.first().map(|(_, kind)| kind.clone());
         methods.entry(receiver.unwrap_or_default()).or_default().push(function);
     }
@@ -193,6 +195,6 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn article(noun: &str) -> &'static str {
-    let sounds_open = noun.starts_with(['a', 'e', 'i', 'o', 'u']) || noun.starts_with("Http");
+    let sounds_open = noun.starts_with(['a', 'e', 'i', 'o', 'u', 'E']) || noun.starts_with("Http");
     if sounds_open { "an" } else { "a" }
 }

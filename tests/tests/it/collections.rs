@@ -66,9 +66,37 @@ fn arrays_are_cut_and_maps_are_put_together() {
     gives("[#{}.get_path(\"a.b\", 7), #{ a: () }.get_path(\"a\", 8)]", "[7,8]");
     gives("#{ a: 1, b: 2 }.pick([\"a\", \"z\"])", r#"{"a":1}"#);
     gives("#{ a: 1, b: 2 }.omit([\"a\"])", r#"{"b":2}"#);
+    gives("[1, 2, 3].zip([\"a\", ()])", r#"[[1,"a"],[2,null]]"#);
+    gives("[3, 1].zip([1, 2], |x, y| x + y)", "[4,3]");
     fails("[1].chunk(0)", "at least 1");
     fails("[1].chunk(-5)", "at least 1");
     fails("#{}.pick([1])", "a name is of type");
+}
+
+#[test]
+fn maps_are_merged_to_their_depth_and_stay_as_they_are() {
+    gives(
+        "let a = #{ x: #{ y: 1, z: [1] }, k: 1 }; let b = #{ x: #{ z: [2] }, k: #{ n: () } };
+         [a.merge_deep(b), a, b, a.merge_deep(#{}), #{}.merge_deep(a) == a]",
+        r#"[{"k":{"n":null},"x":{"y":1,"z":[2]}},{"k":1,"x":{"y":1,"z":[1]}},
+            {"k":{"n":null},"x":{"z":[2]}},{"k":1,"x":{"y":1,"z":[1]}},true]"#
+            .replace("\n            ", "")
+            .as_str(),
+    );
+}
+
+#[test]
+fn a_value_is_put_where_a_path_leads() {
+    gives(
+        "let a = #{ items: [#{ n: 1 }], gone: () };
+         a.set_path(\"items.0.n\", 2); a.set_path(\"items.1\", 5); a.set_path(\"gone.x.y\", a);
+         [a.get_path(\"items\"), a.gone.x.y.items.len(), a.get_path(\"gone.x.y.items.1\")]",
+        r#"[[{"n":2},5],2,5]"#,
+    );
+    fails("let a = #{ b: 1 }; a.set_path(\"b.c\", 1)", "`b` is of type i64, which has no `c`");
+    fails("let a = #{ b: [] }; a.set_path(\"b.1\", 1)", "and no `1`");
+    fails("let a = #{ b: [] }; a.set_path(\"b.-1\", 1)", "and no `-1`");
+    fails("let a = #{}; a.set_path(text::repeat(\"a.\", 600), 1)", "more than 512 deep");
 }
 
 #[test]

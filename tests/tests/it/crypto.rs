@@ -1,6 +1,8 @@
 //! What a script does about secrets and strangers: digests, webhooks, tokens and schemas.
 
-use rhambda_tests::Function;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rhambda_tests::{Authority, Function, Server, answer};
 
 #[test]
 fn a_signed_webhook_is_told_from_a_forged_one() {
@@ -84,4 +86,84 @@ fn an_argument_of_the_wrong_kind_fails_and_says_what_would_be_right() {
         .not_saying("hunter2")
         .responded(r#""ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad""#)
         .kept_serving();
+}
+
+/// Signs with the key of RFC 8037, A.1, by the name that the event gives, and verifies by a URL.
+fn by_url(url: &str, options: &str) -> Function {
+    Function::of(&format!(
+        r#"const KEY = #{{ kty: "OKP", crv: "Ed25519",
+            x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+            d: "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A" }};
+        fn handler(event) {{
+            let token = jwt::sign(#{{ n: 7 }}, global::KEY, #{{ alg: "EdDSA", kid: event }});
+            try {{
+                return jwt::verify(token, #{{ jwks_url: "{url}"{options} }}).n;
+            }} catch (refusal) {{
+                return if type_of(refusal) == "map" {{ refusal.type }} else {{ refusal }};
+            }}
+        }}"#
+    ))
+}
+
+const SET: &str = r#"{"keys":[7,{"kty":"RSA","kid":"k1"},{"kty":"OKP","crv":"Ed25519","kid":"k1",
+    "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+
+#[test]
+fn keys_at_a_url_are_asked_for_once_and_a_stranger_cannot_make_us_ask_again() {
+    let authority = Authority::new();
+    let server = Server::in_tls(&authority, "127.0.0.1", |_| answer(200, &[], SET));
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    std::fs::write(file.path(), authority.pem()).expect("a temporary file can be written");
+    let function = by_url(&format!("{}/jwks.json", server.url()), ", algs: [\"EdDSA\"]")
+        .env("SSL_CERT_FILE", file.path().to_str().expect("UTF-8"));
+    let names = ["k1", "k1", "k2", "k1", "k3"];
+    let run =
+        names.iter().fold(function, |function, name| function.event(format!("{name:?}"))).run();
+    run.responded("7")
+        .responded("7")
+        .responded("\"Jwt.UnknownKey\"")
+        .responded("7")
+        .responded("\"Jwt.UnknownKey\"")
+        .kept_serving();
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[test]
+fn a_set_that_cannot_be_had_is_told_by_its_reason_and_asked_for_again() {
+    let calls = AtomicUsize::new(0);
+    let server = Server::saying(move |_| match calls.fetch_add(1, Ordering::Relaxed) {
+        0 => answer(404, &[], "none"),
+        1 => answer(200, &[], "<html>"),
+        2 => answer(200, &[], r#"{"keys":"k1"}"#),
+        3 => answer(200, &[], format!("{{\"keys\":[\"{}\"]}}", "k".repeat(300_000))),
+        _ => answer(200, &[], SET),
+    });
+    let function = by_url(&server.url(), "");
+    let run = (0..5).fold(function, |function, _| function.event("\"k1\"")).run();
+    run.responded("\"Http.Status\"")
+        .responded("\"Http.NotJson\"")
+        .responded("\"Jwt.InvalidKeySet\"")
+        .responded("\"Http.BodyTooLarge\"")
+        .responded("7")
+        .kept_serving();
+}
+
+#[test]
+fn keys_come_neither_by_plain_http_nor_from_where_the_script_may_not_go() {
+    by_url("http://example.com/jwks.json", "")
+        .event("\"k1\"")
+        .run()
+        .responded(r#""jwt::verify: the option `jwks_url` has to begin with https://""#);
+    let script = "//! allow: nothing\nfn handler(token) {
+        jwt::verify(token, #{ jwks_url: \"https://example.com/jwks.json\" })
+    }";
+    // {\"alg\":\"EdDSA\"}
+    let run = Function::of(script).event("\"eyJhbGciOiJFZERTQSJ9.e30.AAAA\"").run();
+    run.failed_as("Function.ScriptError", "Policy.Refused").saying("http example.com");
+    let secret = "fn handler(event) {
+        let token = jwt::sign(#{}, \"secret\", #{ alg: \"HS256\" });
+        jwt::verify(token, #{ jwks_url: \"https://example.com/jwks.json\" })
+    }";
+    let run = Function::of(secret).event("1").run();
+    run.failed_as("Function.ScriptError", "Jwt.AlgorithmNotAllowed").saying("published");
 }

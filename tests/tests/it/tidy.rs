@@ -55,8 +55,7 @@ fn the_reference_of_the_library_is_what_the_sources_say() {
     let reference = fs::read_to_string(repository().join("runtime/docs/library.md"))
         .expect("there is a reference");
     let mut in_sources = BTreeSet::new();
-    for path in files().iter().filter(|path| path.starts_with("runtime/src/library/")) {
-        let source = fs::read_to_string(repository().join(path)).expect("a source is text");
+    for (_, source) in library_sources() {
         let docs: Vec<&str> = source
             .lines()
             .filter_map(|line| line.trim_start().strip_prefix("///"))
@@ -64,8 +63,48 @@ fn the_reference_of_the_library_is_what_the_sources_say() {
             .collect();
         in_sources.extend(examples(&docs.join("\n")));
     }
-    let stale: Vec<_> = examples(&reference).difference(&in_sources).cloned().collect();
-    assert!(stale.is_empty(), "run `make docs`: {stale:?}");
+    let in_reference = examples(&reference);
+    let odd: Vec<_> = in_reference.symmetric_difference(&in_sources).collect();
+    assert!(odd.is_empty(), "run `make docs`: {odd:#?}");
+}
+
+/// The files of the library by their paths.
+fn library_sources() -> Vec<(String, String)> {
+    let paths = files().into_iter().filter(|path| path.starts_with("runtime/src/library/"));
+    paths
+        .map(|path| {
+            let source = fs::read_to_string(repository().join(&path)).expect("a source is text");
+            (path, source)
+        })
+        .collect()
+}
+
+#[test]
+fn every_function_of_the_library_has_docs_with_an_example() {
+    let mut count = 0;
+    for (path, source) in library_sources() {
+        for module in source.split("#[export_module(manifest)]").skip(1) {
+            let mut docs = String::new();
+            for line in module.lines().take_while(|line| *line != "}") {
+                match line.trim_start() {
+                    doc if doc.starts_with("///") => docs.push_str(doc),
+                    function if line.starts_with("    pub fn ") => {
+                        assert!(docs.contains("/// ```rhai"), "{path}: {function} has no example");
+                        docs.clear();
+                        count += 1;
+                    }
+                    _ => {}
+                }
+            }
+        }
+        // The operators of numbers speak for themselves; everything else is where docs can be.
+        let elsewhere = ["set_native_fn(", "register_into_engine(", "register_fn(", "set_into_"];
+        for line in source.lines().filter(|line| !line.contains(".register_fn(operator, ")) {
+            let is_elsewhere = elsewhere.iter().any(|call| line.contains(call));
+            assert!(!is_elsewhere || path.ends_with("/native.rs"), "{path}: {line}");
+        }
+    }
+    assert!(count > 100, "only {count} functions were found");
 }
 
 #[test]

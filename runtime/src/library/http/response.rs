@@ -9,7 +9,9 @@ use rhai::{Array, Blob, Dynamic, Engine, INT, ImmutableString, Map};
 use crate::bounds::room_for;
 use crate::effects::Failure;
 use crate::json;
+use crate::library::native::exported;
 use crate::library::{Fallible, thrown};
+use crate::vocabulary::Vocabulary;
 
 /// What an answer is in a script. Cheap to copy.
 #[derive(Clone)]
@@ -88,13 +90,24 @@ impl Answer {
     }
 }
 
-pub(super) fn register(engine: &mut Engine) {
+/// The value that the body says in JSON.
+pub(super) fn json_of(answer: &HttpResponse) -> Fallible<Dynamic> {
+    let answer = &answer.0;
+    json::read(answer.bytes()).map_err(|error| {
+        let message = format!("the body of {} is not JSON: {error}", answer.shown);
+        let fields =
+            [("url", answer.shown.clone().into()), ("status", INT::from(answer.status).into())];
+        thrown(&Failure::new("Http.NotJson", message), fields)
+    })
+}
+
+pub(super) fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
     engine.register_type_with_name::<HttpResponse>("HttpResponse");
-    engine.register_global_module(exported_module!(methods).into());
+    exported!(methods).register_globally(engine, vocabulary);
 }
 
 #[allow(clippy::unwrap_used)] // What the macro writes has it.
-#[export_module]
+#[export_module(manifest)]
 mod methods {
     /// The status code.
     ///
@@ -206,13 +219,7 @@ mod methods {
     /// ```
     #[rhai_fn(pure, return_raw)]
     pub fn json(answer: &mut HttpResponse) -> Fallible<Dynamic> {
-        let answer = &answer.0;
-        json::read(answer.bytes()).map_err(|error| {
-            let message = format!("the body of {} is not JSON: {error}", answer.shown);
-            let fields =
-                [("url", answer.shown.clone().into()), ("status", INT::from(answer.status).into())];
-            thrown(&Failure::new("Http.NotJson", message), fields)
-        })
+        json_of(answer)
     }
 
     /// `status`, `ok`, `headers`, `url` and `body` as a map.

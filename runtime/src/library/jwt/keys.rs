@@ -47,7 +47,7 @@ impl Algorithm {
         Self::ALL.iter().find(|&&(_, known)| known == self).map_or("", |(name, _)| name)
     }
 
-    fn hmac(self) -> Option<hmac::Algorithm> {
+    pub(super) fn hmac(self) -> Option<hmac::Algorithm> {
         match self {
             Self::Hs256 => Some(hmac::HMAC_SHA256),
             Self::Hs384 => Some(hmac::HMAC_SHA384),

@@ -8,13 +8,14 @@
 //! | EdDSA | Ed25519 private key | Ed25519 public key |
 //!
 //! Private keys are PEM in PKCS#8 (RSA also in PKCS#1), public keys PEM; both may be a JSON Web Key,
-//! and several public ones a set `#{ keys: [...] }`. The kind of the key decides which algorithms a
+//! and several public ones a set `#{ keys: [...] }`, which may be at a URL. The kind of the key decides which algorithms a
 //! token may name, whatever the token says; `none` is never one of them.
 //!
 //! What is wrong with a token is thrown as a map `#{ type, message }`, with the types of
 //! [`Refusal`]; what is wrong with the script, such as a key that is none, is an ordinary error.
 
 mod keys;
+mod published;
 
 use std::time::UNIX_EPOCH;
 
@@ -25,14 +26,17 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, INT, ImmutableString, Map, Pos
 
 use self::keys::{Algorithm, SigningKey, VerifyingKey};
 use super::Part;
+use super::native::exported;
 use crate::bounds::{Bounded, room_for};
 use crate::json::{self, ExactNumber};
 use crate::vocabulary::Vocabulary;
 
+pub(super) use published::forget as forget_sets;
+
 pub(super) const PART: Part = Part { words: &["jwt"], register };
 
-fn register(engine: &mut Engine, _: &Vocabulary) {
-    engine.register_static_module("jwt", exported_module!(functions).into());
+fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
+    exported!(functions).register_in("jwt", engine, vocabulary);
 }
 
 /// The time, where a script does not give one.
@@ -149,29 +153,31 @@ fn candidates(options: &Options, key: Dynamic, header: &Map) -> Bounded<Vec<Veri
     let set: Array = set
         .try_cast()
         .ok_or_else(|| options.error("`key` is a set of keys whose `keys` is not an array"))?;
+    let keys = named(set.iter(), header);
+    if keys.is_empty() { Err(no_key(header)) } else { Ok(keys) }
+}
+
+/// The keys of a set that are for a token with this header.
+fn named<'a>(set: impl Iterator<Item = &'a Dynamic>, header: &Map) -> Vec<VerifyingKey> {
     let kid = header.get("kid");
-    let named: Vec<Map> = set
-        .into_iter()
-        .filter_map(|jwk| jwk.flatten().try_cast::<Map>())
-        .filter(|jwk| kid.is_none_or(|kid| has_text(jwk, "kid", kid)))
-        .filter(|jwk| jwk.get("use").is_none_or(|purpose| is_text(purpose, "sig")))
-        .filter(|jwk| {
-            let name = header.get("alg");
-            jwk.get("alg").is_none() || name.is_some_and(|name| has_text(jwk, "alg", name))
-        })
-        .collect();
-    // A set may hold keys of kinds that are not known (RFC 7517, 5).
-    let keys: Vec<_> = named.iter().filter_map(|jwk| VerifyingKey::from_jwk(jwk).ok()).collect();
-    if keys.is_empty() {
-        let wanted = kid.and_then(|kid| kid.clone().try_cast::<ImmutableString>());
-        return Err(Refusal::UnknownKey.saying(match wanted {
-            Some(kid) => {
-                format!("no key of the set is for a token with the kid {:?}", kid.as_str())
-            }
-            None => "no key of the set is for this token".into(),
-        }));
-    }
-    Ok(keys)
+    set.filter_map(|jwk| {
+        let jwk = jwk.read_lock::<Map>()?;
+        let alg = header.get("alg");
+        let is_named = kid.is_none_or(|kid| has_text(&jwk, "kid", kid))
+            && jwk.get("use").is_none_or(|purpose| is_text(purpose, "sig"))
+            && (jwk.get("alg").is_none() || alg.is_some_and(|alg| has_text(&jwk, "alg", alg)));
+        // A set may hold keys of kinds that are not known (RFC 7517, 5).
+        is_named.then(|| VerifyingKey::from_jwk(&jwk).ok()).flatten()
+    })
+    .collect()
+}
+
+fn no_key(header: &Map) -> Box<EvalAltResult> {
+    let kid = header.get("kid").and_then(|kid| kid.clone().try_cast::<ImmutableString>());
+    Refusal::UnknownKey.saying(match kid {
+        Some(kid) => format!("no key of the set is for a token with the kid {:?}", kid.as_str()),
+        None => "no key of the set is for this token".into(),
+    })
 }
 
 fn is_text(value: &Dynamic, text: &str) -> bool {
@@ -231,6 +237,51 @@ fn check_claim(claims: &Map, name: &str, expected: &[ImmutableString]) -> Bounde
         .saying(format!("the claim `{name}` is not {}", expected.join(" or "))))
 }
 
+/// The claims of a token that one of the keys signed, once all that the options ask for holds.
+fn claims_of(
+    token: &str,
+    options: &Options,
+    keys: impl FnOnce(&Map, Algorithm) -> Bounded<Vec<VerifyingKey>>,
+) -> Bounded<Map> {
+    let algs = options.texts("algs")?;
+    if let Some(other) = algs.iter().flatten().find(|name| Algorithm::of(name).is_none()) {
+        return Err(options.error(&format!(
+            "the option `algs` has {:?}; it may have {}",
+            other.as_str(),
+            Algorithm::NAMES
+        )));
+    }
+    let expected = [("iss", options.texts("iss")?), ("aud", options.texts("aud")?)];
+    let leeway_s = options.seconds("leeway_s")?.unwrap_or(0);
+    let now_s = options.seconds("now_s")?.unwrap_or_else(now_s);
+
+    let token = Token::split(token)?;
+    let header = token.header()?;
+    let algorithm = token_algorithm(&header, algs.as_deref())?;
+    let candidates = keys(&header, algorithm)?;
+    let fitting: Vec<_> = candidates.iter().filter(|key| key.fits(algorithm)).collect();
+    if fitting.is_empty() {
+        let kinds = candidates.first().map_or("none", |key| key.kind());
+        return Err(Refusal::AlgorithmNotAllowed.saying(format!(
+            "the token is signed by {}, but the key is {kinds}",
+            algorithm.name()
+        )));
+    }
+    let signature = decode(token.signature)
+        .ok_or_else(|| Refusal::Malformed.saying("the signature is not base64url".into()))?;
+    if !fitting.iter().any(|key| key.has_signed(algorithm, token.signed.as_bytes(), &signature)) {
+        return Err(Refusal::BadSignature.saying("the key did not sign this token".into()));
+    }
+    let claims = token.claims()?;
+    check_times(&claims, now_s, leeway_s)?;
+    for (name, expected) in expected {
+        if let Some(expected) = expected {
+            check_claim(&claims, name, &expected)?;
+        }
+    }
+    Ok(claims)
+}
+
 /// The options of a function, which say what is wrong with them.
 struct Options<'a> {
     function: &'static str,
@@ -284,7 +335,7 @@ impl Options<'_> {
 /// Signs and verifies JSON Web Tokens. What is wrong with a token is thrown as a map with `type` and
 /// `message`.
 #[allow(clippy::unwrap_used)] // What the macro writes has it.
-#[export_module]
+#[export_module(manifest)]
 mod functions {
     /// A token with these claims, signed. Options: `alg` (required), `kid`, and `typ`, which is `"JWT"`
     /// where it is left out.
@@ -348,44 +399,32 @@ mod functions {
     pub fn verify(token: ImmutableString, key: Dynamic, options: Map) -> Bounded<Map> {
         let options = Options { function: "jwt::verify", options: &options };
         options.are_among(&["algs", "iss", "aud", "leeway_s", "now_s"])?;
-        let algs = options.texts("algs")?;
-        if let Some(other) = algs.iter().flatten().find(|name| Algorithm::of(name).is_none()) {
-            return Err(options.error(&format!(
-                "the option `algs` has {:?}; it may have {}",
-                other.as_str(),
-                Algorithm::NAMES
-            )));
-        }
-        let expected = [("iss", options.texts("iss")?), ("aud", options.texts("aud")?)];
-        let leeway_s = options.seconds("leeway_s")?.unwrap_or(0);
-        let now_s = options.seconds("now_s")?.unwrap_or_else(now_s);
+        claims_of(&token, &options, |header, _| candidates(&options, key, header))
+    }
 
-        let token = Token::split(&token)?;
-        let header = token.header()?;
-        let algorithm = token_algorithm(&header, algs.as_deref())?;
-        let candidates = candidates(&options, key, &header)?;
-        let fitting: Vec<_> = candidates.iter().filter(|key| key.fits(algorithm)).collect();
-        if fitting.is_empty() {
-            let kinds = candidates.first().map_or("none", |key| key.kind());
-            return Err(Refusal::AlgorithmNotAllowed.saying(format!(
-                "the token is signed by {}, but the key is {kinds}",
-                algorithm.name()
-            )));
-        }
-        let signature = decode(token.signature)
-            .ok_or_else(|| Refusal::Malformed.saying("the signature is not base64url".into()))?;
-        if !fitting.iter().any(|key| key.has_signed(algorithm, token.signed.as_bytes(), &signature))
-        {
-            return Err(Refusal::BadSignature.saying("the key did not sign this token".into()));
-        }
-        let claims = token.claims()?;
-        check_times(&claims, now_s, leeway_s)?;
-        for (name, expected) in expected {
-            if let Some(expected) = expected {
-                check_claim(&claims, name, &expected)?;
-            }
-        }
-        Ok(claims)
+    /// The same by the set of keys that an issuer publishes: the option `jwks_url` is its URL, which
+    /// begins with `https://`. It is asked for at most every 5 minutes, and sooner, but not within
+    /// 30 seconds, for a token whose key is not in the set. What is no set is an error of type
+    /// `Jwt.InvalidKeySet`; what fails on the way is one of `http::get`.
+    ///
+    /// ```rhai
+    /// let key = #{
+    ///     kty: "OKP", crv: "Ed25519",
+    ///     x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+    ///     d: "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
+    /// };
+    /// let token = jwt::sign(#{ sub: "ada" }, key, #{ alg: "EdDSA", kid: "k1" });
+    /// jwt::verify(token, #{ jwks_url: "https://api.example.com/jwks.json" }).sub; // => "ada"
+    /// jwt::verify(token, #{}); // => error: `jwks_url`
+    /// ```
+    #[rhai_fn(name = "verify", volatile, return_raw)]
+    pub fn verify_by_url(token: ImmutableString, options: Map) -> Bounded<Map> {
+        let options = Options { function: "jwt::verify", options: &options };
+        options.are_among(&["jwks_url", "algs", "iss", "aud", "leeway_s", "now_s"])?;
+        let url = options.text("jwks_url")?.ok_or_else(|| {
+            options.error("the key is missing: it comes after the token, or as `jwks_url`")
+        })?;
+        claims_of(&token, &options, |header, algorithm| published::keys(&url, header, algorithm))
     }
 
     /// The header and the claims of a token, whoever made it: nothing about them is known to be true.
