@@ -46,7 +46,7 @@ lint: ## Run the linter on everything
 fmt: ## Format everything
 	cargo fmt --all
 
-bench: bootstrap ## Measure bootstrap beside its peers (QUICK=1: under two minutes)
+bench: layer ## Measure bootstrap beside its peers (QUICK=1: about two minutes)
 	tests/bench/install
 	tests/bench/target/release/rhambda-bench $(if $(QUICK),--quick)
 
