@@ -11,7 +11,7 @@ TARGET_x86_64 = x86_64-unknown-linux-gnu
 STATIC = -C target-feature=+crt-static -C relocation-model=static -C link-arg=-Wl,-z,noseparate-code,--icf=all
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bootstrap layer tool docs lint fmt check bench clean
+.PHONY: help run test bootstrap layer tool docs lint fmt check bench parts clean
 
 help: ## Show what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -46,9 +46,12 @@ lint: ## Run the linter on everything
 fmt: ## Format everything
 	cargo fmt --all
 
-bench: bootstrap ## Measure bootstrap beside its peers (QUICK=1: under two minutes)
+bench: layer ## Measure bootstrap beside its peers (QUICK=1: about two minutes)
 	tests/bench/install
 	tests/bench/target/release/rhambda-bench $(if $(QUICK),--quick)
+
+parts: ## Measure what each part of the layer adds to its zip (an hour)
+	ARCH=$(ARCH) tests/bench/parts
 
 check: test lint ## Everything that CI runs
 	cargo fmt --all --check

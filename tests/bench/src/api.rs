@@ -2,12 +2,17 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
+use std::process::Child;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Longer than anything measured here takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A runtime's side of the API, on a port of its own.
+/// How often a silent process is looked after, ms.
+const LOOK_AFTER: i32 = 100;
+
+/// The API for one runtime, on a port of its own.
 pub struct Api {
     listener: TcpListener,
     connections: Vec<Connection>,
@@ -30,7 +35,6 @@ impl Api {
     /// Listens.
     pub fn start() -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        listener.set_nonblocking(true)?;
         Ok(Self { listener, connections: Vec::new(), served: 0 })
     }
 
@@ -40,8 +44,8 @@ impl Api {
     }
 
     /// Waits for the runtime to ask for work; the connection it asks on.
-    pub fn wait_for_next(&mut self) -> io::Result<usize> {
-        let request = self.request()?;
+    pub fn wait_for_next(&mut self, child: &mut Child) -> io::Result<usize> {
+        let request = self.request(child)?;
         if request.is_next {
             return Ok(request.connection);
         }
@@ -53,6 +57,7 @@ impl Api {
     /// next question: the response, how long it took, and the connection of that question.
     pub fn invoke(
         &mut self,
+        child: &mut Child,
         connection: usize,
         event: &[u8],
     ) -> io::Result<(Vec<u8>, Duration, usize)> {
@@ -73,7 +78,7 @@ impl Api {
         message.extend_from_slice(event);
         let begun = Instant::now();
         self.connections[connection].stream.write_all(&message)?;
-        let response = self.request()?;
+        let response = self.request(child)?;
         let took = begun.elapsed();
         if response.is_next || !response.path.ends_with("/response") {
             let said = String::from_utf8_lossy(&response.body);
@@ -82,76 +87,65 @@ impl Api {
         let accepted = "HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\n\
                         Content-Length: 16\r\n\r\n{\"status\":\"OK\"}\n";
         self.connections[response.connection].stream.write_all(accepted.as_bytes())?;
-        let next = self.wait_for_next()?;
+        let next = self.wait_for_next(child)?;
         Ok((response.body, took, next))
     }
 
     /// The next request on any connection.
-    fn request(&mut self) -> io::Result<Request> {
+    fn request(&mut self, child: &mut Child) -> io::Result<Request> {
         let begun = Instant::now();
         loop {
-            // A single connection that is open already can simply be waited for.
-            self.accept()?;
-            let alone = self.connections.len() == 1;
-            let mut gone = None;
-            for index in 0..self.connections.len() {
-                let connection = &mut self.connections[index];
-                match connection.read(alone) {
-                    Ok(Some(mut request)) => {
-                        request.connection = index;
-                        return Ok(request);
-                    }
-                    Ok(None) => {}
-                    Err(_) => gone = Some(index),
+            for (index, connection) in self.connections.iter_mut().enumerate() {
+                if let Some(request) = connection.parsed() {
+                    return Ok(Request { connection: index, ..request });
                 }
             }
-            if let Some(index) = gone {
-                self.connections.remove(index);
-            }
-            if begun.elapsed() > PATIENCE {
-                return Err(io::Error::other("the runtime says nothing"));
-            }
-            if self.connections.is_empty() {
-                std::thread::sleep(Duration::from_micros(20));
+            if !self.wait()? {
+                if let Some(status) = child.try_wait()? {
+                    return Err(io::Error::other(format!("it ended: {status}")));
+                }
+                if begun.elapsed() > PATIENCE {
+                    return Err(io::Error::other("it says nothing"));
+                }
             }
         }
     }
 
-    fn accept(&mut self) -> io::Result<()> {
-        match self.listener.accept() {
-            Ok((stream, _)) => {
-                stream.set_nodelay(true)?;
-                self.connections.push(Connection { stream, buffer: Vec::new() });
-                Ok(())
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-            Err(error) => Err(error),
+    /// Waits a while, and takes what there is then: a connection, or a part of a request.
+    fn wait(&mut self) -> io::Result<bool> {
+        let sockets = self.connections.iter().map(|connection| connection.stream.as_raw_fd());
+        let mut polled: Vec<libc::pollfd> = sockets
+            .chain([self.listener.as_raw_fd()])
+            .map(|fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 })
+            .collect();
+        // SAFETY: the pointer and the count are those of the vector.
+        let ready = unsafe { libc::poll(polled.as_mut_ptr(), polled.len() as u64, LOOK_AFTER) };
+        if ready < 0 {
+            return Err(io::Error::last_os_error());
         }
+        let mut polled = polled.iter();
+        self.connections.retain_mut(|connection| {
+            let is_ready = polled.next().is_some_and(|polled| polled.revents != 0);
+            !is_ready || connection.read().is_ok()
+        });
+        if polled.next().is_some_and(|listener| listener.revents != 0) {
+            let (stream, _) = self.listener.accept()?;
+            stream.set_nodelay(true)?;
+            self.connections.push(Connection { stream, buffer: Vec::new() });
+        }
+        Ok(ready > 0)
     }
 }
 
 impl Connection {
-    /// A whole request, if one comes; with others to be looked after, only a moment is waited.
-    fn read(&mut self, is_alone: bool) -> io::Result<Option<Request>> {
-        let wait = if is_alone { Duration::from_millis(5) } else { Duration::from_micros(50) };
-        self.stream.set_read_timeout(Some(wait))?;
+    /// Takes what has come.
+    fn read(&mut self) -> io::Result<()> {
         let mut chunk = [0; 64 << 10];
-        loop {
-            if let Some(request) = self.parsed() {
-                return Ok(Some(request));
-            }
-            match self.stream.read(&mut chunk) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(count) => self.buffer.extend_from_slice(&chunk[..count]),
-                Err(error)
-                    if matches!(
-                        error.kind(),
-                        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
-                    ) =>
-                {
-                    return Ok(None);
-                }
-                Err(error) => return Err(error),
+        match self.stream.read(&mut chunk)? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            count => {
+                self.buffer.extend_from_slice(&chunk[..count]);
+                Ok(())
             }
         }
     }

@@ -36,18 +36,37 @@ pub struct Places {
     pub llrt: Option<PathBuf>,
     /// Our own builds: label and path.
     pub bootstraps: Vec<(String, PathBuf)>,
+    /// The layer that `make layer` wrote from the only one of them.
+    pub layer: Option<PathBuf>,
+}
+
+impl Places {
+    fn cache(&self) -> PathBuf {
+        self.project.join(".cache/bench")
+    }
+
+    /// Where results are written.
+    pub fn results(&self) -> PathBuf {
+        self.project.join("target/bench")
+    }
+
+    /// What the last process of a runtime wrote to its standard output and error.
+    pub fn said(&self, runtime: &str) -> PathBuf {
+        self.results().join(format!("{runtime}.log"))
+    }
 }
 
 /// All that are there, and those that are not.
 pub fn all(places: &Places) -> (Vec<Runtime>, Vec<Skipped>) {
     let bench = places.project.join("tests/bench");
-    let cache = places.project.join(".cache/bench");
+    let cache = places.cache();
     let native = bench.join("target/x86_64-unknown-linux-gnu/release");
     let (mut runtimes, mut skipped) = (Vec::new(), Vec::new());
     for (label, program) in &places.bootstraps {
         runtimes.push(Runtime::binary(label, program, &bench.join("scripts")));
         runtimes.push(Runtime {
             workloads: Some(&["transform"]),
+            files: Vec::new(),
             ..Runtime::binary(&format!("{label}-native"), program, &bench.join("scripts/native"))
         });
     }
@@ -81,7 +100,7 @@ pub fn all(places: &Places) -> (Vec<Runtime>, Vec<Skipped>) {
     }
     let client = cache.join("node/node_modules/aws-lambda-ric");
     match output("node", &["-p", "process.execPath"]) {
-        Some(node) if client.join("build/Release").is_dir() || client.join("dist").is_dir() => {
+        Some(node) if client.join("dist/rapid-client.node").is_file() => {
             runtimes.push(Runtime {
                 name: "node".into(),
                 program: node.into(),
@@ -96,8 +115,7 @@ pub fn all(places: &Places) -> (Vec<Runtime>, Vec<Skipped>) {
         }
         Some(_) => skipped.push(Skipped {
             name: "node",
-            reason: "aws-lambda-ric is not installed; it needs cmake and autotools to be built"
-                .into(),
+            reason: "aws-lambda-ric is not compiled: tests/bench/install says why".into(),
         }),
         None => skipped.push(Skipped { name: "node", reason: "there is no node".into() }),
     }
@@ -136,7 +154,7 @@ impl Runtime {
     }
 
     /// The command that starts it for a workload.
-    pub fn command(&self, workload: &str, address: &str, cache: &Path) -> Command {
+    pub fn command(&self, workload: &str, address: &str, places: &Places) -> Command {
         let handler = match self.name.as_str() {
             "python" | "node" | "llrt" => "workloads.handler".to_owned(),
             _ => format!("{workload}.handler"),
@@ -146,7 +164,7 @@ impl Runtime {
             .args(&self.arguments)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("PYTHONPATH", cache.join("python"))
+            .env("PYTHONPATH", places.cache().join("python"))
             .env("WORKLOAD", workload)
             .env("_HANDLER", handler)
             .env("LAMBDA_TASK_ROOT", &self.folder)
