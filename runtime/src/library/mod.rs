@@ -6,6 +6,7 @@ mod collections;
 mod crypto;
 mod csv;
 mod env;
+mod events;
 mod fs;
 mod grow;
 mod gzip;
@@ -53,6 +54,7 @@ const PARTS: &[Part] = &[
     crypto::PART,
     csv::PART,
     env::PART,
+    events::PART,
     fs::PART,
     gzip::PART,
     hex::PART,
