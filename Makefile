@@ -7,8 +7,10 @@ RHAMBDA = target/debug/rhambda
 
 TARGET_x86_64 = x86_64-unknown-linux-gnu
 
-# Static and at a fixed address, with few pages: nothing is left to be done before `main`.
-STATIC = -C target-feature=+crt-static -C relocation-model=static -C link-arg=-Wl,-z,noseparate-code,--icf=all
+# Static and at a fixed address, with few pages: nothing is left to be done before `main`. What a cold
+# start runs lies side by side (tests/bench/order), and the rest so that it zips well.
+STATIC = -C target-feature=+crt-static -C relocation-model=static -C link-arg=-Wl,-z,noseparate-code,--icf=all \
+  -C link-arg=-Wl,--symbol-ordering-file=runtime/start.order,--no-warn-symbol-ordering,--bp-compression-sort=both
 
 .DEFAULT_GOAL := help
 .PHONY: help run test bootstrap layer tool docs lint fmt check bench parts clean

@@ -3,6 +3,11 @@
 use std::io;
 use std::ptr::null_mut;
 
+use crate::pages;
+
+/// What init and a first small invocation take of the stack, in bytes.
+const TAKEN: usize = 7 * 4096;
+
 /// Calls a function that never unwinds on a new stack of so many bytes, with a page below it that
 /// nobody may touch, and gives its result.
 ///
@@ -25,6 +30,7 @@ pub fn with<T>(bytes: usize, function: impl FnOnce() -> T) -> io::Result<T> {
         if lowest == libc::MAP_FAILED || libc::mprotect(lowest, GUARD, libc::PROT_NONE) != 0 {
             return Err(io::Error::last_os_error());
         }
+        pages::take(lowest as usize + GUARD + bytes - TAKEN, TAKEN);
         Ok(psm::on_stack(lowest.cast::<u8>().add(GUARD), bytes, function))
     }
 }
