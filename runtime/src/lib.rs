@@ -35,6 +35,8 @@ pub mod memory;
 pub mod modules;
 mod names;
 mod natives;
+pub mod pages;
+mod pool;
 pub mod suggest;
 mod tail;
 mod time;

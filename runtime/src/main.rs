@@ -7,7 +7,6 @@
 #![no_main]
 
 mod angles;
-mod pages;
 mod stack;
 
 use std::ffi::{c_char, c_int};
@@ -27,7 +26,6 @@ const FAILURE: c_int = 1;
 #[unsafe(no_mangle)]
 pub extern "C" fn main(_: c_int, _: *const *const c_char) -> c_int {
     open_standard_streams();
-    pages::take_heap();
     // SAFETY: no handler is installed; a write to a closed pipe has to be an error, not the end.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
     let run = || {

@@ -4,15 +4,17 @@
 //! makes building an array by `push` quadratic. Counting what is allocated costs two instructions
 //! and bounds everything at once, however a script comes by it.
 
-use std::alloc::{GlobalAlloc, Layout, System};
+use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
+
+use crate::pool::Pooled;
 
 thread_local! {
     static USED: Cell<isize> = const { Cell::new(0) };
     static LIMIT: Cell<isize> = const { Cell::new(isize::MAX) };
 }
 
-/// The allocator of the `bootstrap` process: the system's, with a count for each thread.
+/// The allocator of the `bootstrap` process: the pool's, with a count for each thread.
 #[derive(Debug)]
 pub struct Counting;
 
@@ -24,35 +26,35 @@ impl Counting {
     }
 }
 
-// SAFETY: every call goes to the system's allocator unchanged; the counter neither allocates nor
+// SAFETY: every call goes to the pool unchanged; the counter neither allocates nor
 // unwinds, being a constant-initialised thread-local without a destructor.
 unsafe impl GlobalAlloc for Counting {
-    #[inline]
+    #[inline(never)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         Self::add(layout.size() as isize);
         // SAFETY: the caller's promises are passed on.
-        unsafe { System.alloc(layout) }
+        unsafe { Pooled.alloc(layout) }
     }
 
-    #[inline]
+    #[inline(never)]
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         Self::add(-(layout.size() as isize));
         // SAFETY: the caller's promises are passed on.
-        unsafe { System.dealloc(pointer, layout) }
+        unsafe { Pooled.dealloc(pointer, layout) }
     }
 
-    #[inline]
+    #[inline(never)]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         Self::add(layout.size() as isize);
         // SAFETY: the caller's promises are passed on.
-        unsafe { System.alloc_zeroed(layout) }
+        unsafe { Pooled.alloc_zeroed(layout) }
     }
 
-    #[inline]
+    #[inline(never)]
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         Self::add(size as isize - layout.size() as isize);
         // SAFETY: the caller's promises are passed on.
-        unsafe { System.realloc(pointer, layout, size) }
+        unsafe { Pooled.realloc(pointer, layout, size) }
     }
 }
 

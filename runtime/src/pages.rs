@@ -2,17 +2,8 @@
 //!
 //! A fault costs some microseconds, most of all in a virtual machine such as Lambda's.
 
-const PAGE: usize = 4096;
-
-/// What init and a first small invocation take of the heap, in bytes.
-const HEAP: usize = 14 * PAGE;
-
-/// Takes the first pages of the heap.
-pub fn take_heap() {
-    // The first allocation is at the start of it.
-    let first = Box::new(0u8);
-    take(std::ptr::from_ref(&*first) as usize & !(PAGE - 1), HEAP);
-}
+/// A page, in bytes.
+pub const PAGE: usize = 4096;
 
 /// Takes the pages of so many bytes from this address on, which are mapped. A kernel before 5.14
 /// knows no such call; the pages come by and by then.

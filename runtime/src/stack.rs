@@ -3,10 +3,10 @@
 use std::io;
 use std::ptr::null_mut;
 
-use crate::pages;
+use rhambda_runtime::pages;
 
 /// What init and a first small invocation take of the stack, in bytes.
-const TAKEN: usize = 7 * 4096;
+const TAKEN: usize = 7 * pages::PAGE;
 
 /// Calls a function that never unwinds on a new stack of so many bytes, with a page below it that
 /// nobody may touch, and gives its result.
