@@ -117,7 +117,7 @@ mod methods {
     /// ```
     #[rhai_fn(name = "sum", pure, return_raw)]
     pub fn sum_of_all(array: &mut Array) -> Fallible<Dynamic> {
-        sum(array, None)
+        sum("sum", array, None)
     }
 
     /// The sum of a key over all records; those without it count for nothing.
@@ -127,7 +127,23 @@ mod methods {
     /// ```
     #[rhai_fn(pure, return_raw)]
     pub fn sum_by(array: &mut Array, key: &str) -> Fallible<Dynamic> {
-        sum(array, Some(key))
+        sum("sum_by", array, Some(key))
+    }
+
+    /// The sum of a key for each value of another, as a map by that value's text.
+    ///
+    /// ```rhai
+    /// let sales = [#{ city: "Rome", n: 2 }, #{ city: "Oslo", n: 1 }, #{ city: "Rome", n: 3 }];
+    /// sales.sum_by("n", "city"); // => #{ Oslo: 1, Rome: 5 }
+    /// ```
+    #[rhai_fn(name = "sum_by", pure, return_raw)]
+    pub fn sum_by_group(array: &mut Array, key: &str, group: &str) -> Fallible<Map> {
+        let mut sums: HashMap<Text, Sum> = HashMap::new();
+        for index in 0..array.len() {
+            let name = named("sum_by", array, index, group)?;
+            sums.entry(name).or_default().add("sum_by", &array[index], index, Some(key))?;
+        }
+        Ok(sums.into_iter().map(|(name, sum)| (name.as_str().into(), sum.total())).collect())
     }
 
     /// The record whose key is the smallest, the first of several; `()` of an empty array.
@@ -390,10 +406,17 @@ fn named(what: &str, array: &Array, index: usize, key: &str) -> Fallible<Text> {
     }
 }
 
-fn sum(array: &mut Array, key: Option<&str>) -> Fallible<Dynamic> {
-    let what = if key.is_some() { "sum_by" } else { "sum" };
-    let (mut whole, mut decimal, mut is_decimal) = (0 as INT, 0.0, false);
-    for (index, item) in array.iter().enumerate() {
+/// A sum that stays whole for as long as all that is added is.
+#[derive(Default)]
+struct Sum {
+    whole: INT,
+    decimal: f64,
+    is_decimal: bool,
+}
+
+impl Sum {
+    /// Adds the number of an item, or the number under its key, if there is one.
+    fn add(&mut self, what: &str, item: &Dynamic, index: usize, key: Option<&str>) -> Fallible<()> {
         let number =
             |value: &Dynamic| value.as_int().map(Ok).or_else(|_| value.as_float().map(Err));
         let found = match key {
@@ -403,13 +426,14 @@ fn sum(array: &mut Array, key: Option<&str>) -> Fallible<Dynamic> {
         match found {
             None => {}
             Some(Ok(Ok(int))) => {
-                whole = whole
+                self.whole = self
+                    .whole
                     .checked_add(int)
                     .ok_or_else(|| format!("{what}: the sum overflows at item {index}"))?;
             }
             Some(Ok(Err(float))) => {
-                is_decimal = true;
-                decimal += float;
+                self.is_decimal = true;
+                self.decimal += float;
             }
             Some(Err(kind)) => {
                 let of = key.map(|key| format!("`{key}` of ")).unwrap_or_default();
@@ -418,8 +442,23 @@ fn sum(array: &mut Array, key: Option<&str>) -> Fallible<Dynamic> {
                 );
             }
         }
+        Ok(())
     }
-    Ok(if is_decimal { (whole as f64 + decimal).into() } else { whole.into() })
+
+    fn total(self) -> Dynamic {
+        match self.is_decimal {
+            true => (self.whole as f64 + self.decimal).into(),
+            false => self.whole.into(),
+        }
+    }
+}
+
+fn sum(what: &str, array: &Array, key: Option<&str>) -> Fallible<Dynamic> {
+    let mut sum = Sum::default();
+    for (index, item) in array.iter().enumerate() {
+        sum.add(what, item, index, key)?;
+    }
+    Ok(sum.total())
 }
 
 /// Which of two keys comes first; nothing where they cannot be compared.

@@ -43,6 +43,11 @@ fn numbers_are_summed_and_found() {
     fails("[9223372036854775807, 1].sum()", "overflows at item 1");
     fails("[1, \"2\"].sum()", "item 1 is of type string, not a number");
     fails("[#{ n: [] }].sum_by(\"n\")", "`n` of item 0 is of type array");
+    gives(
+        "[#{ n: 1, g: \"a\" }, #{ n: 0.5, g: \"b\" }, #{ g: \"a\" }].sum_by(\"n\", \"g\")",
+        r#"{"a":1,"b":0.5}"#,
+    );
+    fails("[#{ n: 1 }].sum_by(\"n\", \"g\")", "sum_by: item 0 has no `g`");
 }
 
 #[test]
