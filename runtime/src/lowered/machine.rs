@@ -64,7 +64,7 @@ impl<'a> Machine<'a> {
         self.spare.stack.resize(base + function.slots, Dynamic::UNIT);
         let outer = std::mem::replace(&mut self.base, base);
         let mut result = match self.statements(&function.body) {
-            Ok(value) | Err(Exit::Return(value)) => Ok(value.flatten()),
+            Ok(value) | Err(Exit::Return(value)) => Ok(flat(value)),
             Err(Exit::Error(error)) => Err(error),
             // The compiler lets neither stand outside a loop.
             Err(Exit::Break(_) | Exit::Continue) => Ok(Dynamic::UNIT),
@@ -188,14 +188,14 @@ impl<'a> Machine<'a> {
             Node::Array(nodes) => {
                 let mut array = Array::with_capacity(nodes.len());
                 for node in nodes {
-                    array.push(self.evaluate(node)?.flatten());
+                    array.push(flat(self.evaluate(node)?));
                 }
                 Ok(Dynamic::from_array(array))
             }
             Node::Map(entries) => {
                 let mut map = Map::new();
                 for (name, node) in entries {
-                    map.insert(name.clone(), self.evaluate(node)?.flatten());
+                    map.insert(name.clone(), flat(self.evaluate(node)?));
                 }
                 Ok(Dynamic::from_map(map))
             }
@@ -213,12 +213,12 @@ impl<'a> Machine<'a> {
                 result
             }
             Node::Let(slot, node) => {
-                let value = self.evaluate(node)?.flatten();
+                let value = flat(self.evaluate(node)?);
                 *self.at(*slot) = changeable(value);
                 Ok(Dynamic::UNIT)
             }
             Node::Assign(slot, node) => {
-                let value = changeable(self.evaluate(node)?.flatten());
+                let value = changeable(flat(self.evaluate(node)?));
                 let place = self.at(*slot);
                 if place.is_shared() {
                     if let Some(mut shared) = place.write_lock::<Dynamic>() {
@@ -298,17 +298,43 @@ impl<'a> Machine<'a> {
         {
             return self.grown(value, native);
         }
-        let left = self.evaluate(left)?.flatten();
+        if let Node::Read(path) = left
+            && let Some(value) = self.apply_to_read(*operator, path, right)
+        {
+            return self.grown(value, native);
+        }
+        let left = flat(self.evaluate(left)?);
         if let Some(right) = self.peek(right)
             && let Some(value) = operator.apply(&left, right)
         {
             return self.grown(value, native);
         }
-        let right = self.evaluate(right)?.flatten();
+        let right = flat(self.evaluate(right)?);
         match operator.apply(&left, &right) {
             Some(value) => self.grown(value, native),
             None => self.evaluate_native(native, &mut [left, right]),
         }
+    }
+
+    /// Applies an operator to what is at the end of a path, where that is and to what is there too.
+    #[inline(never)]
+    fn apply_to_read(&self, operator: Operator, path: &Path, right: &Node) -> Option<Dynamic> {
+        let at = |path: &Path, look: &mut dyn FnMut(&Dynamic)| {
+            let root = match path.root {
+                Root::Variable(slot) => &self.spare.stack[self.base + slot],
+                Root::This => self.this.as_deref()?,
+            };
+            // Without indices only names are followed; an index has to be evaluated first.
+            follow(root, &path.steps, &[], look)
+        };
+        let mut value = None;
+        at(path, &mut |left| match right {
+            Node::Read(path) => {
+                at(path, &mut |right| value = operator.apply(left, right));
+            }
+            right => value = self.peek(right).and_then(|right| operator.apply(left, right)),
+        })?;
+        value
     }
 
     /// Stops where text has grown too large.
@@ -366,7 +392,7 @@ impl<'a> Machine<'a> {
         let base = self.spare.stack.len();
         for argument in &call.arguments {
             match self.evaluate(argument) {
-                Ok(value) => self.spare.stack.push(changeable(value.flatten())),
+                Ok(value) => self.spare.stack.push(changeable(flat(value))),
                 Err(exit) => {
                     self.spare.stack.truncate(base);
                     return Err(exit);
@@ -394,7 +420,7 @@ impl<'a> Machine<'a> {
         let mut indices = Indices::default();
         for step in steps {
             if let Part::Index { node, .. } = step {
-                let value = self.evaluate(node)?.flatten();
+                let value = flat(self.evaluate(node)?);
                 indices.push(value);
             }
         }
@@ -414,7 +440,7 @@ impl<'a> Machine<'a> {
 
     fn method(&mut self, method: &Method) -> Evaluated {
         let mut argument = match &method.argument {
-            Some(node) => Some(self.evaluate(node)?.flatten()),
+            Some(node) => Some(flat(self.evaluate(node)?)),
             None => None,
         };
         let indices = self.indices(&method.steps)?;
@@ -445,7 +471,7 @@ impl<'a> Machine<'a> {
     fn query(&mut self, query: &Query) -> Evaluated {
         let mut functions = Vec::with_capacity(query.stages.len());
         for stage in &query.stages {
-            functions.push(self.evaluate(&stage.function)?.flatten());
+            functions.push(flat(self.evaluate(&stage.function)?));
         }
         let frames = self.file.trace.borrow().frames.len();
         if let Some(array) = self.query_in_place(query, &functions)? {
@@ -532,7 +558,7 @@ impl<'a> Machine<'a> {
     }
 
     fn change(&mut self, change: &Change) -> Evaluated {
-        let mut value = Some(changeable(self.evaluate(&change.value)?.flatten()));
+        let mut value = Some(changeable(flat(self.evaluate(&change.value)?)));
         let indices = self.indices(&change.steps)?;
         if let Some(root) = self.root(change.root) {
             let (steps, indices) = (&change.steps, indices.as_slice());
@@ -566,7 +592,7 @@ impl<'a> Machine<'a> {
             }
             List::Path(path) => return self.go_through_path(head, path),
             List::Value(node) => {
-                let list = self.evaluate(node)?.flatten();
+                let list = flat(self.evaluate(node)?);
                 return self.go_through_value(head, list);
             }
         };
@@ -799,6 +825,12 @@ impl Indices {
             None => &self.all,
         }
     }
+}
+
+/// The value itself, where it is shared with a closure.
+#[inline(always)]
+fn flat(value: Dynamic) -> Dynamic {
+    if value.is_shared() { value.flatten() } else { value }
 }
 
 /// A copy of a constant can be changed.
