@@ -196,9 +196,11 @@ impl Script {
             InvocationError(Box::new(Report::new(error_type, message)))
         })?;
         drop(payload);
+        let front = library::Front::of(&event);
         let context =
             self.takes_context.then(|| Context::new(&self.function, invocation, is_cold_start));
-        let result = self.call(event, context).map_err(|error| {
+        let result = self.call(event, context).and_then(|result| library::shaped(front, result));
+        let result = result.map_err(|error| {
             let report = self.diagnosis(|diagnosis| {
                 diagnosis.explain(&error, &self.file, &self.handler.function)
             });

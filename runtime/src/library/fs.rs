@@ -23,7 +23,7 @@ fn info(path: &str) -> Result<FileInfo, Failure> {
     info.ok_or_else(|| failed(path, &std::io::ErrorKind::NotFound.into()))
 }
 
-fn bytes(path: &str) -> Result<Vec<u8>, Failure> {
+pub(super) fn bytes(path: &str) -> Result<Vec<u8>, Failure> {
     let size = usize::try_from(info(path)?.size).unwrap_or(usize::MAX);
     // Text may be copied once on its way into the script.
     if !size.checked_mul(2).is_some_and(memory::has_room_for) {

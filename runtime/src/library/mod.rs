@@ -19,6 +19,8 @@ mod metrics;
 mod native;
 mod random;
 mod regex;
+mod response;
+mod router;
 mod schema;
 mod text;
 mod time;
@@ -66,6 +68,8 @@ const PARTS: &[Part] = &[
     metrics::PART,
     random::PART,
     regex::PART,
+    response::PART,
+    router::PART,
     schema::PART,
     text::PART,
     time::PART,
@@ -92,7 +96,9 @@ fn thrown<const N: usize>(failure: &Failure, fields: [(&str, Dynamic); N]) -> Bo
     Box::new(EvalAltResult::ErrorRuntime(map.into(), Position::NONE))
 }
 
+pub use events::request::Front;
 pub use metrics::flush as flush_metrics;
+pub use response::shaped;
 
 /// Empties the cache, and says whether there was something in it.
 pub fn clear_cache() -> bool {

@@ -202,7 +202,7 @@ fn query(parameters: &Map) -> Bounded<ImmutableString> {
     Ok(out.into())
 }
 
-fn parse_query(text: &str) -> Bounded<Map> {
+pub(super) fn parse_query(text: &str) -> Bounded<Map> {
     let text = text.strip_prefix('?').unwrap_or(text);
     room_for(text.bytes().filter(|&byte| byte == b'&').count() + 1, PARAMETER)?;
     room_for(text.len(), 1)?;
@@ -408,7 +408,7 @@ fn escaped(bytes: &[u8]) -> Option<u8> {
     }
 }
 
-fn decoded(text: &str) -> Bounded<Cow<'_, str>> {
+pub(super) fn decoded(text: &str) -> Bounded<Cow<'_, str>> {
     if !text.contains('%') {
         return Ok(text.into());
     }
@@ -436,7 +436,7 @@ fn decoded(text: &str) -> Bounded<Cow<'_, str>> {
     })
 }
 
-fn form_decoded(text: &str) -> Bounded<String> {
+pub(super) fn form_decoded(text: &str) -> Bounded<String> {
     match text.contains('+') {
         true => decoded(&text.replace('+', " ")).map(Cow::into_owned),
         false => decoded(text).map(Cow::into_owned),

@@ -3,21 +3,24 @@
 //! One word for what all of them send: `records` for queues and streams, `request` and `response`
 //! for whatever speaks HTTP, `detail` for what comes alone.
 
-#[allow(dead_code)] // For the parts that follow.
 mod field;
-#[allow(dead_code)] // For the parts that follow.
+mod multipart;
+pub(super) mod request;
 mod source;
 
 use rhai::plugin::*;
-use rhai::{Dynamic, Engine};
+use rhai::{Array, Blob, Dynamic, Engine, ImmutableString, Map};
 
-use super::Part;
 use super::native::exported;
+use super::{Fallible, Part, thrown, url};
+use crate::effects::Failure;
+use crate::json;
 use crate::vocabulary::Vocabulary;
 
-pub(super) const PART: Part = Part { words: &["events"], register };
+pub(super) const PART: Part = Part { words: &["events", "router"], register };
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
+    exported!(methods).register_globally(engine, vocabulary);
     exported!(functions).register_in("events", engine, vocabulary);
 }
 
@@ -45,5 +48,161 @@ mod functions {
     #[rhai_fn(pure)]
     pub fn source(event: &mut Dynamic) -> Dynamic {
         source::of(event).map_or(Dynamic::UNIT, name)
+    }
+
+    /// The HTTP request that an event brings, in one shape for API Gateway (REST, HTTP and WebSocket),
+    /// function URLs, load balancers and VPC Lattice. Another event is an error of type
+    /// `Events.NotHttp`.
+    ///
+    /// | field | what |
+    /// |---|---|
+    /// | `source` | as of `events::source` |
+    /// | `method`, `path` | `"GET"`, and the path as it was sent, without the stage; of WebSockets `"CONNECT"`, `"MESSAGE"` or `"DISCONNECT"`, and `/` with the route |
+    /// | `route`, `params`, `stage` | what API Gateway has matched, and its path's parameters |
+    /// | `query` | decoded: text, or an array of what is there more than once |
+    /// | `headers`, `cookies` | by their names, those of headers in lower case |
+    /// | `body` | text, a blob where it is none, `()` where there is none |
+    /// | `address`, `host`, `scheme` | the client's address as the front saw it, and what it asked for |
+    /// | `id`, `time_ms` | of the request, where the front gives them |
+    /// | `claims`, `authorizer` | what an authorizer says of the caller, and all of it |
+    /// | `connection` | of a WebSocket |
+    /// | `request_context` | the event's own `requestContext` |
+    ///
+    /// ```rhai
+    /// let event = #{ version: "2.0", routeKey: "$default", rawPath: "/cart", rawQueryString: "n=1&n=2",
+    ///     headers: #{ "content-type": "application/json", host: "x.lambda-url.eu-west-1.on.aws" },
+    ///     cookies: ["id=7"], body: `{"sku":"A"}`, isBase64Encoded: false,
+    ///     requestContext: #{ apiId: "x", stage: "$default", domainName: "x.lambda-url.eu-west-1.on.aws",
+    ///         http: #{ method: "POST", path: "/cart", sourceIp: "192.0.2.1" } } };
+    /// let request = events::request(event);
+    /// [request.method, request.path, request.address]; // => ["POST", "/cart", "192.0.2.1"]
+    /// request.query("n"); // => "1"
+    /// request.query_all("n"); // => ["1", "2"]
+    /// request.header("Content-Type"); // => "application/json"
+    /// request.cookies.id; // => "7"
+    /// request.json().sku; // => "A"
+    /// events::request(#{}); // => error: no HTTP request
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn request(event: Dynamic) -> Fallible<Map> {
+        request::of(event)
+    }
+}
+
+#[allow(clippy::unwrap_used)] // What the macro writes has it.
+#[export_module(manifest)]
+mod methods {
+    use super::request::{all, bytes, first, part};
+
+    type Text = ImmutableString;
+
+    /// A header of a request, by its name in any letters, its values joined by commas; `()` without it.
+    ///
+    /// ```rhai
+    /// #{ headers: #{ "x-id": "7" } }.header("X-Id"); // => "7"
+    /// #{ headers: #{} }.header("X-Id"); // => null
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn header(request: &mut Map, name: &str) -> Fallible<Dynamic> {
+        let headers = part(request, "headers", "header")?;
+        let headers = headers.read_lock::<Map>();
+        Ok(first(headers.as_ref().and_then(|headers| headers.get(name.to_lowercase().as_str()))))
+    }
+
+    /// A parameter of a request's query, the first of several; `()` without it.
+    ///
+    /// ```rhai
+    /// #{ query: #{ tag: ["a", "b"] } }.query("tag"); // => "a"
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn query(request: &mut Map, name: &str) -> Fallible<Dynamic> {
+        let query = part(request, "query", "query")?.read_lock::<Map>();
+        Ok(first(query.as_ref().and_then(|query| query.get(name))))
+    }
+
+    /// All values of a parameter of a request's query.
+    ///
+    /// ```rhai
+    /// #{ query: #{ tag: "a" } }.query_all("tag"); // => ["a"]
+    /// #{ query: #{} }.query_all("tag"); // => []
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn query_all(request: &mut Map, name: &str) -> Fallible<Array> {
+        let query = part(request, "query", "query_all")?.read_lock::<Map>();
+        Ok(all(query.as_ref().and_then(|query| query.get(name))))
+    }
+
+    /// A cookie of a request; `()` without it.
+    ///
+    /// ```rhai
+    /// #{ cookies: #{ session: "abc" } }.cookie("session"); // => "abc"
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn cookie(request: &mut Map, name: &str) -> Fallible<Dynamic> {
+        let cookies = part(request, "cookies", "cookie")?.read_lock::<Map>();
+        Ok(first(cookies.as_ref().and_then(|cookies| cookies.get(name))))
+    }
+
+    /// The value that a request's body says in JSON. Another body is an error of type
+    /// `Request.NotJson`, which a router answers by 400.
+    ///
+    /// ```rhai
+    /// #{ body: "[1, 2]" }.json(); // => [1, 2]
+    /// #{ body: "[1, 2" }.json(); // => error: the body is not JSON
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn json(request: &mut Map) -> Fallible<Dynamic> {
+        json::read(&bytes(request, "json")?).map_err(|error| {
+            let message = format!("the body is not JSON: {error}");
+            thrown(&Failure::new("Request.NotJson", message), [])
+        })
+    }
+
+    /// The fields of a form that a request's body is, by their names: text, and for a file a map of
+    /// `filename`, `type` and `body`, a blob; an array of what is there more than once. Another
+    /// body is an error of type `Request.NotForm`, which a router answers by 400.
+    ///
+    /// ```rhai
+    /// let headers = #{ "content-type": "application/x-www-form-urlencoded" };
+    /// #{ headers: headers, body: "a=1&b=x+y" }.form(); // => #{ a: "1", b: "x y" }
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn form(request: &mut Map) -> Fallible<Map> {
+        let kind = request::header(request, "content-type");
+        let body = bytes(request, "form")?;
+        let refuse = |message: String| thrown(&Failure::new("Request.NotForm", message), []);
+        match kind.split(';').next().unwrap_or_default().trim().to_lowercase().as_str() {
+            "multipart/form-data" => multipart::parse(&kind, &body),
+            "application/x-www-form-urlencoded" => {
+                let text = std::str::from_utf8(&body)
+                    .map_err(|_| refuse("the body is no form: it is not UTF-8".to_owned()))?;
+                url::parse_query(text)
+                    .map_err(|error| refuse(format!("the body is no form: {error}")))
+            }
+            other => Err(refuse(format!("the body is no form: its content type is `{other}`"))),
+        }
+    }
+
+    /// A request's body as text; what is not UTF-8 in it is replaced by `\u{FFFD}`.
+    ///
+    /// ```rhai
+    /// #{ body: () }.text(); // => ""
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn text(request: &mut Map) -> Fallible<Text> {
+        Ok(match part(request, "body", "text")?.as_immutable_string_ref() {
+            Ok(text) => text.clone(),
+            Err(_) => String::from_utf8_lossy(&bytes(request, "text")?).into_owned().into(),
+        })
+    }
+
+    /// A request's body as a blob.
+    ///
+    /// ```rhai
+    /// #{ body: "abc" }.blob().len(); // => 3
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn blob(request: &mut Map) -> Fallible<Blob> {
+        bytes(request, "blob")
     }
 }

@@ -1,0 +1,349 @@
+//! An HTTP request in one shape, whichever front it came through.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use rhai::{Array, Dynamic, ImmutableString, Map};
+
+use super::field::{at, map, text};
+use super::source;
+use crate::bounds::room_for;
+use crate::effects::Failure;
+use crate::library::{Fallible, thrown, url};
+
+type Text = ImmutableString;
+
+/// What brings HTTP requests to a function.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Front {
+    /// API Gateway, REST.
+    ApiGatewayV1,
+    /// API Gateway, HTTP.
+    ApiGatewayV2,
+    /// A function's own URL.
+    FunctionUrl,
+    /// A load balancer; whether it sends each header's values apart.
+    LoadBalancer { sends_many: bool },
+    /// API Gateway, WebSocket.
+    WebSocket,
+    /// VPC Lattice, either version.
+    Lattice,
+}
+
+impl Front {
+    /// The front that an event came through, if it is one of HTTP.
+    pub fn of(event: &Dynamic) -> Option<Self> {
+        // Few other events have either.
+        let may_be = event.read_lock::<Map>().is_some_and(|event| {
+            event.contains_key("requestContext") || event.contains_key("raw_path")
+        });
+        may_be.then(|| Self::of_source(source::of(event)?, event)).flatten()
+    }
+
+    fn of_source(source: &str, event: &Dynamic) -> Option<Self> {
+        Some(match source {
+            "api_gateway_v1" => Self::ApiGatewayV1,
+            "api_gateway_v2" => Self::ApiGatewayV2,
+            "function_url" => Self::FunctionUrl,
+            "alb" => Self::LoadBalancer { sends_many: at(event, "multiValueHeaders").is_map() },
+            "websocket" => Self::WebSocket,
+            "vpc_lattice_v1" | "vpc_lattice_v2" => Self::Lattice,
+            _ => return None,
+        })
+    }
+}
+
+/// The request that an event of HTTP brings.
+pub(in crate::library) fn of(mut event: Dynamic) -> Fallible<Map> {
+    let front = Front::of(&event).ok_or_else(|| not_http(&event))?;
+    let source = source::of(&event).unwrap_or_default();
+    let headers = headers(&event);
+    let header = |name: &str| headers.get(name).cloned().unwrap_or_default();
+    let (method, path) = match front {
+        Front::ApiGatewayV2 | Front::FunctionUrl => {
+            (text(&event, "requestContext/http/method"), path_in_stage(&event))
+        }
+        // What a client sends over its connection has neither; its route stands for both.
+        Front::WebSocket => {
+            let route = text(&event, "requestContext/routeKey").unwrap_or_default();
+            (text(&event, "requestContext/eventType"), Some(format!("/{route}").into()))
+        }
+        Front::Lattice => {
+            let path = text(&event, "path").or_else(|| text(&event, "raw_path"));
+            let path = path.map(|path| path.split('?').next().unwrap_or_default().into());
+            (text(&event, "method"), path)
+        }
+        Front::ApiGatewayV1 | Front::LoadBalancer { .. } => {
+            (text(&event, "httpMethod"), text(&event, "path"))
+        }
+    };
+    let forwarded = header("x-forwarded-for").into_immutable_string().unwrap_or_default();
+    let address = text(&event, "requestContext/http/sourceIp")
+        .or_else(|| text(&event, "requestContext/identity/sourceIp"))
+        // A load balancer adds the address that it sees behind what the client has sent.
+        .or_else(|| forwarded.rsplit(',').next().map(|last| last.trim().into()))
+        .filter(|address| !address.is_empty());
+    let host = match header("host") {
+        host if host.is_unit() => at(&event, "requestContext/domainName"),
+        host => host,
+    };
+    let scheme = match header("x-forwarded-proto") {
+        scheme if scheme.is_unit() => "https".into(),
+        scheme => scheme,
+    };
+    let time = at(&event, "requestContext/timeEpoch");
+    let time = match time.is_unit() {
+        true => at(&event, "requestContext/requestTimeEpoch"),
+        false => time,
+    };
+    let route = match at(&event, "requestContext/routeKey") {
+        route if route.is_unit() => at(&event, "resource"),
+        route => route,
+    };
+    let body = body(&mut event, &headers)?;
+    let authorizer = at(&event, "requestContext/authorizer");
+    let mut request = Map::new();
+    let mut set = |name: &str, value: Dynamic| request.insert(name.into(), value);
+    set("source", source.into());
+    set("method", method.unwrap_or_default().to_uppercase().into());
+    set("path", path.filter(|path| !path.is_empty()).unwrap_or_else(|| "/".into()).into());
+    set("route", route);
+    set("params", map(&event, "pathParameters").into());
+    set("query", query(&event, front)?.into());
+    set("cookies", cookies(&event, &headers).into());
+    set("headers", headers.into());
+    set("body", body);
+    set("address", address.map_or(Dynamic::UNIT, Into::into));
+    set("host", host);
+    set("scheme", scheme);
+    set("id", at(&event, "requestContext/requestId"));
+    set("stage", at(&event, "requestContext/stage"));
+    set("time_ms", time);
+    set("claims", claims(&authorizer).into());
+    set("authorizer", authorizer);
+    set("connection", at(&event, "requestContext/connectionId"));
+    set("request_context", at(&event, "requestContext"));
+    Ok(request)
+}
+
+fn not_http(event: &Dynamic) -> Box<rhai::EvalAltResult> {
+    let what = match source::of(event) {
+        Some(source) => format!("an event of `{source}`"),
+        None => source::describe(event),
+    };
+    let message = format!(
+        "this is no HTTP request, but {what}; requests come from API Gateway, function URLs, load \
+         balancers and VPC Lattice"
+    );
+    thrown(&Failure::new("Events.NotHttp", message), [])
+}
+
+/// The path behind the stage, which a stage of the API's own host name puts before it.
+fn path_in_stage(event: &Dynamic) -> Option<Text> {
+    let path = text(event, "rawPath")?;
+    let stage = text(event, "requestContext/stage").unwrap_or_default();
+    let rest = path
+        .strip_prefix('/')
+        .and_then(|path| path.strip_prefix(stage.as_str()))
+        .filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    match rest {
+        Some(rest) if stage != "$default" && !stage.is_empty() => Some(rest.into()),
+        _ => Some(path),
+    }
+}
+
+/// Values of one name, joined as RFC 9110 (5.3) says.
+fn joined(values: &Dynamic) -> Option<Text> {
+    if let Some(values) = values.read_lock::<Array>() {
+        let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+        return Some(values.join(", ").into());
+    }
+    values.as_immutable_string_ref().ok().map(|text| text.clone())
+}
+
+/// All headers by their names in lower case.
+fn headers(event: &Dynamic) -> Map {
+    let mut headers = Map::new();
+    // What one of them lacks the other has.
+    for part in ["headers", "multiValueHeaders"] {
+        for (name, values) in map(event, part) {
+            if let Some(value) = joined(&values) {
+                headers.insert(name.to_lowercase().into(), value.into());
+            }
+        }
+    }
+    headers
+}
+
+/// The parameters of the query: text, or an array of what is there more than once.
+fn query(event: &Dynamic, front: Front) -> Fallible<Map> {
+    if let Some(raw) = text(event, "rawQueryString") {
+        return Ok(url::parse_query(&raw).unwrap_or_else(|_| map(event, "queryStringParameters")));
+    }
+    let mut query = Map::new();
+    // The front that knows values apart knows them together too, so that those come last.
+    for part in
+        ["queryStringParameters", "query_string_parameters", "multiValueQueryStringParameters"]
+    {
+        for (name, values) in map(event, part) {
+            let is_encoded = matches!(front, Front::LoadBalancer { .. });
+            let plain = |text: &str| if is_encoded { decoded(text) } else { text.into() };
+            query.insert(plain(&name).as_str().into(), one_or_all(values, &plain));
+        }
+    }
+    Ok(query)
+}
+
+/// The only value of an array, or all of them.
+fn one_or_all(values: Dynamic, plain: &dyn Fn(&str) -> Text) -> Dynamic {
+    if let Some(array) = values.read_lock::<Array>() {
+        let mut all = array.iter().map(|value| match value.as_immutable_string_ref() {
+            Ok(text) => plain(&text).into(),
+            Err(_) => value.clone(),
+        });
+        return match array.len() {
+            1 => all.next().unwrap_or_default(),
+            _ => Dynamic::from_array(all.collect()),
+        };
+    }
+    match values.as_immutable_string_ref() {
+        Ok(text) => plain(&text).into(),
+        Err(_) => Dynamic::UNIT,
+    }
+}
+
+/// What is encoded as in a form; as it is where it cannot be decoded.
+fn decoded(text: &str) -> Text {
+    url::form_decoded(text).map_or_else(|_| text.into(), Text::from)
+}
+
+/// The cookies by their names; of several of one name the first, as servers do.
+fn cookies(event: &Dynamic, headers: &Map) -> Map {
+    let apart = at(event, "cookies").into_array().unwrap_or_default();
+    let together = headers.get("cookie").cloned().unwrap_or_default();
+    let mut cookies = Map::new();
+    for text in apart.iter().chain([&together]) {
+        let Ok(text) = text.as_immutable_string_ref() else { continue };
+        for pair in text.split(';') {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let (name, value) = (name.trim(), value.trim());
+            let inner = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+            if !name.is_empty() && !cookies.contains_key(name) {
+                cookies.insert(name.into(), inner.unwrap_or(value).into());
+            }
+        }
+    }
+    cookies
+}
+
+/// Takes the body out of an event: text, a blob, or `()`.
+fn body(event: &mut Dynamic, headers: &Map) -> Fallible<Dynamic> {
+    let is_encoded = ["isBase64Encoded", "is_base64_encoded"]
+        .iter()
+        .any(|name| at(event, name).as_bool().unwrap_or(false));
+    let Some(mut event) = event.write_lock::<Map>() else { return Ok(Dynamic::UNIT) };
+    let Some(body) = event.get_mut("body").map(Dynamic::take) else { return Ok(Dynamic::UNIT) };
+    if !is_encoded {
+        return Ok(body);
+    }
+    let Ok(text) = body.as_immutable_string_ref() else { return Ok(Dynamic::UNIT) };
+    room_for(text.len(), 2)?;
+    let bytes = BASE64_STANDARD.decode(text.as_bytes()).map_err(|_| {
+        let message = "the body is said to be base64, but is not";
+        thrown(&Failure::new("Request.Malformed", message), [])
+    })?;
+    if !is_text(headers) {
+        return Ok(Dynamic::from_blob(bytes));
+    }
+    Ok(match String::from_utf8(bytes) {
+        Ok(text) => text.into(),
+        Err(error) => Dynamic::from_blob(error.into_bytes()),
+    })
+}
+
+/// Whether the headers say that the body is text.
+fn is_text(headers: &Map) -> bool {
+    let header = |name: &str| {
+        let value = headers.get(name).and_then(|value| value.as_immutable_string_ref().ok());
+        value.map(|value| value.to_lowercase()).unwrap_or_default()
+    };
+    let kind = header("content-type");
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    let names = ["json", "xml", "x-www-form-urlencoded", "javascript", "graphql", "yaml"];
+    let ends = |name: &&str| {
+        kind.strip_prefix("application/").is_some_and(|kind| {
+            kind == *name || kind.strip_suffix(*name).is_some_and(|rest| rest.ends_with('+'))
+        })
+    };
+    // Compressed, it is no text yet.
+    matches!(header("content-encoding").as_str(), "" | "identity")
+        && (kind.starts_with("text/") || names.iter().any(ends))
+}
+
+/// What an authorizer says of the caller, wherever its front puts that.
+fn claims(authorizer: &Dynamic) -> Map {
+    for path in ["jwt/claims", "claims", "lambda", "iam"] {
+        let claims = map(authorizer, path);
+        if !claims.is_empty() {
+            return claims;
+        }
+    }
+    // A REST API puts the context of its own authorizer beside what it adds.
+    let mut claims: Map = authorizer.clone().try_cast().unwrap_or_default();
+    claims.retain(|name, value| {
+        !["integrationLatency", "claims", "jwt", "lambda", "iam"].contains(&name.as_str())
+            && !value.is_unit()
+    });
+    claims
+}
+
+/// The first value of what is there once or more often; `()` where it is not.
+pub(super) fn first(values: Option<&Dynamic>) -> Dynamic {
+    let Some(values) = values else { return Dynamic::UNIT };
+    match values.read_lock::<Array>() {
+        Some(array) => array.first().cloned().unwrap_or_default(),
+        None => values.clone(),
+    }
+}
+
+/// All values, in an array.
+pub(super) fn all(values: Option<&Dynamic>) -> Array {
+    match values {
+        None => Array::new(),
+        Some(values) => match values.read_lock::<Array>() {
+            Some(array) => array.clone(),
+            None => vec![values.clone()],
+        },
+    }
+}
+
+/// A part of a request; an error where the map is none.
+pub(super) fn part<'a>(request: &'a Map, name: &str, method: &str) -> Fallible<&'a Dynamic> {
+    request.get(name).ok_or_else(|| {
+        let message = format!(
+            "`{method}` is a method of a request, as `events::request(event)` gives one; this map \
+             has no `{name}`"
+        );
+        thrown(&Failure::new("Request.None", message), [])
+    })
+}
+
+/// A header's text by its name in any letters; empty where it is not there.
+pub(in crate::library) fn header(request: &Map, name: &str) -> Text {
+    let headers = request.get("headers").and_then(|headers| headers.read_lock::<Map>());
+    let value = headers.and_then(|headers| headers.get(name.to_lowercase().as_str()).cloned());
+    value.and_then(|value| value.into_immutable_string().ok()).unwrap_or_default()
+}
+
+/// The bytes of a request's body.
+pub(super) fn bytes(request: &Map, method: &str) -> Fallible<Vec<u8>> {
+    let body = part(request, "body", method)?;
+    if let Ok(text) = body.as_immutable_string_ref() {
+        room_for(text.len(), 1)?;
+        return Ok(text.as_bytes().to_vec());
+    }
+    if let Some(blob) = body.read_lock::<rhai::Blob>() {
+        room_for(blob.len(), 1)?;
+        return Ok(blob.clone());
+    }
+    Ok(Vec::new())
+}
