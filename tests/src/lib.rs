@@ -2,6 +2,7 @@
 //! Runtime API, and what the real `bootstrap` did is a [`Run`] to be compared with what we expect.
 
 mod emulator;
+pub mod fronts;
 mod function;
 mod http;
 mod process;

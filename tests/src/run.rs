@@ -164,9 +164,15 @@ impl Run {
 
     /// The next POST was this error of init.
     #[track_caller]
-    pub fn init_failed(mut self, error_type: &str) -> Self {
+    pub fn init_failed(self, error_type: &str) -> Self {
+        self.init_failed_as(error_type, error_type)
+    }
+
+    /// The next POST was an error of init, of one type in the header and another in the body.
+    #[track_caller]
+    pub fn init_failed_as(mut self, header_type: &str, body_type: &str) -> Self {
         let (index, _) = self.next_post("init error");
-        self.check_error(index, "/2018-06-01/runtime/init/error", error_type, error_type);
+        self.check_error(index, "/2018-06-01/runtime/init/error", header_type, body_type);
         self
     }
 

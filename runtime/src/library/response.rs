@@ -271,8 +271,7 @@ impl Response {
         }
         if matches!(front, Front::LoadBalancer { .. } | Front::Lattice) {
             let reason = reason(self.status);
-            let description = format!("{} {reason}", self.status).trim_end().to_owned();
-            map.insert("statusDescription".into(), description.into());
+            map.insert("statusDescription".into(), format!("{} {reason}", self.status).into());
         }
         let takes_many =
             matches!(front, Front::ApiGatewayV1 | Front::WebSocket | Front::LoadBalancer { .. });
@@ -344,7 +343,11 @@ pub(super) fn reason(status: u16) -> &'static str {
         502 => "Bad Gateway",
         503 => "Service Unavailable",
         504 => "Gateway Timeout",
-        _ => "",
+        100..200 => "Informational",
+        200..300 => "Successful",
+        300..400 => "Redirection",
+        400..500 => "Client Error",
+        _ => "Server Error",
     }
 }
 

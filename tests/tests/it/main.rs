@@ -21,6 +21,7 @@ mod logs;
 mod lowered;
 mod math;
 mod metrics;
+mod router;
 mod scripts;
 mod tails;
 mod tidy;

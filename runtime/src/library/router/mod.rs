@@ -169,24 +169,21 @@ impl Router {
         if let Some(response) = thrown.as_ref().filter(|value| value.is::<Response>()) {
             return Response::of(response.clone());
         }
-        if let Some(function) = &self.on_error {
-            let value = thrown.unwrap_or_else(|| error.unwrap_inner().to_string().into());
-            let answer: Dynamic =
-                function.call_within_context(context, (request.clone(), value))?;
-            if !answer.is_unit() {
-                return Response::of(answer);
-            }
-            return Err(error);
-        }
         // The client's mistake, and no failure of the function.
         let said = thrown.as_ref().and_then(|value| value.read_lock::<Map>()).and_then(|map| {
             let kind = map.get("type")?.clone().into_immutable_string().ok()?;
             let said = map.get("message")?.clone().into_immutable_string().ok()?;
             kind.starts_with("Request.").then_some(said)
         });
-        match said {
-            Some(said) => message(400, &said),
-            None => Err(error),
+        if let Some(said) = said {
+            return message(400, &said);
+        }
+        let Some(function) = &self.on_error else { return Err(error) };
+        let value = thrown.unwrap_or_else(|| error.unwrap_inner().to_string().into());
+        let answer: Dynamic = function.call_within_context(context, (request.clone(), value))?;
+        match answer.is_unit() {
+            false => Response::of(answer),
+            true => Err(error),
         }
     }
 }
@@ -321,7 +318,8 @@ mod functions {
     }
 
     /// Has a function called with the request and what was thrown; what it returns is answered. With
-    /// `()` the invocation fails, as it does without such a function.
+    /// `()` the invocation fails, as it does without such a function. A request that is malformed has
+    /// been answered by 400 before.
     ///
     /// ```rhai
     /// router::error(|request, error| response::json(500, #{ message: "sorry" }));
