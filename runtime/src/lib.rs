@@ -35,6 +35,8 @@ pub mod memory;
 pub mod modules;
 mod names;
 mod natives;
+pub mod response_stream;
+pub mod sink;
 pub mod suggest;
 mod tail;
 mod time;

@@ -20,6 +20,7 @@ mod native;
 mod random;
 mod regex;
 mod schema;
+mod stream;
 mod text;
 mod time;
 mod url;
@@ -67,6 +68,7 @@ const PARTS: &[Part] = &[
     random::PART,
     regex::PART,
     schema::PART,
+    stream::PART,
     text::PART,
     time::PART,
     url::PART,
@@ -93,6 +95,7 @@ fn thrown<const N: usize>(failure: &Failure, fields: [(&str, Dynamic); N]) -> Bo
 }
 
 pub use metrics::flush as flush_metrics;
+pub use stream::{finish as finish_stream, is_used as is_streaming, offer as offer_stream};
 
 /// Empties the cache, and says whether there was something in it.
 pub fn clear_cache() -> bool {
