@@ -73,7 +73,7 @@ fn script(examples: &[Example]) -> (String, usize) {
         script.push_str("}\n");
     }
     // Thrown, since a handler that has streamed cannot return an array.
-    script.push_str("throw #{ message: \"checked\", checks } }");
+    script.push_str("throw #{ message: \"checked\", checks: checks } }");
     (script, checks)
 }
 
