@@ -213,14 +213,16 @@ impl Report {
         body.to_string().into_bytes()
     }
 
-    /// The same in at most so many bytes: what is least needed is left out first.
+    /// The same in at most so many bytes, of which 2000 are enough: what is least needed is left out
+    /// first.
     #[must_use]
     pub fn to_json_within(&self, most: usize) -> Vec<u8> {
         let mut shorter = self.clone();
-        let steps: [fn(&mut Self); 3] = [
+        let steps: [fn(&mut Self); 4] = [
             |report| report.data = None,
             |report| report.excerpt.clear(),
             |report| report.frames.truncate(1),
+            |report| report.thrown_type = report.thrown_type.take().filter(|name| name.len() < 256),
         ];
         let mut steps = steps.iter();
         let mut longest_message = most;
@@ -235,7 +237,6 @@ impl Report {
                     longest_message /= 2;
                     shorter.message = cut(&self.message, longest_message);
                 }
-                None if shorter.thrown_type.is_some() => shorter.thrown_type = None,
                 None => shorter.frames.clear(),
             }
         }

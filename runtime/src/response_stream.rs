@@ -24,6 +24,9 @@ const ROOM_FOR_SIZE: usize = "4000\r\n".len();
 /// The JSON of an error that ends a stream: servers in Go, as Lambda's are, read trailers of 4 KiB.
 const LONGEST_ERROR: usize = 2880;
 
+/// More than the head of any answer has.
+const LONGEST_ANSWER: usize = 64 << 10;
+
 /// What is left of an invocation's time to ask for the next event: half, and at most this.
 const KEPT: Duration = Duration::from_millis(50);
 
@@ -74,18 +77,12 @@ impl ResponseStream {
             State::Open(mut wire) => match wire.end(error, until) {
                 Ok(()) => (wire.stream, until),
                 Err(Broken::Closed) => (wire.stream, Some(Instant::now() + PATIENCE)),
-                Err(Broken::Late) => {
-                    log::warn!("nobody took the rest of the response in time; it is cut off");
-                    return Ok(Delivery::Dropped);
-                }
+                Err(Broken::Late) => return Ok(dropped(Broken::Late)),
             },
         };
         match answer(stream, until) {
-            Some((status, body)) => verdict("response", status, &body),
-            None => {
-                log::warn!("the reader of the response has gone before its end");
-                Ok(Delivery::Dropped)
-            }
+            Ok((status, body)) => verdict("response", status, &body),
+            Err(why) => Ok(dropped(why)),
         }
     }
 
@@ -123,6 +120,14 @@ impl ResponseStream {
             _ => State::Closed(None),
         };
     }
+}
+
+fn dropped(why: Broken) -> Delivery {
+    match why {
+        Broken::Closed => log::warn!("the reader of the response has gone before its end"),
+        Broken::Late => log::warn!("nobody took the rest of the response in time; it is cut off"),
+    }
+    Delivery::Dropped
 }
 
 impl Sink for ResponseStream {
@@ -260,11 +265,7 @@ impl Wire {
     /// Sends what is framed. What was not taken in time is still there then.
     fn send(&mut self, until: Option<Instant>) -> Result<(), Broken> {
         while self.unsent < self.buffer.len() {
-            let timeout = match until.map(|until| until.saturating_duration_since(Instant::now())) {
-                Some(Duration::ZERO) => return Err(Broken::Late),
-                timeout => timeout,
-            };
-            let timed = self.stream.set_write_timeout(timeout);
+            let timed = self.stream.set_write_timeout(time_left(until)?);
             match timed.and_then(|()| self.stream.write(&self.buffer[self.unsent..])) {
                 Ok(0) => return Err(Broken::Closed),
                 Ok(amount) => self.unsent += amount,
@@ -286,31 +287,40 @@ impl Wire {
     }
 }
 
+/// How long a system call may block.
+fn time_left(until: Option<Instant>) -> Result<Option<Duration>, Broken> {
+    match until.map(|until| until.saturating_duration_since(Instant::now())) {
+        Some(Duration::ZERO) => Err(Broken::Late),
+        left => Ok(left),
+    }
+}
+
 /// Whether a system call may be made again.
 fn is_passing(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::Interrupted | ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
-/// The status and as much of the body as came with it; `None` if there was no answer in time.
-fn answer(mut stream: TcpStream, until: Option<Instant>) -> Option<(u16, Vec<u8>)> {
+/// The status and as much of the body as came with it.
+fn answer(mut stream: TcpStream, until: Option<Instant>) -> Result<(u16, Vec<u8>), Broken> {
     let mut bytes = Vec::new();
     loop {
         if let Some(length) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
-            let status = str::from_utf8(bytes.get(9..12)?).ok()?.parse().ok()?;
+            let status = bytes.get(9..12).and_then(|digits| std::str::from_utf8(digits).ok());
+            let status = status.and_then(|digits| digits.parse().ok()).ok_or(Broken::Closed)?;
             bytes.drain(..length + 4);
             if status >= 200 {
-                return Some((status, bytes));
+                return Ok((status, bytes));
             }
             continue;
         }
-        let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
-        stream.set_read_timeout(timeout).ok()?;
+        let timed = stream.set_read_timeout(time_left(until)?);
         let mut part = [0; 1024];
-        match stream.read(&mut part) {
-            Ok(1..) if bytes.len() > 64 << 10 => return None,
-            Ok(amount @ 1..) => bytes.extend_from_slice(&part[..amount]),
+        match timed.and_then(|()| stream.read(&mut part)) {
+            Ok(amount @ 1..) if bytes.len() < LONGEST_ANSWER => {
+                bytes.extend_from_slice(&part[..amount]);
+            }
             Err(error) if is_passing(error.kind()) => {}
-            _ => return None,
+            _ => return Err(Broken::Closed),
         }
     }
 }

@@ -22,6 +22,7 @@ mod lowered;
 mod math;
 mod metrics;
 mod scripts;
+mod stream;
 mod tails;
 mod tidy;
 mod time;
