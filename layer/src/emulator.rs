@@ -19,6 +19,7 @@ use base64::Engine as _;
 use serde_json::{Value, json};
 
 use crate::http::{Answer, Body, Connection, Head, find};
+use crate::stream_view;
 
 /// The largest response Lambda takes from a runtime, in bytes: 6 MiB and 100.
 pub const MAX_RESPONSE: usize = 6 * 1024 * 1024 + 100;
@@ -107,6 +108,17 @@ pub struct Response {
     pub streamed: bool,
     /// The error that ended the stream, taken from its trailers.
     pub stream_error: Option<FunctionError>,
+}
+
+impl Response {
+    /// The prelude, which has the status and the headers that a streamed response is to get over
+    /// HTTP, if it has one; and the data.
+    pub fn parts(&self) -> (Option<&[u8]>, &[u8]) {
+        match stream_view::split(self.content_type.as_deref(), &self.body) {
+            Some((prelude, data)) if self.streamed => (Some(prelude), data),
+            _ => (None, &self.body),
+        }
+    }
 }
 
 /// What a runtime posts when a function fails.
@@ -267,6 +279,12 @@ impl Emulator {
         self.shared.changed.notify_all();
     }
 
+    /// Hands the data of streamed responses on as it comes, with the response's content type. It is
+    /// then neither in [`Response::body`] nor in [`Call::body`].
+    pub fn watch_streams(&self, watcher: impl Fn(Option<&str>, &[u8]) + Send + Sync + 'static) {
+        self.shared.lock().watcher = Some(Watcher(Arc::new(watcher)));
+    }
+
     /// Every call so far, in the order of arrival.
     pub fn calls(&self) -> Vec<Call> {
         self.shared.lock().calls.clone()
@@ -415,10 +433,23 @@ struct Inner {
     exited: bool,
     stopping: bool,
     faults: Vec<(Endpoint, Fault)>,
+    watcher: Option<Watcher>,
     calls: Vec<Call>,
     forgotten: usize,
     connections: HashMap<usize, TcpStream>,
     connection_threads: Vec<JoinHandle<()>>,
+}
+
+/// Who gets the data of a streamed response, and its content type.
+#[derive(Clone)]
+struct Watcher(Arc<Watch>);
+
+type Watch = dyn Fn(Option<&str>, &[u8]) + Send + Sync;
+
+impl fmt::Debug for Watcher {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("Watcher")
+    }
 }
 
 #[derive(Debug)]
@@ -688,9 +719,20 @@ fn answer(
         }
         return Ok((next(shared), call_number));
     }
-    let begun = begin(&mut shared.lock(), head, route);
-    let body =
-        connection.read_body(head).unwrap_or_else(|_| Body { truncated: true, ..Body::default() });
+    let (begun, watcher) = {
+        let mut inner = shared.lock();
+        let begun = begin(&mut inner, head, route);
+        let is_stream = route.endpoint == Endpoint::Response && mode(head).is_some();
+        (begun, inner.watcher.clone().filter(|_| is_stream))
+    };
+    let body = match watcher.filter(|_| begun.is_ok()) {
+        Some(Watcher(watch)) => {
+            let content_type = find(&head.headers, "content-type");
+            connection.hand_on_body(head, &|data| watch(content_type, data))
+        }
+        None => connection.read_body(head),
+    };
+    let body = body.unwrap_or_else(|_| Body { truncated: true, ..Body::default() });
     call.body.clone_from(&body.bytes);
     call.trailers.clone_from(&body.trailers);
     let mut inner = shared.lock();
@@ -828,7 +870,7 @@ fn complete(inner: &mut Inner, head: &Head, route: &Route, body: Body) -> Answer
         return Answer::json(410, problem("InvokeTimeout", "Invoke timeout"));
     }
     let streamed = mode(head).is_some();
-    let size = body.bytes.len();
+    let size = body.length;
     let (outcome, answer) = if body.truncated {
         let message = "HTTP request detected as truncated";
         let error = FunctionError::by_lambda("Runtime.TruncatedResponse", message);

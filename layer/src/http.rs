@@ -20,6 +20,8 @@ pub(crate) struct Head {
 #[derive(Debug, Default)]
 pub(crate) struct Body {
     pub(crate) bytes: Vec<u8>,
+    /// How many bytes there were, also of a body that was handed on.
+    pub(crate) length: usize,
     pub(crate) trailers: Vec<(String, String)>,
     /// The peer promised more than it sent.
     pub(crate) truncated: bool,
@@ -41,6 +43,9 @@ impl Answer {
         Answer { status, headers, body: body.into(), chunk_size: None }
     }
 }
+
+/// Gets the data of a body as it comes.
+pub(crate) type OnData<'a> = dyn Fn(&[u8]) + 'a;
 
 /// A peer's connection with what was read too far.
 pub(crate) struct Connection {
@@ -84,6 +89,15 @@ impl Connection {
 
     /// Reads the body that `head` announces.
     pub(crate) fn read_body(&mut self, head: &Head) -> io::Result<Body> {
+        self.read_body_by(head, None)
+    }
+
+    /// Reads the body that `head` announces; its chunks are handed on as they come, and not kept.
+    pub(crate) fn hand_on_body(&mut self, head: &Head, on: &OnData) -> io::Result<Body> {
+        self.read_body_by(head, Some(on))
+    }
+
+    fn read_body_by(&mut self, head: &Head, on: Option<&OnData>) -> io::Result<Body> {
         let header = |wanted: &str| find(&head.headers, wanted);
         let chunked =
             header("transfer-encoding").is_some_and(|v| v.eq_ignore_ascii_case("chunked"));
@@ -98,14 +112,15 @@ impl Connection {
         }
         let mut body = Body::default();
         if chunked {
-            self.read_chunks(&mut body)?;
+            self.read_chunks(&mut body, on)?;
         } else {
             body.truncated = !self.take(length, &mut body.bytes)?;
+            body.length = body.bytes.len();
         }
         Ok(body)
     }
 
-    fn read_chunks(&mut self, body: &mut Body) -> io::Result<()> {
+    fn read_chunks(&mut self, body: &mut Body, on: Option<&OnData>) -> io::Result<()> {
         loop {
             let Some(line) = self.read_line()? else {
                 body.truncated = true;
@@ -116,9 +131,15 @@ impl Connection {
             if size == 0 {
                 break;
             }
-            if !self.take(size, &mut body.bytes)? || self.read_line()?.is_none() {
+            let is_whole = self.take(size, &mut body.bytes)? && self.read_line()?.is_some();
+            if !is_whole {
                 body.truncated = true;
                 return Ok(());
+            }
+            body.length += size;
+            if let Some(on) = on {
+                on(&body.bytes);
+                body.bytes.clear();
             }
         }
         loop {

@@ -41,6 +41,7 @@ mod log_view;
 mod process;
 mod script;
 mod script_name;
+mod stream_view;
 pub mod surroundings;
 pub mod terminal;
 

@@ -5,7 +5,7 @@
 use std::cell::Cell;
 use std::fmt::Write as _;
 use std::io::Read;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ureq::http::{HeaderMap, HeaderValue, Response};
 use ureq::{Agent, Body};
@@ -13,6 +13,7 @@ use ureq::{Agent, Body};
 use crate::effects::Names;
 use crate::error::{ApiError, Report};
 use crate::invocation::Invocation;
+use crate::response_stream::ResponseStream;
 use crate::wire::Wires;
 
 const REQUEST_ID: &str = "Lambda-Runtime-Aws-Request-Id";
@@ -22,11 +23,11 @@ const TRACE_ID: &str = "Lambda-Runtime-Trace-Id";
 const CLIENT_CONTEXT: &str = "Lambda-Runtime-Client-Context";
 const COGNITO_IDENTITY: &str = "Lambda-Runtime-Cognito-Identity";
 const TENANT_ID: &str = "Lambda-Runtime-Aws-Tenant-Id";
-const INVOCATION_ID: &str = "Lambda-Runtime-Invocation-Id";
-const ERROR_TYPE: &str = "Lambda-Runtime-Function-Error-Type";
+pub(crate) const INVOCATION_ID: &str = "Lambda-Runtime-Invocation-Id";
+pub(crate) const ERROR_TYPE: &str = "Lambda-Runtime-Function-Error-Type";
 const XRAY_CAUSE: &str = "Lambda-Runtime-Function-XRay-Error-Cause";
 
-const USER_AGENT: &str = concat!("rhambda/", env!("CARGO_PKG_VERSION"));
+pub(crate) const USER_AGENT: &str = concat!("rhambda/", env!("CARGO_PKG_VERSION"));
 
 /// Tries of `/next` before the API counts as gone, and the first pause between them.
 const TRIES: u32 = 3;
@@ -124,6 +125,24 @@ impl Api {
         self.send("response", to, body, &[])
     }
 
+    /// The same call for a response that is sent while the script still makes it.
+    #[must_use]
+    pub fn response_stream(&self, to: &Invocation) -> ResponseStream {
+        let base = self.base.strip_prefix("http://").unwrap_or(&self.base);
+        let (authority, path) = base.split_once('/').unwrap_or((base, ""));
+        let left = |deadline_ms| {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            Duration::from_millis(deadline_ms).saturating_sub(now)
+        };
+        ResponseStream {
+            authority: authority.to_owned(),
+            path: format!("/{path}/invocation/{}/response", to.request_path),
+            invocation_id: to.invocation_id.clone(),
+            deadline: to.deadline_ms.and_then(|moment| Instant::now().checked_add(left(moment))),
+            state: Default::default(),
+        }
+    }
+
     /// `POST /runtime/invocation/{id}/error`: what went wrong.
     ///
     /// # Errors
@@ -189,19 +208,9 @@ impl Api {
         let mut is_second = false;
         loop {
             match self.post(&url, body, headers, invocation_id) {
-                Ok((200..=299, _)) => return Ok(Delivery::Accepted),
                 // The first try had arrived after all.
                 Ok((400 | 403, _)) if is_second => return Ok(Delivery::Accepted),
-                Ok((410, _)) => {
-                    log::warn!("the invocation had timed out; its {call} is dropped");
-                    return Ok(Delivery::Dropped);
-                }
-                Ok((status @ 400..=499, body)) => {
-                    let said = String::from_utf8_lossy(&body);
-                    log::error!("the Runtime API answered `{call}` with {status}: {said}");
-                    return Ok(Delivery::Dropped);
-                }
-                Ok((status, body)) => return Err(refused(call, status, &body)),
+                Ok((status, body)) => return verdict(call, status, &body),
                 Err(cause) if is_second => return Err(transport(call, cause)),
                 Err(cause) => {
                     log::debug!("`{call}` failed and is sent again: {cause}");
@@ -228,6 +237,23 @@ impl Api {
         let mut response = request.send(body)?;
         let body = drain(&mut response)?;
         Ok((response.status().as_u16(), body))
+    }
+}
+
+/// What an answer to a response or an error means for the runtime.
+pub(crate) fn verdict(call: &'static str, status: u16, body: &[u8]) -> Result<Delivery, ApiError> {
+    match status {
+        200..=299 => Ok(Delivery::Accepted),
+        410 => {
+            log::warn!("the invocation had timed out; its {call} is dropped");
+            Ok(Delivery::Dropped)
+        }
+        400..=499 => {
+            let said = String::from_utf8_lossy(body);
+            log::error!("the Runtime API answered `{call}` with {status}: {said}");
+            Ok(Delivery::Dropped)
+        }
+        _ => Err(refused(call, status, body)),
     }
 }
 

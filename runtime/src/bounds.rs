@@ -235,6 +235,11 @@ pub(crate) fn room_for(count: usize, bytes: usize) -> Bounded<()> {
     Err(Box::new(EvalAltResult::ErrorDataTooLarge(wanted, Position::NONE)))
 }
 
+/// When the run on this thread will be stopped.
+pub(crate) fn deadline() -> Option<Instant> {
+    DEADLINE.get()
+}
+
 /// Fails where the deadline has come; the script is stopped then. For each round of a native
 /// function that may make many.
 pub(crate) fn in_time() -> Bounded<()> {

@@ -24,6 +24,7 @@ use crate::frames::{self, Frames, Trace};
 use crate::handler::Handler;
 use crate::invocation::Invocation;
 use crate::modules::{Modules, Roots, Source};
+use crate::sink::Sink;
 use crate::vocabulary::Vocabulary;
 use crate::{json, library, memory, suggest};
 
@@ -33,6 +34,7 @@ pub struct Script {
     file: String,
     handler: Handler,
     takes_context: bool,
+    may_stream: bool,
     functions: Vec<String>,
     top_level_variables: Vec<String>,
     /// What `this` is in the handler: it lives as long as the environment.
@@ -74,6 +76,7 @@ impl Script {
             file: source.file.clone(),
             handler,
             takes_context: false,
+            may_stream: vocabulary.has("stream"),
             functions: Vec::new(),
             top_level_variables: Vec::new(),
             state: RefCell::new(Dynamic::from_map(Map::new())),
@@ -175,7 +178,14 @@ impl Script {
         ))))
     }
 
-    /// Calls the handler with one event, whose payload it takes, and gives the response as JSON text.
+    /// Whether the script may stream its response.
+    #[must_use]
+    pub fn may_stream(&self) -> bool {
+        self.may_stream
+    }
+
+    /// Calls the handler with one event, whose payload it takes, and gives the response as JSON text:
+    /// none if the response has been written to the sink.
     ///
     /// # Errors
     /// An [`InvocationError`] of the type that fits: the event, the script, a limit, the result.
@@ -183,6 +193,7 @@ impl Script {
         &self,
         invocation: &mut Invocation,
         is_cold_start: bool,
+        sink: Option<Rc<RefCell<dyn Sink>>>,
     ) -> Result<Vec<u8>, InvocationError> {
         self.trace.borrow_mut().clear();
         self.bounds.start(self.deadline(invocation.deadline_ms));
@@ -197,18 +208,16 @@ impl Script {
         })?;
         drop(payload);
         let front = library::Front::of(&event);
+        if let Some(sink) = sink {
+            library::offer_stream(sink, &event);
+        }
         let context =
             self.takes_context.then(|| Context::new(&self.function, invocation, is_cold_start));
-        let result = self.call(event, context).and_then(|result| library::shaped(front, result));
-        let result = result.map_err(|error| {
-            let report = self.diagnosis(|diagnosis| {
-                diagnosis.explain(&error, &self.file, &self.handler.function)
-            });
-            if self.bounds.stopped() == Some(Stop::Memory) {
-                self.forget_state();
-            }
-            InvocationError(Box::new(report))
-        })?;
+        let result = self.call(event, context).map_err(|error| self.failed(&error))?;
+        if self.may_stream && library::is_streaming() {
+            return self.finish_stream(&result).map(|()| Vec::new());
+        }
+        let result = library::shaped(front, result).map_err(|error| self.failed(&error))?;
         let mut response = Vec::with_capacity(256);
         json::write(&result, &mut response).map_err(|error| {
             let report = Report::new(ErrorType::MarshalError, format!("the result has {error}"));
@@ -220,6 +229,27 @@ impl Script {
             return Err(InvocationError(Box::new(report)));
         }
         Ok(response)
+    }
+
+    fn finish_stream(&self, result: &Dynamic) -> Result<(), InvocationError> {
+        if library::finish_stream(result).map_err(|error| self.failed(&error))? {
+            return Ok(());
+        }
+        let message = format!(
+            "the handler streamed its response and then returned {}; it can return text or a blob, \
+             which is appended, or `()`",
+            result.type_name()
+        );
+        Err(InvocationError(Box::new(Report::new(ErrorType::TypeMismatch, message))))
+    }
+
+    fn failed(&self, error: &EvalAltResult) -> InvocationError {
+        let report = self
+            .diagnosis(|diagnosis| diagnosis.explain(error, &self.file, &self.handler.function));
+        if self.bounds.stopped() == Some(Stop::Memory) {
+            self.forget_state();
+        }
+        InvocationError(Box::new(report))
     }
 
     fn call(

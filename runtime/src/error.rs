@@ -213,6 +213,35 @@ impl Report {
         body.to_string().into_bytes()
     }
 
+    /// The same in at most so many bytes, of which 2000 are enough: what is least needed is left out
+    /// first.
+    #[must_use]
+    pub fn to_json_within(&self, most: usize) -> Vec<u8> {
+        let mut shorter = self.clone();
+        let steps: [fn(&mut Self); 4] = [
+            |report| report.data = None,
+            |report| report.excerpt.clear(),
+            |report| report.frames.truncate(1),
+            |report| report.thrown_type = report.thrown_type.take().filter(|name| name.len() < 256),
+        ];
+        let mut steps = steps.iter();
+        let mut longest_message = most;
+        loop {
+            let body = shorter.to_json();
+            if body.len() <= most {
+                return body;
+            }
+            match steps.next() {
+                Some(step) => step(&mut shorter),
+                None if longest_message > 0 => {
+                    longest_message /= 2;
+                    shorter.message = cut(&self.message, longest_message);
+                }
+                None => shorter.frames.clear(),
+            }
+        }
+    }
+
     /// The cause that X-Ray shows as an exception: one line of ASCII, or nothing if it is too long
     /// for a header.
     #[must_use]

@@ -2,11 +2,14 @@
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 
 use crate::api::Api;
 use crate::engine::Script;
 use crate::error::{ApiError, ErrorType, InvocationError, Report};
 use crate::invocation::Invocation;
+use crate::response_stream::ResponseStream;
+use crate::sink::{self, Sink};
 use crate::{logging, memory};
 
 thread_local! {
@@ -33,9 +36,15 @@ pub fn serve(
         logging::set_request(&invocation.request_id, invocation.tenant_id.as_deref());
         set_trace_id(invocation.trace_id.as_deref());
         log::debug!("invocation {} begins", invocation.request_id);
-        let outcome = guarded(|| script.invoke(&mut invocation, is_cold_start))
+        let stream =
+            script.may_stream().then(|| Rc::new(RefCell::new(api.response_stream(&invocation))));
+        let sink = stream.clone().map(|stream| stream as Rc<RefCell<dyn Sink>>);
+        let outcome = guarded(|| script.invoke(&mut invocation, is_cold_start, sink))
             .unwrap_or_else(|report| Err(InvocationError(report)));
-        deliver(api, &invocation, outcome, working_directory)?;
+        match stream.filter(|stream| stream.borrow().has_begun()) {
+            Some(stream) => end_stream(&mut stream.borrow_mut(), outcome)?,
+            None => deliver(api, &invocation, outcome, working_directory)?,
+        }
         logging::set_request("", None);
         is_cold_start = false;
     }
@@ -55,6 +64,22 @@ fn deliver(
             api.send_error(invocation, &report, working_directory)?
         }
     };
+    Ok(())
+}
+
+/// Ends a response that has begun: what went wrong can only be told behind it.
+fn end_stream(
+    stream: &mut ResponseStream,
+    outcome: Result<Vec<u8>, InvocationError>,
+) -> Result<(), ApiError> {
+    let report = outcome.err().map(|InvocationError(report)| report);
+    if let Some(report) = &report {
+        // That nobody reads any more is no failure of the script.
+        if !stream.is_closed() || report.type_name() != sink::CLOSED {
+            logging::error_report(report);
+        }
+    }
+    stream.end(report.as_deref())?;
     Ok(())
 }
 

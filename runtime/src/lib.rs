@@ -37,6 +37,8 @@ mod names;
 mod natives;
 pub mod pages;
 mod pool;
+pub mod response_stream;
+pub mod sink;
 pub mod suggest;
 mod tail;
 mod time;

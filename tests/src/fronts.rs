@@ -10,12 +10,15 @@ use serde_json::{Map, Value, json};
 /// A request, as a browser makes it.
 #[derive(Debug, Clone, Default)]
 pub struct Asked {
+    /// `GET` and so on.
     pub method: &'static str,
     /// With its query.
     pub target: &'static str,
+    /// Names and values.
     pub headers: Vec<(&'static str, &'static str)>,
     /// `name=value` of each.
     pub cookies: Vec<&'static str>,
+    /// Empty for none.
     pub body: Vec<u8>,
 }
 
@@ -71,20 +74,30 @@ impl Asked {
 /// What the browser gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Got {
+    /// The status code.
     pub status: u64,
+    /// By their names in lower case, joined by commas.
     pub headers: BTreeMap<String, String>,
+    /// As `Set-Cookie` has them, sorted.
     pub cookies: Vec<String>,
+    /// Decoded.
     pub body: Vec<u8>,
 }
 
 /// A way for HTTP to reach a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Front {
+    /// API Gateway, a REST API.
     Rest,
+    /// API Gateway, an HTTP API with its default stage.
     Http,
+    /// API Gateway, an HTTP API with a stage in its paths.
     HttpWithStage,
+    /// A function's URL.
     Url,
+    /// A load balancer that sends the last of several values.
     Alb,
+    /// A load balancer that sends all of them.
     AlbWithMany,
 }
 

@@ -40,6 +40,13 @@ pub fn bootstrap() -> PathBuf {
     path
 }
 
+/// The most memory that a process has had.
+fn peak_memory_kb(pid: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.parse().ok()
+}
+
 /// A function: built up, then [`run`](Function::run).
 #[derive(Debug)]
 pub struct Function {
@@ -291,6 +298,7 @@ impl Function {
         });
 
         let signalled = signal.recv_timeout(DEADLINE);
+        let peak_memory_kb = peak_memory_kb(child.id());
         if signalled != Ok(Signal::Exited) {
             child.kill().expect("our own child can be killed");
         }
@@ -304,7 +312,7 @@ impl Function {
         let [stdout, stderr] = log_files.map(|path| {
             String::from_utf8_lossy(&fs::read(path).expect("a file we made")).into_owned()
         });
-        let run = Run::new(api.calls(), stdout, stderr, ended, begun.elapsed());
+        let run = Run::new(api.calls(), stdout, stderr, ended, begun.elapsed(), peak_memory_kb);
         if ended == Ended::Hanging {
             run.fail("it neither ended nor asked for another event within the test's deadline");
         }

@@ -1,6 +1,6 @@
 //! HTTP/1.1 messages on a raw stream: just enough for a server and a client that may misbehave.
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read};
 
 const MAX_HEADERS: usize = 128;
 
@@ -84,19 +84,8 @@ fn read_head(stream: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
 pub fn read_body(stream: &mut impl BufRead, head: &Head) -> io::Result<Vec<u8>> {
     let mut body = Vec::new();
     if head.get("transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked")) {
-        loop {
-            let mut line = String::new();
-            stream.read_line(&mut line)?;
-            let length =
-                usize::from_str_radix(line.split(';').next().unwrap_or_default().trim(), 16)
-                    .map_err(io::Error::other)?;
-            let mut chunk = vec![0; length + 2];
-            stream.read_exact(&mut chunk)?;
-            body.extend_from_slice(&chunk[..length]);
-            if length == 0 {
-                return Ok(body);
-            }
-        }
+        read_chunks(stream, &mut |data| body.extend_from_slice(data))?;
+        return Ok(body);
     }
     if let Some(length) = head.get("content-length") {
         body.resize(length.parse().map_err(io::Error::other)?, 0);
@@ -105,4 +94,62 @@ pub fn read_body(stream: &mut impl BufRead, head: &Head) -> io::Result<Vec<u8>> 
         stream.read_to_end(&mut body)?;
     }
     Ok(body)
+}
+
+/// Reads a body in chunks, and the trailers after it.
+pub fn read_chunks(stream: &mut impl BufRead, take: &mut dyn FnMut(&[u8])) -> io::Result<()> {
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line)?;
+        let length = usize::from_str_radix(line.split(';').next().unwrap_or_default().trim(), 16)
+            .map_err(io::Error::other)?;
+        if length == 0 {
+            break;
+        }
+        let mut chunk = vec![0; length + 2];
+        stream.read_exact(&mut chunk)?;
+        take(&chunk[..length]);
+    }
+    let mut line = String::from("a trailer");
+    while !line.trim_end().is_empty() {
+        line.clear();
+        stream.read_line(&mut line)?;
+    }
+    Ok(())
+}
+
+/// A stream that remembers what was read from it.
+pub struct Tee<'a, S> {
+    stream: &'a mut S,
+    /// Every byte that was read.
+    pub seen: Vec<u8>,
+}
+
+impl<'a, S: BufRead> Tee<'a, S> {
+    /// One that has read nothing.
+    pub fn new(stream: &'a mut S) -> Self {
+        Self { stream, seen: Vec::new() }
+    }
+}
+
+impl<S: BufRead> Read for Tee<'_, S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let amount = self.stream.read(buffer)?;
+        self.seen.extend_from_slice(&buffer[..amount]);
+        Ok(amount)
+    }
+}
+
+impl<S: BufRead> BufRead for Tee<'_, S> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.stream.fill_buf()
+    }
+
+    fn consume(&mut self, amount: usize) {
+        // What is consumed is at hand, so that this neither reads nor fails.
+        if let Ok(buffer) = self.stream.fill_buf() {
+            self.seen.extend_from_slice(&buffer[..amount.min(buffer.len())]);
+        }
+        self.stream.consume(amount);
+    }
 }

@@ -1,11 +1,13 @@
 //! Root directories with nothing in them but what the function needs.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::emulator::{Reply, installed, invoke, skip};
+use crate::function::bootstrap;
 use crate::process::{Process, own_address};
 
 /// Where programs are looked for that change the root.
@@ -55,6 +57,39 @@ impl Root {
         Ok(Self { folder })
     }
 
+    /// `bootstrap` and a function of these files, all of which any user may read.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn of_files(files: &[(&str, &str)]) -> io::Result<Self> {
+        let everyone = |path: &Path| fs::set_permissions(path, Permissions::from_mode(0o755));
+        let folder = tempfile::tempdir()?;
+        let root = folder.path();
+        for part in ["", "opt", "var", "var/task"] {
+            fs::create_dir_all(root.join(part))?;
+            everyone(&root.join(part))?;
+        }
+        fs::copy(bootstrap(), root.join("opt/bootstrap"))?;
+        everyone(&root.join("opt/bootstrap"))?;
+        for (path, text) in files {
+            let path = root.join("var/task").join(path);
+            fs::write(&path, text)?;
+            everyone(&path)?;
+        }
+        Ok(Self { folder })
+    }
+
+    /// Serves the events as [`serve`](Self::serve), in the mode for several invocations at a time, of
+    /// which `bootstrap` takes one: there, AWS's emulator reads the trailers of streams.
+    #[must_use]
+    pub fn serve_concurrently(&self, handler: &str, events: &[&str]) -> Option<Vec<Reply>> {
+        if chroot()? != ["chroot"] {
+            skip("only root may start AWS's emulator in its concurrent mode");
+            return None;
+        }
+        self.serve_with(&[("AWS_LAMBDA_MAX_CONCURRENCY", "1")], handler, events)
+    }
+
     /// A file below the root.
     #[must_use]
     pub fn path(&self, path: &str) -> PathBuf {
@@ -65,6 +100,15 @@ impl Root {
     /// terminal, where that cannot be done.
     #[must_use]
     pub fn serve(&self, handler: &str, events: &[&str]) -> Option<Vec<Reply>> {
+        self.serve_with(&[], handler, events)
+    }
+
+    fn serve_with(
+        &self,
+        variables: &[(&str, &str)],
+        handler: &str,
+        events: &[&str],
+    ) -> Option<Vec<Reply>> {
         let rie = installed("aws-lambda-rie")?;
         let chroot = chroot()?;
         // The emulator itself needs these two; `bootstrap` needs neither.
@@ -84,7 +128,8 @@ impl Root {
                 .env_clear()
                 .env("PATH", PATH)
                 .env("_HANDLER", handler)
-                .env("AWS_LAMBDA_FUNCTION_NAME", "greeter"),
+                .env("AWS_LAMBDA_FUNCTION_NAME", "greeter")
+                .envs(variables.iter().copied()),
             &logs.path().join("log"),
         )
         .expect("chroot starts");

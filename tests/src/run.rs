@@ -31,6 +31,8 @@ pub struct Run {
     stderr: String,
     ended: Ended,
     duration: Duration,
+    /// The most memory it had, where it was still there to be asked.
+    peak_memory_kb: Option<u64>,
     /// The index of the first call that no check has looked at.
     cursor: usize,
     /// The index of the error that the last check found.
@@ -44,8 +46,9 @@ impl Run {
         stderr: String,
         ended: Ended,
         duration: Duration,
+        peak_memory_kb: Option<u64>,
     ) -> Self {
-        Self { calls, stdout, stderr, ended, duration, cursor: 0, error: None }
+        Self { calls, stdout, stderr, ended, duration, peak_memory_kb, cursor: 0, error: None }
     }
 
     /// Fails the test with everything that was seen.
@@ -105,7 +108,8 @@ impl Run {
             });
         }
         let content_type = call.header("Content-Type");
-        self.check(content_type.as_deref() == Some("application/json"), || {
+        let is_stream = expected == "stream";
+        self.check(is_stream || content_type.as_deref() == Some("application/json"), || {
             format!("Content-Type should be application/json, was {content_type:?}")
         });
         self.check(
@@ -145,6 +149,54 @@ impl Run {
             format!("this call should be POST {path}, was {}", call.path)
         });
         call.text()
+    }
+
+    /// The next POST was a response in streaming mode, of this type and with these bytes after its
+    /// head: chunks, their sizes, trailers.
+    #[track_caller]
+    pub fn streamed(mut self, content_type: &str, wire: impl AsRef<[u8]>) -> Self {
+        let call = self.stream();
+        let sent = call.header("Content-Type").unwrap_or_default();
+        self.check(sent == content_type, || {
+            format!("Content-Type should be {content_type}, was {sent}")
+        });
+        let (sent, wire) = (call.wire.escape_ascii(), wire.as_ref().escape_ascii());
+        let (sent, wire) = (sent.to_string(), wire.to_string());
+        self.check(sent == wire, || format!("the body should be\n{wire}\nwas\n{sent}"));
+        self
+    }
+
+    /// The next POST was a response in streaming mode.
+    #[track_caller]
+    pub fn stream(&mut self) -> Call {
+        let (index, id) = self.next_post("stream");
+        let path = format!("/2018-06-01/runtime/invocation/{}/response", id.unwrap_or_default());
+        let call = self.calls[index].clone();
+        self.check(call.path.ends_with(&path), || {
+            format!("this call should be POST {path}, was {}", call.path)
+        });
+        let mut headers: Vec<String> = call
+            .headers
+            .iter()
+            .filter(|(name, _)| !["user-agent", "content-type"].contains(&name.as_str()))
+            .filter(|(name, _)| name != "host" && name != "lambda-runtime-invocation-id")
+            .map(|(name, value)| format!("{name}: {}", String::from_utf8_lossy(value)))
+            .collect();
+        headers.sort();
+        let expected = [
+            "lambda-runtime-function-response-mode: streaming",
+            "trailer: Lambda-Runtime-Function-Error-Body",
+            "trailer: Lambda-Runtime-Function-Error-Type",
+            "transfer-encoding: chunked",
+        ];
+        self.check(headers == expected, || format!("unexpected headers {headers:#?}"));
+        call
+    }
+
+    /// The most memory that the process had, in KiB.
+    #[track_caller]
+    pub fn peak_memory_kb(&self) -> u64 {
+        self.peak_memory_kb.unwrap_or_else(|| self.fail("its memory is not known"))
     }
 
     /// The next POST was the error of this type, in the header and in the body.

@@ -4,7 +4,7 @@
 //! typing error satisfy both sides.
 
 use std::collections::VecDeque;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::http::{self, Header};
+use crate::http::{self, Header, Tee};
 
 /// How the body of an event is framed.
 #[derive(Debug, Clone, Copy)]
@@ -117,6 +117,16 @@ pub enum Answer {
     ResetAfter,
     /// `100 Continue`, then 202.
     Continue,
+    /// 202, after a body whose data is counted and thrown away.
+    Count,
+    /// A status with a JSON body and a closed connection, before the body was read.
+    StatusUnread(u16),
+    /// A connection reset after so many bytes of the body.
+    ResetWithin(usize),
+    /// The body is read after so long, and answered with 202.
+    ReadAfter(Duration),
+    /// The body is never read, and the connection stays.
+    NeverRead,
 }
 
 /// One request the runtime made.
@@ -132,6 +142,10 @@ pub struct Call {
     pub headers: Vec<Header>,
     /// The body; empty when the connection was reset before it was read.
     pub body: Vec<u8>,
+    /// The body with its chunks and trailers, as it came.
+    pub wire: Vec<u8>,
+    /// How many bytes of data the body has.
+    pub length: u64,
     /// How much of the standard output had been written when the call came.
     pub stdout_before: u64,
     /// How much of the standard error had been written when the call came.
@@ -174,6 +188,8 @@ struct State {
     answers: VecDeque<Answer>,
     calls: Vec<Call>,
     events: usize,
+    /// Connections that nobody reads from.
+    unread: Vec<TcpStream>,
     log_files: [PathBuf; 2],
 }
 
@@ -199,6 +215,7 @@ impl RuntimeApi {
             answers: answers.into(),
             calls: Vec::new(),
             events: 0,
+            unread: Vec::new(),
             log_files,
         }));
         let shared = Arc::clone(&state);
@@ -251,6 +268,8 @@ fn serve_connection(
             path: head.path.clone(),
             headers: head.headers.clone(),
             body: Vec::new(),
+            wire: Vec::new(),
+            length: 0,
             stdout_before,
             stderr_before,
             gave: None,
@@ -259,13 +278,36 @@ fn serve_connection(
         if matches!(answer, Some(Answer::ResetUnread)) {
             return reset(&reader);
         }
+        if matches!(answer, Some(Answer::NeverRead)) {
+            state_now.unread.push(reader.into_inner());
+            return Ok(());
+        }
         drop(state_now);
+        match answer {
+            Some(Answer::StatusUnread(status)) => return write_status(reader.get_mut(), status),
+            Some(Answer::ResetWithin(bytes)) => {
+                reader.read_exact(&mut vec![0; bytes])?;
+                return reset(&reader);
+            }
+            Some(Answer::ReadAfter(pause)) => thread::sleep(pause),
+            _ => {}
+        }
         if head.get("expect").is_some() {
             reader.get_mut().write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
         }
-        let body = http::read_body(&mut reader, &head)?;
+        if matches!(answer, Some(Answer::Count)) {
+            let mut length = 0;
+            http::read_chunks(&mut reader, &mut |data| length += data.len() as u64)?;
+            lock(state).calls[index].length = length;
+            write_status(reader.get_mut(), 202)?;
+            continue;
+        }
+        let mut tee = Tee::new(&mut reader);
+        let body = http::read_body(&mut tee, &head)?;
+        let wire = tee.seen;
         let mut state_now = lock(state);
-        state_now.calls[index].body = body;
+        let call = &mut state_now.calls[index];
+        (call.length, call.body, call.wire) = (body.len() as u64, body, wire);
         let goes_on = if head.method == "GET" && is_next {
             let next = state_now.nexts.pop_front();
             if next.is_none() {
@@ -399,6 +441,10 @@ fn acknowledge(answer: Answer, reader: &mut BufReader<TcpStream>) -> io::Result<
     let stream = reader.get_mut();
     match answer {
         Answer::Status(status) => write_status(stream, status)?,
+        Answer::ReadAfter(_) => write_status(stream, 202)?,
+        Answer::Count | Answer::StatusUnread(_) | Answer::ResetWithin(_) | Answer::NeverRead => {
+            return Ok(false);
+        }
         Answer::Continue => {
             stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
             write_status(stream, 202)?;

@@ -14,9 +14,10 @@ use crate::environment::{Environment, Function, Invoked, LogLine, Stream};
 use crate::failure::{Exit, Failure};
 use crate::json_text::{is_json, pretty};
 use crate::script_name::ScriptName;
+use crate::stream_view::StreamView;
 use crate::surroundings::Surroundings;
 use crate::terminal::{Look, Terminal};
-use crate::{error_view, event, log_view};
+use crate::{error_view, event, log_view, stream_view};
 
 /// Runs a script on an event, as Lambda would.
 ///
@@ -24,7 +25,8 @@ use crate::{error_view, event, log_view};
 /// event over real HTTP.
 ///
 /// The response goes to standard output: laid out on a terminal, else byte for byte with a line
-/// end. Logs and a report line go to standard error.
+/// end. One that is streamed goes there as it comes. Logs, a streamed response's status and headers,
+/// and a report line go to standard error.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -110,6 +112,11 @@ impl Invoke {
             move |line| logs.take(line)
         })
         .map_err(|error| Failure::broken(error.to_string()))?;
+        // Of several responses the last one is shown.
+        if !self.json && self.repeat == 1 {
+            let view = StreamView::new(terminal);
+            environment.emulator().watch_streams(move |of, data| view.take(of, data));
+        }
         let session = self.session(&mut environment, &event);
         environment.stop();
 
@@ -225,9 +232,12 @@ impl Session {
         let error = self.error();
         logs.show_held(error.as_ref());
         if let Outcome::Response(response) = &self.last.outcome {
-            let body = &response.body;
-            let mut shown = body.clone();
-            if is_json(body) {
+            let (prelude, body) = response.parts();
+            if let Some(prelude) = prelude {
+                stream_view::show_prelude(prelude, terminal);
+            }
+            let mut shown = body.to_vec();
+            if is_json(body) && !response.streamed {
                 if terminal.stdout_is_terminal {
                     shown = pretty(&String::from_utf8_lossy(body)).into_bytes();
                 }
@@ -293,7 +303,11 @@ impl Session {
             false => json!(String::from_utf8_lossy(bytes)).to_string(),
         };
         if let Outcome::Response(response) = &self.last.outcome {
-            field("response", text_or_json(&response.body));
+            let (prelude, body) = response.parts();
+            if let Some(prelude) = prelude {
+                field("prelude", text_or_json(prelude));
+            }
+            field("response", text_or_json(body));
         }
         if let Some(error) = self.error() {
             field("error", text_or_json(&error.body));

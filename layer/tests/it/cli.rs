@@ -81,6 +81,39 @@ fn invoke_prints_the_response_on_stdout_and_the_rest_on_stderr() {
 }
 
 #[test]
+fn a_streamed_response_is_shown_as_it_comes_and_its_error_behind_it() {
+    let watcher = TcpListener::bind("127.0.0.1:0").unwrap();
+    let variable = format!("WATCHER={}", watcher.local_addr().unwrap());
+    let desk = hello();
+    let started = |more: &[&str]| {
+        let arguments = [&["invoke", "hello.stream", "--env", variable.as_str()], more].concat();
+        let mut tool = desk.tool(&arguments);
+        tool.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let mut tool = started(&[]);
+    let mut runtime = watcher.accept().unwrap().0;
+    // The second row is not even made before the first is here.
+    let mut first = [0; 6];
+    tool.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"row 1\n");
+    runtime.write_all(b"!").unwrap();
+    let output = tool.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), &*output.stdout), (Some(1), &b"row 2\n"[..]));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("status: 201\n") && stderr.contains("x-a: b\n"), "{stderr}");
+    assert!(stderr.contains("error[Lost]: row 3 is lost\n"), "{stderr}");
+
+    let tool = started(&["--json"]);
+    watcher.accept().unwrap().0.write_all(b"!").unwrap();
+    let output = tool.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let object: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(object["prelude"]["statusCode"], 201);
+    assert_eq!(object["response"], "row 1\nrow 2\n");
+    assert_eq!(object["error"]["errorType"], "Lost");
+}
+
+#[test]
 fn an_event_comes_from_text_a_file_or_standard_input() {
     let desk = hello();
     let response = |arguments: &[&str], input: &str| {

@@ -59,6 +59,30 @@ fn runtime() {
                 let headers = [("Lambda-Runtime-Function-Error-Type", "Function.ScriptError")];
                 client.post(&format!("invocation/{id}/error"), &headers, body.as_bytes());
             }
+            // Streams a prelude and two rows; the second comes when the watcher has seen the first.
+            "stream" => {
+                let mut watcher = TcpStream::connect(env::var("WATCHER").unwrap()).unwrap();
+                let prelude =
+                    "{\"statusCode\":201,\"headers\":{\"x-a\":\"b\"}}\0\0\0\0\0\0\0\0row 1\n";
+                client.send(
+                    format!(
+                        "POST /2018-06-01/runtime/invocation/{id}/response HTTP/1.1\r\nHost: x\r\n\
+                         Content-Type: application/vnd.awslambda.http-integration-response\r\n\
+                         Lambda-Runtime-Function-Response-Mode: streaming\r\n\
+                         Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{prelude}\r\n",
+                        prelude.len()
+                    )
+                    .as_bytes(),
+                );
+                watcher.read_exact(&mut [0]).unwrap();
+                client.send(
+                    b"6\r\nrow 2\n\r\n0\r\n\
+                      Lambda-Runtime-Function-Error-Type: Function.ScriptError\r\n\
+                      Lambda-Runtime-Function-Error-Body: \
+                      eyJlcnJvck1lc3NhZ2UiOiJyb3cgMyBpcyBsb3N0IiwiZXJyb3JUeXBlIjoiTG9zdCJ9\r\n\r\n",
+                );
+                client.answer().unwrap();
+            }
             "exit" => exit(7),
             // Says that it runs by connecting, and that it has ended by being cut off.
             "hang" => {

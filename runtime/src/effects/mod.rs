@@ -22,6 +22,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 
 pub(crate) use client::Names;
+pub(crate) use dns::Dns;
 pub use files::failed;
 pub use policy::{Folder, Malformed, Policy};
 pub use system::System;

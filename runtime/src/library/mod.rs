@@ -22,6 +22,7 @@ mod regex;
 mod response;
 mod router;
 mod schema;
+mod stream;
 mod text;
 mod time;
 mod url;
@@ -71,6 +72,7 @@ const PARTS: &[Part] = &[
     response::PART,
     router::PART,
     schema::PART,
+    stream::PART,
     text::PART,
     time::PART,
     url::PART,
@@ -99,6 +101,7 @@ fn thrown<const N: usize>(failure: &Failure, fields: [(&str, Dynamic); N]) -> Bo
 pub use events::request::Front;
 pub use metrics::flush as flush_metrics;
 pub use response::shaped;
+pub use stream::{finish as finish_stream, is_used as is_streaming, offer as offer_stream};
 
 /// Empties the cache, and says whether there was something in it.
 pub fn clear_cache() -> bool {

@@ -3,9 +3,10 @@
 use std::cell::Cell;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::effects::{Effects, Failure, FileInfo, Request, Response, System};
+use crate::sink::{Broken, Sink};
 
 thread_local! {
     static PASSED: Cell<Duration> = const { Cell::new(Duration::ZERO) };
@@ -112,5 +113,34 @@ impl Effects for Stage {
         }
         let body = if request.method == "HEAD" { "" } else { body };
         Ok(Response { status, headers, body: Box::new(body.as_bytes()) })
+    }
+}
+
+/// A reader of a streamed response that takes everything.
+#[derive(Debug, Default)]
+pub struct Drain {
+    has_begun: bool,
+}
+
+impl Sink for Drain {
+    fn has_begun(&self) -> bool {
+        self.has_begun
+    }
+
+    fn begin(&mut self, _: &str, _: &[u8], _: Option<Instant>) -> Result<(), Broken> {
+        self.has_begun = true;
+        Ok(())
+    }
+
+    fn write(&mut self, _: &[u8], _: Option<Instant>) -> Result<(), Broken> {
+        Ok(())
+    }
+
+    fn flush(&mut self, _: Option<Instant>) -> Result<(), Broken> {
+        Ok(())
+    }
+
+    fn is_open(&mut self) -> bool {
+        true
     }
 }

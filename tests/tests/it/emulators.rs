@@ -1,6 +1,6 @@
 //! The same cases against other people's idea of Lambda: our emulator, AWS's and cargo-lambda's.
 
-use rhambda_tests::Emulator;
+use rhambda_tests::{Emulator, Root};
 use serde_json::{Value, json};
 
 struct Case {
@@ -152,4 +152,46 @@ fn a_script_that_cannot_start_is_told_by_the_emulator_of_aws() {
     let body = &replies[0].body;
     assert!(body.contains("Runtime.UserCodeSyntaxError"), "{body}");
     assert!(body.contains("main.rhai:2:"), "{body}");
+}
+
+/// Streams its response, and fails behind it where the event says so.
+const STREAM: &str = "fn handler(event) {
+    if event == 0 { return \"whole\"; }
+    stream::write(\"row 1, \");
+    stream::flush();
+    if event == 2 { throw #{ type: \"Lost\", message: \"row 2 is lost\" }; }
+    if event == 3 { let text = \"\"; text.pad(20000, \"x\"); throw #{ type: \"Long\", message: text }; }
+    \"row 2\"
+}";
+
+#[test]
+fn a_streamed_response_arrives_whole_under_every_emulator() {
+    for emulator in [Emulator::Ours, Emulator::Rie] {
+        let files = [("main.rhai", STREAM)];
+        let Some(replies) = emulator.serve(&files, "main.handler", &["1", "0", "2", "1"]) else {
+            continue;
+        };
+        let bodies: Vec<&str> = replies.iter().map(|reply| reply.body.as_str()).collect();
+        // Without the concurrent mode, an error behind a stream is seen by nobody.
+        assert_eq!(bodies, ["row 1, row 2", "\"whole\"", "row 1, ", "row 1, row 2"]);
+    }
+}
+
+#[test]
+fn an_error_behind_a_stream_is_read_by_the_emulator_of_aws_in_its_concurrent_mode() {
+    let root = Root::of_files(&[("main.rhai", STREAM)]).expect("a root directory");
+    // Each by a process of its own: in this mode, an event is refused while nobody polls.
+    let body = |event: &str| -> Option<String> {
+        Some(root.serve_concurrently("main.handler", &[event])?.remove(0).body)
+    };
+    let Some(whole) = body("1") else { return };
+    assert_eq!(whole, "row 1, row 2");
+    let error = |event: &str| -> Value {
+        let body = body(event).expect("it was there a moment ago");
+        serde_json::from_str(&body).unwrap_or_else(|_| panic!("no JSON: {body}"))
+    };
+    assert_eq!(error("2")["errorType"], "Lost");
+    assert_eq!(error("2")["errorMessage"], "row 2 is lost");
+    assert_eq!(error("3")["errorType"], "Long");
+    assert!(error("3")["errorMessage"].as_str().is_some_and(|said| said.contains("(20000 bytes")));
 }

@@ -23,6 +23,7 @@ mod math;
 mod metrics;
 mod router;
 mod scripts;
+mod stream;
 mod tails;
 mod tidy;
 mod time;

@@ -62,6 +62,14 @@ fn each_example_answers_its_event_as_its_file_says() {
                 .at(&format!("{name}.rhai:"))
                 .failed_as("Function.ScriptError", &kind)
                 .kept_serving();
+        } else if let Ok(data) = fs::read_to_string(folder().join(format!("{name}.response.txt"))) {
+            let mut run = run;
+            for _ in 0..2 {
+                let sent = run.stream().text();
+                // The data comes after the status and the headers.
+                assert_eq!(sent.split("\0\0\0\0\0\0\0\0").last(), Some(&*data), "{name}");
+            }
+            run.kept_serving();
         } else {
             let response = text(&file("response"));
             run.responded_json(&response).responded_json(&response).kept_serving();
@@ -111,6 +119,18 @@ fn the_order_api_answers_every_request_with_the_status_it_deserves() {
         assert!(body.contains(part), "{method} {path}: {body} should have {part}");
         run.kept_serving();
     }
+}
+
+#[test]
+fn a_report_of_too_many_days_is_refused_before_its_first_row() {
+    let mut event: Value =
+        serde_json::from_str(&text(&folder().join("stream_report.event.json"))).expect("JSON");
+    event["queryStringParameters"]["days"] = "367".into();
+    let mut run = sent("stream_report", &event);
+    let sent = run.stream().text();
+    assert!(sent.starts_with("{\"statusCode\":422,"), "{sent}");
+    assert!(sent.ends_with("\0days is a number from 1 to 366, not 367"), "{sent}");
+    run.kept_serving();
 }
 
 #[test]

@@ -24,6 +24,11 @@ fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
     exported!(functions).register_in("events", engine, vocabulary);
 }
 
+/// Whether an event comes from a front of HTTP that passes a response on while it is made.
+pub(super) fn can_stream(event: &Dynamic) -> bool {
+    matches!(source::of(event), Some("function_url" | "api_gateway_v1"))
+}
+
 /// What a name stands for in a source of events.
 fn name(source: &str) -> Dynamic {
     source.to_owned().into()

@@ -18,7 +18,7 @@ use self::routes::{Found, Routes};
 use super::events::request;
 use super::native::exported;
 use super::response::Response;
-use super::{Fallible, Part, thrown};
+use super::{Fallible, Part, stream, thrown};
 use crate::effects::Failure;
 use crate::vocabulary::Vocabulary;
 
@@ -67,20 +67,24 @@ fn add(what: &str, method: &str, path: &str, function: FnPtr) -> Fallible<()> {
 
 impl Router {
     /// Answers a request. The errors of its functions come out, unless one is told of them.
-    fn answer(&self, context: &NativeCallContext, mut request: Map) -> Fallible<Response> {
+    fn answer(&self, context: &NativeCallContext, mut request: Map) -> Fallible<Dynamic> {
         let method = text(&request, "method");
         let origin = request::header(&request, "origin");
         if let Some(cors) = &self.cors
             && method == "OPTIONS"
             && let Some(response) = cors.preflight(&request, &origin)
         {
-            return Ok(response);
+            return Ok(Dynamic::from(response));
         }
         let answered = match self.run(context, &mut request, &method) {
             Ok(response) => Ok(response),
             Err(error) => self.excuse(context, &request, error),
         };
         let mut response = answered?;
+        // What a function has streamed is on its way, and nothing can be added.
+        if stream::is_used() {
+            return Ok(Dynamic::UNIT);
+        }
         for function in &self.after {
             let answer: Dynamic = function
                 .call_within_context(context, (request.clone(), Dynamic::from(response.clone())))?;
@@ -97,7 +101,7 @@ impl Router {
         if method == "HEAD" {
             response.body = Dynamic::UNIT;
         }
-        Ok(response)
+        Ok(Dynamic::from(response))
     }
 
     /// What is before a route's function, and that.
@@ -199,7 +203,7 @@ fn text(request: &Map, name: &str) -> ImmutableString {
     text.unwrap_or_default()
 }
 
-fn serve_request(context: &NativeCallContext, request: Map) -> Fallible<Response> {
+fn serve_request(context: &NativeCallContext, request: Map) -> Fallible<Dynamic> {
     IS_SERVING.set(true);
     let router = ROUTER.with_borrow(Rc::clone);
     router.answer(context, request)
@@ -380,7 +384,7 @@ mod functions {
     /// router::serve(#{ "detail-type": "Scheduled Event" }); // => error: no HTTP request
     /// ```
     #[rhai_fn(volatile, return_raw)]
-    pub fn serve(context: NativeCallContext, event: Dynamic) -> Fallible<Response> {
+    pub fn serve(context: NativeCallContext, event: Dynamic) -> Fallible<Dynamic> {
         serve_request(&context, request::of(event)?)
     }
 
@@ -394,7 +398,7 @@ mod functions {
         context: NativeCallContext,
         event: Dynamic,
         lambda_context: Dynamic,
-    ) -> Fallible<Response> {
+    ) -> Fallible<Dynamic> {
         let mut request = request::of(event)?;
         request.insert("context".into(), lambda_context);
         serve_request(&context, request)
