@@ -436,7 +436,8 @@ fn decoded(text: &str) -> Bounded<Cow<'_, str>> {
     })
 }
 
-fn form_decoded(text: &str) -> Bounded<String> {
+/// The text behind a field of a form, where `+` is a space.
+pub(super) fn form_decoded(text: &str) -> Bounded<String> {
     match text.contains('+') {
         true => decoded(&text.replace('+', " ")).map(Cow::into_owned),
         false => decoded(text).map(Cow::into_owned),

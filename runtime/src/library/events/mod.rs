@@ -3,16 +3,19 @@
 //! One word for what all of them send: `records` for queues and streams, `request` and `response`
 //! for whatever speaks HTTP, `detail` for what comes alone.
 
+mod dynamodb;
 #[allow(dead_code)] // For the parts that follow.
 mod field;
-#[allow(dead_code)] // For the parts that follow.
+mod plain;
+mod records;
+mod shapes;
 mod source;
 
 use rhai::plugin::*;
-use rhai::{Dynamic, Engine};
+use rhai::{Array, Dynamic, Engine, Map};
 
-use super::Part;
 use super::native::exported;
+use super::{Fallible, Part};
 use crate::vocabulary::Vocabulary;
 
 pub(super) const PART: Part = Part { words: &["events"], register };
@@ -45,5 +48,56 @@ mod functions {
     #[rhai_fn(pure)]
     pub fn source(event: &mut Dynamic) -> Dynamic {
         source::of(event).map_or(Dynamic::UNIT, name)
+    }
+
+    /// The records of an event as an array of plain maps, one where its source sends no records.
+    /// Base64 and gzip are decoded, keys of S3 too, typed values of DynamoDB are plain, times are
+    /// milliseconds since the epoch in fields that end in `_ms`, and what is absent is `()`.
+    ///
+    /// ```rhai
+    /// let event = #{ Records: [#{ eventSource: "aws:s3", eventName: "ObjectCreated:Put",
+    ///     eventTime: "2026-11-10T00:00:00.000Z", awsRegion: "eu-west-1",
+    ///     s3: #{ bucket: #{ name: "inbox" }, object: #{ key: "red+flower%2B.jpg", size: 7 } } }] };
+    /// let record = events::records(event)[0];
+    /// [record.bucket, record.key, record.size, record.at_ms]; // => ["inbox", "red flower+.jpg", 7, 1794268800000]
+    /// events::records(#{ a: 1 }); // => error: no service sends such an event: a map with `a`
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn records(event: &mut Dynamic) -> Fallible<Array> {
+        super::records::all(event)
+    }
+
+    /// The plain map of an item of DynamoDB, whose values say their types. Sets become arrays, binary
+    /// values blobs, and numbers are as exact as those of JSON.
+    ///
+    /// ```rhai
+    /// let item = #{ id: #{ N: "7" }, tags: #{ SS: ["x", "y"] }, note: #{ NULL: true } };
+    /// events::from_dynamodb(item); // => {"id": 7, "tags": ["x", "y"], "note": null}
+    /// events::from_dynamodb(#{ id: 7 }); // => error: `id`: a typed value is a map with one entry
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn from_dynamodb(item: Map) -> Fallible<Map> {
+        Ok(dynamodb::item_to_plain(&item.into())?)
+    }
+
+    /// The item of DynamoDB that a plain map stands for; arrays become lists.
+    ///
+    /// ```rhai
+    /// events::to_dynamodb(#{ id: 7, tags: ["x"] }); // => {"id": {"N": "7"}, "tags": {"L": [{"S": "x"}]}}
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn to_dynamodb(map: Map) -> Fallible<Map> {
+        dynamodb::plain_to_item(&map, &Array::new())
+    }
+
+    /// The same where the arrays of these names become sets, of text, of numbers or of blobs.
+    ///
+    /// ```rhai
+    /// events::to_dynamodb(#{ tags: ["x", "y"] }, ["tags"]); // => {"tags": {"SS": ["x", "y"]}}
+    /// events::to_dynamodb(#{ tags: [] }, ["tags"]); // => error: no empty sets
+    /// ```
+    #[rhai_fn(name = "to_dynamodb", return_raw)]
+    pub fn to_dynamodb_with_sets(map: Map, sets: Array) -> Fallible<Map> {
+        dynamodb::plain_to_item(&map, &sets)
     }
 }

@@ -1,0 +1,227 @@
+//! The records of an event, each a plain map.
+
+use rhai::{Array, Dynamic, Map};
+
+use super::shapes::{self, Place, Shape};
+use super::{field, plain, source};
+use crate::bounds::{in_time, room_for};
+use crate::effects::Failure;
+use crate::library::{Fallible, collections, grow};
+
+/// The records of an event, as they came, with what is needed to read them one by one.
+pub(in crate::library) struct Records {
+    pub(in crate::library) source: &'static str,
+    shape: Option<&'static Shape>,
+    /// What the records stand in.
+    event: Dynamic,
+    /// Each with the name of the array that it is in.
+    raw: Vec<(Dynamic, Dynamic)>,
+}
+
+impl Records {
+    /// The records of an event whose source is known.
+    pub(in crate::library) fn of(event: &Dynamic) -> Fallible<Self> {
+        let source = source::of(event).ok_or_else(|| unknown(event))?;
+        let shape = shapes::of(source);
+        let mut records = Self { source, shape, event: event.clone(), raw: Vec::new() };
+        match shape.map(|shape| &shape.place) {
+            None | Some(Place::Itself) => records.raw.push((Dynamic::UNIT, event.clone())),
+            Some(Place::Array(path)) => records.take(path)?,
+            Some(Place::Arrays(path)) => {
+                let mut result = Ok(());
+                field::look(event, path, &mut |arrays| {
+                    let Some(arrays) = arrays.read_lock::<Map>() else { return };
+                    for (name, array) in arrays.iter() {
+                        if result.is_ok() {
+                            result = records.take_all(&name.as_str().into(), array);
+                        }
+                    }
+                });
+                result?;
+            }
+            Some(Place::Packed(path)) => {
+                records.event = plain::unpacked(event, path)
+                    .map_err(|error| plain::unreadable(&format!("`{path}`"), error))?;
+                records.take("logEvents")?;
+            }
+        }
+        Ok(records)
+    }
+
+    fn take(&mut self, path: &str) -> Fallible<()> {
+        let array = field::at(&self.event, path);
+        self.take_all(&Dynamic::UNIT, &array)
+    }
+
+    fn take_all(&mut self, name: &Dynamic, array: &Dynamic) -> Fallible<()> {
+        let Some(array) = array.read_lock::<Array>() else { return Ok(()) };
+        room_for(array.len(), 4 * size_of::<Dynamic>())?;
+        for record in array.iter() {
+            self.raw.push((name.clone(), collections::copy(record)?));
+        }
+        Ok(())
+    }
+
+    pub(in crate::library) fn len(&self) -> usize {
+        self.raw.len()
+    }
+
+    /// The record at this place, as a plain map.
+    pub(in crate::library) fn plain(&self, index: usize) -> Fallible<Dynamic> {
+        let (name, raw) = &self.raw[index];
+        let Some(shape) = self.shape else { return collections::copy(raw) };
+        let name = name.as_immutable_string_ref().map(|name| name.clone()).unwrap_or_default();
+        let mut record = plain::record(shape.fields, &self.event, &name, raw)?;
+        if shape.source == "kafka" {
+            record.insert("id".into(), self.id(index));
+        }
+        Ok(record.into())
+    }
+
+    /// What the source calls the record at this place.
+    pub(in crate::library) fn id(&self, index: usize) -> Dynamic {
+        let (name, raw) = &self.raw[index];
+        if self.source == "kafka" {
+            return format!("{name}-{}", field::at(raw, "offset")).into();
+        }
+        let fields = self.shape.map_or(&[][..], |shape| shape.fields);
+        let path = fields.iter().find(|(name, ..)| *name == "id").map(|(_, path, _)| *path);
+        path.map_or(Dynamic::UNIT, |path| field::at(raw, path))
+    }
+
+    /// A field of the record at this place, as it came.
+    pub(in crate::library) fn raw(&self, index: usize, path: &str) -> Dynamic {
+        field::at(&self.raw[index].1, path)
+    }
+
+    /// The name of the array that the record at this place is in.
+    pub(in crate::library) fn array_of(&self, index: usize) -> &Dynamic {
+        &self.raw[index].0
+    }
+}
+
+fn unknown(event: &Dynamic) -> Failure {
+    let message = format!(
+        "no service sends such an event: {}; `events::source` tells those that are known",
+        source::describe(event)
+    );
+    Failure::new("Events.Unknown", message)
+}
+
+/// All records of an event.
+pub(super) fn all(event: &Dynamic) -> Fallible<Array> {
+    let records = Records::of(event)?;
+    room_for(records.len(), size_of::<Dynamic>() + grow::MAP)?;
+    let mut all = Array::with_capacity(records.len());
+    for index in 0..records.len() {
+        in_time()?;
+        all.push(records.plain(index)?);
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    use serde_json::{Map, Value, json};
+
+    use super::*;
+    use crate::json;
+    use crate::library::probe::{fails, gives, is_too_large};
+
+    fn samples() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/samples")
+    }
+
+    /// What every sample is: its source, and its records or the error of reading them.
+    fn decoded() -> Value {
+        let mut all = Map::new();
+        for folder in ["aws_lambda_events", "own"] {
+            for entry in fs::read_dir(samples().join(folder)).unwrap() {
+                let path = entry.unwrap().path();
+                if path.extension().is_none_or(|extension| extension != "json") {
+                    continue;
+                }
+                let event = json::read(&fs::read(&path).unwrap()).unwrap();
+                let records = match super::all(&event) {
+                    Ok(records) => json::to_value(&records.into()),
+                    Err(error) => error.to_string().into(),
+                };
+                let source = source::of(&event);
+                let name = format!("{folder}/{}", path.file_name().unwrap().to_str().unwrap());
+                let shape = source.and_then(shapes::of);
+                all.insert(
+                    name,
+                    match (source, shape) {
+                        // The event is its own record.
+                        (Some(_), None) => json!({ "source": source }),
+                        _ => json!({ "source": source, "records": records }),
+                    },
+                );
+            }
+        }
+        all.into()
+    }
+
+    /// With `RHAMBDA_WRITE_EXPECTED` the file is written anew, to be looked at by eye.
+    #[test]
+    fn every_sample_is_decoded_as_it_says_in_expected_json() {
+        let path = samples().join("expected.json");
+        let decoded = decoded();
+        if std::env::var_os("RHAMBDA_WRITE_EXPECTED").is_some() {
+            fs::write(&path, serde_json::to_string_pretty(&decoded).unwrap() + "\n").unwrap();
+        }
+        let expected: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names(&decoded), names(&expected));
+        for name in names(&expected) {
+            assert_eq!(decoded[&name], expected[&name], "{name}");
+        }
+    }
+
+    #[test]
+    fn an_event_of_no_source_is_refused_without_its_values() {
+        fails(
+            "events::records(#{ secret: \"hush\" })",
+            "no service sends such an event: a map with `secret`",
+        );
+        let script = "let said = (); try { events::records(#{ password: \"hush\" }) }
+            catch (error) { said = error } [said.type, said.message.contains(\"hush\")]";
+        gives(script, r#"["Events.Unknown", false]"#);
+    }
+
+    const FIREHOSE: &str = r#"let event = #{ invocationId: "i", records: [#{ recordId: "r1", data: DATA }],
+        deliveryStreamArn: "arn:aws:firehose:eu-west-1:123456789012:deliverystream/clicks" };"#;
+
+    fn firehose(data: &str, then: &str) -> String {
+        FIREHOSE.replace("DATA", data) + then
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_a_blob() {
+        let script = "let record = events::records(event)[0];
+            [record.body.to_array(), record.stream, record.arrived_ms]";
+        gives(&firehose("\"/wA=\"", script), r#"[[255, 0], "clicks", null]"#);
+    }
+
+    #[test]
+    fn data_that_is_not_base64_is_refused_with_its_field() {
+        fails(
+            &firehose("\"!\"", "events::records(event)"),
+            "`body` of a record, from `data`: this is not base64",
+        );
+    }
+
+    #[test]
+    fn a_bomb_of_logs_is_refused_before_it_goes_off() {
+        let script = "let part = gzip::compress(blob(500000, 32)); let bomb = blob();
+            for i in 0..40 { bomb += part }
+            events::records(#{ awslogs: #{ data: base64::encode(bomb) } })";
+        is_too_large(script);
+        let script = "let data = base64::encode(gzip::compress(\"no JSON\"));
+            events::records(#{ awslogs: #{ data: data } })";
+        fails(script, "`awslogs/data`: ");
+    }
+}
