@@ -105,7 +105,7 @@ fn reduce(
 }
 
 /// A function that is called for each element.
-struct Callback<'a> {
+pub(crate) struct Callback<'a> {
     name: &'static str,
     context: &'a NativeCallContext<'a>,
     function: &'a FnPtr,
@@ -123,7 +123,9 @@ enum Way<'a> {
 }
 
 impl<'a> Callback<'a> {
-    fn new(
+    /// A function for the native function of this name, which gives it the element as the argument
+    /// at `place`.
+    pub(crate) fn new(
         name: &'static str,
         context: &'a NativeCallContext<'a>,
         function: &'a FnPtr,
@@ -150,7 +152,8 @@ impl<'a> Callback<'a> {
         Ok(self.call(item, index, [])?.as_bool().unwrap_or(false))
     }
 
-    fn call<const N: usize>(
+    /// Calls the function with an element, whose index it is given too if it takes one more.
+    pub(crate) fn call<const N: usize>(
         &mut self,
         item: &mut Dynamic,
         index: usize,

@@ -305,6 +305,12 @@ impl World {
         answer
     }
 
+    /// What stops the script; none outside a function.
+    #[must_use]
+    pub fn bounds(&self) -> Option<Rc<Bounds>> {
+        self.bounds.clone()
+    }
+
     /// How long something may take so that the script can still react to its failure.
     #[must_use]
     pub fn patience(&self) -> Duration {

@@ -1,6 +1,7 @@
 //! What a script finds at hand beyond the language: one file a part.
 
 mod base64;
+mod batch;
 mod cache;
 mod collections;
 mod crypto;
@@ -49,6 +50,7 @@ struct Part {
 
 const PARTS: &[Part] = &[
     base64::PART,
+    batch::PART,
     cache::PART,
     collections::PART,
     crypto::PART,

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use rhai::{Array, Blob, Dynamic, ImmutableString, Map};
+use rhai::{Array, Blob, Dynamic, EvalAltResult, ImmutableString, Map};
 
 use super::plain::{decoded, malformed};
 use crate::bounds::room_for;
@@ -21,16 +21,16 @@ fn map_to_plain(map: &Map, depth: usize) -> Fallible<Map> {
     room_for(map.len(), grow::MAP / 4)?;
     let mut plain = Map::new();
     for (name, value) in map {
-        let value = to_plain(value, depth).map_err(|error| within(name, error))?;
+        let value = to_plain(value, depth).map_err(|error| within(name, *error))?;
         plain.insert(name.clone(), value);
     }
     Ok(plain)
 }
 
 /// Says in which value something is wrong.
-fn within(name: &str, error: Box<rhai::EvalAltResult>) -> Box<rhai::EvalAltResult> {
-    match *error {
-        rhai::EvalAltResult::ErrorRuntime(why, _) if why.is_string() => {
+fn within(name: &str, error: EvalAltResult) -> Box<EvalAltResult> {
+    match error {
+        EvalAltResult::ErrorRuntime(why, _) if why.is_string() => {
             let why = why.into_string().unwrap_or_default();
             let joint = if why.starts_with('`') { "." } else { ": " };
             let (name, why) = match joint {
@@ -121,7 +121,7 @@ pub(super) fn plain_to_item(plain: &Map, sets: &Array) -> Fallible<Map> {
             Some(array) if is_set(name) => set(&array),
             _ => to_typed(value, 0),
         };
-        item.insert(name.clone(), typed.map_err(|error| within(name, error))?);
+        item.insert(name.clone(), typed.map_err(|error| within(name, *error))?);
     }
     Ok(item)
 }
@@ -145,7 +145,7 @@ fn to_typed(value: &Dynamic, depth: usize) -> Fallible<Dynamic> {
         room_for(map.len(), grow::MAP)?;
         let mut inner = Map::new();
         for (name, value) in map.iter() {
-            let value = to_typed(value, depth + 1).map_err(|error| within(name, error))?;
+            let value = to_typed(value, depth + 1).map_err(|error| within(name, *error))?;
             inner.insert(name.clone(), value);
         }
         return Ok(typed("M", Dynamic::from_map(inner)));

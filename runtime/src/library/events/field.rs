@@ -3,7 +3,7 @@
 use rhai::{Array, Dynamic, ImmutableString, Map};
 
 /// Shows the value at the end of a path; nothing where a step is missing.
-pub(super) fn look(value: &Dynamic, path: &str, see: &mut dyn FnMut(&Dynamic)) {
+pub(in crate::library) fn look(value: &Dynamic, path: &str, see: &mut dyn FnMut(&Dynamic)) {
     if path.is_empty() {
         return see(value);
     }

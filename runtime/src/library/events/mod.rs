@@ -5,7 +5,7 @@
 
 mod dynamodb;
 #[allow(dead_code)] // For the parts that follow.
-mod field;
+pub(super) mod field;
 mod plain;
 mod records;
 mod shapes;
@@ -15,6 +15,8 @@ use rhai::plugin::*;
 use rhai::{Array, Dynamic, Engine, Map};
 
 use super::native::exported;
+pub(super) use records::Records;
+
 use super::{Fallible, Part};
 use crate::vocabulary::Vocabulary;
 
@@ -77,7 +79,7 @@ mod functions {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn from_dynamodb(item: Map) -> Fallible<Map> {
-        Ok(dynamodb::item_to_plain(&item.into())?)
+        dynamodb::item_to_plain(&item.into())
     }
 
     /// The item of DynamoDB that a plain map stands for; arrays become lists.

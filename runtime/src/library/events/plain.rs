@@ -64,7 +64,7 @@ pub(super) fn record(
         record.insert(
             field.into(),
             value.map_err(|error| {
-                unreadable(&format!("`{field}` of a record, from `{path}`"), error)
+                unreadable(&format!("`{field}` of a record, from `{path}`"), *error)
             })?,
         );
     }
@@ -72,8 +72,8 @@ pub(super) fn record(
 }
 
 /// Says what of an event cannot be read; an error that stops the script stays as it is.
-pub(super) fn unreadable(what: &str, error: Box<EvalAltResult>) -> Box<EvalAltResult> {
-    match *error {
+pub(super) fn unreadable(what: &str, error: EvalAltResult) -> Box<EvalAltResult> {
+    match error {
         EvalAltResult::ErrorRuntime(why, _) => {
             let why = why.into_string().unwrap_or_default();
             malformed(format!("{what}: {why}")).into()

@@ -41,7 +41,7 @@ impl Records {
             }
             Some(Place::Packed(path)) => {
                 records.event = plain::unpacked(event, path)
-                    .map_err(|error| plain::unreadable(&format!("`{path}`"), error))?;
+                    .map_err(|error| plain::unreadable(&format!("`{path}`"), *error))?;
                 records.take("logEvents")?;
             }
         }
