@@ -79,10 +79,10 @@ fn a_batch_that_is_handled_has_no_failures() {
 
 #[test]
 fn a_named_function_and_one_that_takes_the_index_do_too() {
-    let script = "fn take(record) { if record.body == \"2\" { throw \"no\" } }
+    let script = "fn book(record) { if record.body == \"2\" { throw \"no\" } }
         fn handler(event) { [
-            batch::each(event, take).batchItemFailures.len(),
-            batch::each(event, Fn(\"take\")).batchItemFailures.len(),
+            batch::each(event, book).batchItemFailures.len(),
+            batch::each(event, Fn(\"book\")).batchItemFailures.len(),
             batch::each(event, |record, index| if index > 0 { throw \"no\" }).batchItemFailures.len(),
         ] }";
     let event = messages("orders", &[("a", "1"), ("b", "2"), ("c", "3")]);

@@ -3,6 +3,7 @@
 //! One word for what all of them send: `records` for queues and streams, `request` and `response`
 //! for whatever speaks HTTP, `detail` for what comes alone.
 
+mod authorizer;
 mod dynamodb;
 #[allow(dead_code)] // For the parts that follow.
 pub(super) mod field;
@@ -101,5 +102,47 @@ mod functions {
     #[rhai_fn(name = "to_dynamodb", return_raw)]
     pub fn to_dynamodb_with_sets(map: Map, sets: Array) -> Fallible<Map> {
         dynamodb::plain_to_item(&map, &sets)
+    }
+
+    /// The answer of an authorizer that lets a caller in: a policy for the whole stage of a REST or
+    /// WebSocket API, since API Gateway keeps it for the caller's other methods too, or what HTTP APIs
+    /// (payload 2.0) and AppSync take instead.
+    ///
+    /// ```rhai
+    /// let event = #{ type: "TOKEN", authorizationToken: "secret",
+    ///     methodArn: "arn:aws:execute-api:eu-west-1:123456789012:a1b2/prod/GET/orders" };
+    /// events::allow(event, "ann").policyDocument.Statement[0].Resource; // => "arn:aws:execute-api:eu-west-1:123456789012:a1b2/prod/*"
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn allow(event: &mut Dynamic, principal: &str) -> Fallible<Map> {
+        authorizer::answer(event, Some(principal), Map::new())
+    }
+
+    /// The same with a context of text, numbers and booleans, which the function behind finds in its
+    /// event. IoT takes a map with `policies` instead, an array of policy documents, and if they are to
+    /// differ from 86400 and 300, `disconnect_after_s` and `refresh_after_s`.
+    ///
+    /// ```rhai
+    /// let event = #{ type: "TOKEN", authorizationToken: "secret",
+    ///     methodArn: "arn:aws:execute-api:eu-west-1:123456789012:a1b2/prod/GET/orders" };
+    /// events::allow(event, "ann", #{ tier: "gold" }).context.tier; // => "gold"
+    /// events::allow(event, "ann", #{ tags: [] }); // => error: it takes text, numbers and booleans
+    /// ```
+    #[rhai_fn(name = "allow", pure, return_raw)]
+    pub fn allow_with_context(event: &mut Dynamic, principal: &str, context: Map) -> Fallible<Map> {
+        authorizer::answer(event, Some(principal), context)
+    }
+
+    /// The answer of an authorizer that lets nobody in: status 403. For 401, a REST or WebSocket API
+    /// wants `throw "Unauthorized"`.
+    ///
+    /// ```rhai
+    /// let event = #{ type: "TOKEN", authorizationToken: "guess",
+    ///     methodArn: "arn:aws:execute-api:eu-west-1:123456789012:a1b2/prod/GET/orders" };
+    /// events::deny(event).policyDocument.Statement[0].Effect; // => "Deny"
+    /// ```
+    #[rhai_fn(pure, return_raw)]
+    pub fn deny(event: &mut Dynamic) -> Fallible<Map> {
+        authorizer::answer(event, None, Map::new())
     }
 }
