@@ -226,6 +226,6 @@ impl Batch<'_> {
 }
 
 /// Whether a script could catch the error.
-fn is_survivable(error: &EvalAltResult) -> bool {
+pub(super) fn is_survivable(error: &EvalAltResult) -> bool {
     !matches!(error, EvalAltResult::Exit(..)) && error.unwrap_inner().is_catchable()
 }

@@ -6,6 +6,7 @@ mod cache;
 mod collections;
 mod crypto;
 mod csv;
+mod custom_resource;
 mod env;
 mod events;
 mod fs;
@@ -55,6 +56,7 @@ const PARTS: &[Part] = &[
     collections::PART,
     crypto::PART,
     csv::PART,
+    custom_resource::PART,
     env::PART,
     events::PART,
     fs::PART,

@@ -6,6 +6,7 @@ mod cache;
 mod callbacks;
 mod collections;
 mod crypto;
+mod custom_resource;
 mod empty_root;
 mod emulators;
 mod env;
