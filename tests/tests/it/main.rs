@@ -23,6 +23,7 @@ mod logs;
 mod lowered;
 mod math;
 mod metrics;
+mod records;
 mod scripts;
 mod tails;
 mod tidy;
