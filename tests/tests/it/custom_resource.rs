@@ -117,11 +117,11 @@ fn what_is_thrown_is_the_reason_of_the_failure() {
         ("throw text::repeat(\"\\\"\", 5000)", "\"\"\""),
     ] {
         let stack = Stack::new();
-        stack
-            .run("Update", body)
-            .printed("Update of custom resource Inbox failed: ")
-            .responded("\"next\"");
+        let mut run = stack.run("Update", body);
+        let response: Value = serde_json::from_str(&run.response()).expect("the response is JSON");
+        run.responded("\"next\"").printed("Update of custom resource Inbox failed: ");
         let told = stack.told();
+        assert_eq!(response, told);
         assert_eq!(
             (&told["Status"], &told["PhysicalResourceId"]),
             (&"FAILED".into(), &"bucket-1".into())
