@@ -12,8 +12,9 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, Map, NativeCallContext}
 use serde_json::Value;
 
 use super::events::{Records, field};
+use super::grow::{self, put};
 use super::native::exported;
-use super::{Fallible, Part, grow};
+use super::{Fallible, Part};
 use crate::bounds::{in_time, room_for};
 use crate::callbacks::Callback;
 use crate::diagnosis;
@@ -78,11 +79,14 @@ fn each(context: &NativeCallContext, event: &Dynamic, function: &FnPtr) -> Falli
         let file = context.call_source().unwrap_or_default();
         let has_failed = Batch { records: &records, order, callback, file }.run()?;
         for index in (0..records.len()).filter(|&index| has_failed[index]) {
-            failures
-                .push(Map::from([("itemIdentifier".into(), identifier(&records, index))]).into());
+            let mut failure = Map::new();
+            put(&mut failure, "itemIdentifier", identifier(&records, index));
+            failures.push(failure.into());
         }
     }
-    Ok([("batchItemFailures".into(), failures.into())].into())
+    let mut response = Map::new();
+    put(&mut response, "batchItemFailures", failures.into());
+    Ok(response)
 }
 
 /// Whether this is an event without records, which says nothing of its source.
@@ -122,7 +126,10 @@ fn identifier(records: &Records, index: usize) -> Dynamic {
     }
     let partition = records.array_of(index).clone();
     let offset = records.raw(index, "offset");
-    Map::from([("partition".into(), partition), ("offset".into(), offset)]).into()
+    let mut identifier = Map::new();
+    put(&mut identifier, "partition", partition);
+    put(&mut identifier, "offset", offset);
+    identifier.into()
 }
 
 struct Batch<'a> {
@@ -180,7 +187,7 @@ impl Batch<'_> {
     fn handle(&mut self, index: usize, deadline: Option<Instant>) -> Fallible<bool> {
         let mut handle = || -> Fallible<Dynamic> {
             let mut record = self.records.plain(index)?;
-            self.callback.call(&mut record, index, [])
+            self.callback.call(&mut record, index, None)
         };
         let (result, is_late) = match (world().bounds(), deadline) {
             (Some(bounds), Some(deadline)) => bounds.ending_at(deadline, &mut handle),

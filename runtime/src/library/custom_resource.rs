@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::batch::is_survivable;
 use super::events::{Records, field};
+use super::grow::put;
 use super::native::exported;
 use super::{Fallible, Part};
 use crate::callbacks::Callback;
@@ -81,7 +82,7 @@ fn handle(context: &NativeCallContext, event: &Dynamic, function: &FnPtr) -> Fal
     };
     let request = records.plain(0)?;
     let mut callback = Callback::new("handle", context, function, 0);
-    let mut call = || callback.call(&mut request.clone(), 0, []);
+    let mut call = || callback.call(&mut request.clone(), 0, None);
     if is_behind_framework {
         let result = call()?;
         return result_of(&request, result).map_err(|why| invalid(why).into());
@@ -131,8 +132,8 @@ fn result_of(request: &Dynamic, result: Dynamic) -> Result<Map, String> {
         _ if result.is_map() => result.flatten().cast(),
         other => return Err(format!("it returned a value of type {other}, not a map or nothing")),
     };
-    answer.insert("Data".into(), Map::new().into());
-    answer.insert("NoEcho".into(), false.into());
+    put(&mut answer, "Data", Map::new().into());
+    put(&mut answer, "NoEcho", false.into());
     for (name, value) in returned {
         match name.as_str() {
             _ if value.is_unit() => {}
@@ -140,8 +141,8 @@ fn result_of(request: &Dynamic, result: Dynamic) -> Result<Map, String> {
                 let text = value.into_immutable_string();
                 id = text.map_err(|kind| format!("`id` is of type {kind}, not text"))?.into();
             }
-            "data" if value.is_map() => drop(answer.insert("Data".into(), value)),
-            "no_echo" if value.is_bool() => drop(answer.insert("NoEcho".into(), value)),
+            "data" if value.is_map() => put(&mut answer, "Data", value),
+            "no_echo" if value.is_bool() => put(&mut answer, "NoEcho", value),
             "data" | "no_echo" => {
                 return Err(format!("`{name}` is of type {}", value.type_name()));
             }
@@ -153,7 +154,7 @@ fn result_of(request: &Dynamic, result: Dynamic) -> Result<Map, String> {
     if !(1..=LONGEST_ID).contains(&id.len()) {
         return Err(format!("an id has 1 to {LONGEST_ID} bytes, this has {}", id.len()));
     }
-    answer.insert("PhysicalResourceId".into(), id.into());
+    put(&mut answer, "PhysicalResourceId", id.into());
     Ok(answer)
 }
 
@@ -180,7 +181,7 @@ fn answer(event: &Dynamic, request: &Dynamic, outcome: Result<Map, String>) -> F
             written(request, Map::new(), Some(&why))
         })
         .map_err(invalid)?;
-    put(&said(event, "ResponseURL"), body)?;
+    send(&said(event, "ResponseURL"), body)?;
     Ok(answer)
 }
 
@@ -190,7 +191,7 @@ fn written(
     mut answer: Map,
     reason: Option<&str>,
 ) -> Result<(Map, Vec<u8>), String> {
-    let mut set = |name: &str, text: String| drop(answer.insert(name.into(), text.into()));
+    let mut set = |name: &str, text: String| put(&mut answer, name, text.into());
     set("StackId", said(request, "stack_id"));
     set("RequestId", said(request, "request_id"));
     set("LogicalResourceId", said(request, "logical_id"));
@@ -228,8 +229,8 @@ fn report(request: &Dynamic, why: &str) {
     logging::script_record(Level::Error, Value::String(message), None);
 }
 
-/// Puts the answer where the stack waits for it.
-fn put(url: &str, body: Vec<u8>) -> Fallible<()> {
+/// Sends the answer to where the stack waits for it.
+fn send(url: &str, body: Vec<u8>) -> Fallible<()> {
     let invalid_url = |why: String| invalid(format!("`ResponseURL` of the event: {why}"));
     let mut request = Request {
         method: "PUT".into(),

@@ -2,12 +2,13 @@
 //!
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-output.html>
 
-use rhai::{Array, Dynamic, INT, Map};
+use rhai::{Dynamic, INT, Map};
 
 use super::{field, source};
 use crate::effects::Failure;
 use crate::json::ExactNumber;
 use crate::library::Fallible;
+use crate::library::grow::put;
 
 /// How long a connection of IoT lasts, and how often its policies are asked for again, in seconds.
 const CONNECTED_S: INT = 86_400;
@@ -21,9 +22,9 @@ pub(super) fn answer(event: &Dynamic, principal: Option<&str>, context: Map) -> 
             let arn = field::text(event, "methodArn").unwrap_or_default();
             let effect = if is_allowed { "Allow" } else { "Deny" };
             let mut answer = with_principal(principal.unwrap_or("nobody"));
-            answer.insert("policyDocument".into(), policy(effect, &whole_stage(&arn)).into());
+            put(&mut answer, "policyDocument", policy(effect, &whole_stage(&arn)).into());
             if is_allowed {
-                answer.insert("context".into(), checked(context)?.into());
+                put(&mut answer, "context", checked(context)?.into());
             }
             Ok(answer)
         }
@@ -45,7 +46,9 @@ pub(super) fn answer(event: &Dynamic, principal: Option<&str>, context: Map) -> 
 }
 
 fn with_principal(principal: &str) -> Map {
-    Map::from([("principalId".into(), principal.into())])
+    let mut answer = Map::new();
+    put(&mut answer, "principalId", principal.into());
+    answer
 }
 
 /// All methods and routes of the stage that a method is of: API Gateway keeps an answer for the
@@ -56,13 +59,13 @@ fn whole_stage(arn: &str) -> String {
 }
 
 fn policy(effect: &str, resource: &str) -> Map {
-    let statement = Map::from([
-        ("Action".into(), "execute-api:Invoke".into()),
-        ("Effect".into(), effect.into()),
-        ("Resource".into(), resource.into()),
-    ]);
-    let statements: Array = vec![statement.into()];
-    Map::from([("Version".into(), "2012-10-17".into()), ("Statement".into(), statements.into())])
+    let (mut policy, mut statement) = (Map::new(), Map::new());
+    put(&mut statement, "Action", "execute-api:Invoke".into());
+    put(&mut statement, "Effect", effect.into());
+    put(&mut statement, "Resource", resource.into());
+    put(&mut policy, "Version", "2012-10-17".into());
+    put(&mut policy, "Statement", Dynamic::from_array(vec![statement.into()]));
+    policy
 }
 
 /// What is passed on to the function behind, which takes no nested values.
@@ -75,7 +78,7 @@ fn checked(context: Map) -> Fallible<Map> {
             || value.is::<ExactNumber>()
             || value.as_float().is_ok_and(f64::is_finite);
         if is_plain {
-            checked.insert(name, value);
+            put(&mut checked, &name, value);
         } else if !value.is_unit() {
             return Err(invalid(format!(
                 "`{name}` of the context is of type {}; it takes text, numbers and booleans",
@@ -93,19 +96,22 @@ fn invalid(message: String) -> Box<rhai::EvalAltResult> {
 /// An answer without a policy. The principal, which has no place of its own in it, is in the
 /// context.
 fn simple(principal: Option<&str>, context: Map, context_name: &str) -> Fallible<Map> {
-    let mut answer = Map::from([("isAuthorized".into(), principal.is_some().into())]);
+    let mut answer = Map::new();
+    put(&mut answer, "isAuthorized", principal.is_some().into());
     if let Some(principal) = principal {
         let mut context = checked(context)?;
-        context.entry("principalId".into()).or_insert_with(|| principal.into());
-        answer.insert(context_name.into(), context.into());
+        if !context.contains_key("principalId") {
+            put(&mut context, "principalId", principal.into());
+        }
+        put(&mut answer, context_name, context.into());
     }
     Ok(answer)
 }
 
 fn iot(principal: Option<&str>, mut context: Map) -> Fallible<Map> {
-    let Some(principal) = principal else {
-        return Ok(Map::from([("isAuthenticated".into(), false.into())]));
-    };
+    let mut answer = principal.map(with_principal).unwrap_or_default();
+    put(&mut answer, "isAuthenticated", principal.is_some().into());
+    let Some(principal) = principal else { return Ok(answer) };
     let is_name = principal.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if !is_name || !(1..=128).contains(&principal.len()) {
         return Err(invalid(
@@ -124,11 +130,9 @@ fn iot(principal: Option<&str>, mut context: Map) -> Fallible<Map> {
     };
     let connected = seconds("disconnect_after_s", CONNECTED_S);
     let refreshed = seconds("refresh_after_s", REFRESHED_S);
-    let mut answer = with_principal(principal);
-    answer.insert("isAuthenticated".into(), true.into());
-    answer.insert("disconnectAfterInSeconds".into(), connected.into());
-    answer.insert("refreshAfterInSeconds".into(), refreshed.into());
-    answer.insert("policyDocuments".into(), policies);
+    put(&mut answer, "disconnectAfterInSeconds", connected.into());
+    put(&mut answer, "refreshAfterInSeconds", refreshed.into());
+    put(&mut answer, "policyDocuments", policies);
     Ok(answer)
 }
 

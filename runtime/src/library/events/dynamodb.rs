@@ -22,7 +22,7 @@ fn map_to_plain(map: &Map, depth: usize) -> Fallible<Map> {
     let mut plain = Map::new();
     for (name, value) in map {
         let value = to_plain(value, depth).map_err(|error| within(name, *error))?;
-        plain.insert(name.clone(), value);
+        grow::put(&mut plain, name, value);
     }
     Ok(plain)
 }
@@ -121,14 +121,14 @@ pub(super) fn plain_to_item(plain: &Map, sets: &Array) -> Fallible<Map> {
             Some(array) if is_set(name) => set(&array),
             _ => to_typed(value, 0),
         };
-        item.insert(name.clone(), typed.map_err(|error| within(name, *error))?);
+        grow::put(&mut item, name, typed.map_err(|error| within(name, *error))?);
     }
     Ok(item)
 }
 
 fn typed(kind: &str, value: impl Into<Dynamic>) -> Dynamic {
     let mut map = Map::new();
-    map.insert(kind.into(), value.into());
+    grow::put(&mut map, kind, value.into());
     map.into()
 }
 
@@ -146,7 +146,7 @@ fn to_typed(value: &Dynamic, depth: usize) -> Fallible<Dynamic> {
         let mut inner = Map::new();
         for (name, value) in map.iter() {
             let value = to_typed(value, depth + 1).map_err(|error| within(name, *error))?;
-            inner.insert(name.clone(), value);
+            grow::put(&mut inner, name, value);
         }
         return Ok(typed("M", Dynamic::from_map(inner)));
     }

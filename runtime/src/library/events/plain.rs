@@ -6,67 +6,31 @@ use rhai::{Array, Blob, Dynamic, EvalAltResult, Map};
 
 use super::dynamodb;
 use super::field::{at, look, text};
+use super::shapes::{Field, Shape};
 use crate::bounds::room_for;
 use crate::effects::Failure;
 use crate::json;
 use crate::library::{Fallible, collections, grow, gzip, url};
 use crate::time::Time;
 
-/// A field's name in a record, the path to where it stands, and what becomes of it.
-pub(super) type Field = (&'static str, &'static str, As);
-
-/// What becomes of a field.
-#[derive(Clone, Copy)]
-pub(super) enum As {
-    /// What it is.
-    Same,
-    /// A whole number that is written as text.
-    Int,
-    /// Milliseconds.
-    Ms,
-    /// Seconds as milliseconds.
-    Seconds,
-    /// A date and time as milliseconds since the epoch.
-    Moment,
-    /// Base64: text, or a blob where the bytes are no UTF-8.
-    Data,
-    /// Text of JSON.
-    Json,
-    /// As of a form's field.
-    UrlDecoded,
-    /// What follows the last of these, up to a `/`.
-    After(&'static str),
-    /// What stands before the first of these.
-    Before(&'static str),
-    /// Typed attributes of a message.
-    Attributes,
-    /// Values that are arrays of bytes.
-    Headers,
-    /// An item of DynamoDB.
-    Item,
-}
-
-/// The record with these fields; those of the event around it begin with `^`, and `@` is a name.
+/// The record of this shape; `name` is that of the array that it is in.
 pub(super) fn record(
-    fields: &[Field],
+    shape: &Shape,
     event: &Dynamic,
-    name: &str,
+    name: &Dynamic,
     raw: &Dynamic,
 ) -> Fallible<Map> {
-    room_for(fields.len(), grow::MAP / 4)?;
     let mut record = Map::new();
-    for &(field, path, kind) in fields {
+    for Field { name: field, path, kind } in shape.fields() {
+        room_for(1, grow::MAP / 4)?;
         let value = match path.strip_prefix('^') {
             Some(path) => plain(event, path, kind),
-            None if path == "@" => plain(&name.into(), "", kind),
+            None if path == "@" => plain(name, "", kind),
             None => plain(raw, path, kind),
         };
-        record.insert(
-            field.into(),
-            value.map_err(|error| {
-                unreadable(&format!("`{field}` of a record, from `{path}`"), *error)
-            })?,
-        );
+        let value = value
+            .map_err(|error| unreadable(&format!("`{field}` of a record, from `{path}`"), *error));
+        grow::put(&mut record, field, value?);
     }
     Ok(record)
 }
@@ -86,7 +50,7 @@ pub(super) fn malformed(message: String) -> Failure {
     Failure::new("Events.Malformed", message)
 }
 
-fn plain(value: &Dynamic, path: &str, kind: As) -> Fallible<Dynamic> {
+fn plain(value: &Dynamic, path: &str, kind: &str) -> Fallible<Dynamic> {
     let mut result = Ok(Dynamic::UNIT);
     look(value, path, &mut |found| {
         if !found.is_unit() {
@@ -96,37 +60,49 @@ fn plain(value: &Dynamic, path: &str, kind: As) -> Fallible<Dynamic> {
     result
 }
 
-fn convert(found: &Dynamic, kind: As) -> Fallible<Dynamic> {
-    let words = found.as_immutable_string_ref().ok();
-    let words = words.as_ref().map(|text| text.as_str());
-    let scaled = |by: f64| match (found.as_int(), found.as_float()) {
-        (Ok(int), _) => int.saturating_mul(by as i64).into(),
-        (_, Ok(float)) => ((float * by).round() as i64).into(),
+/// What becomes of a field; `()` where it is not what its kind says.
+fn convert(found: &Dynamic, kind: &str) -> Fallible<Dynamic> {
+    match kind {
+        "" => return collections::copy(found),
+        // A time in milliseconds, or in seconds.
+        "ms" => return Ok(scaled(found, 1)),
+        "seconds" => return Ok(scaled(found, 1000)),
+        "attributes" => return attributes(found),
+        "headers" => return headers(found),
+        "item" => return Ok(dynamodb::item_to_plain(found)?.into()),
+        _ => {}
+    }
+    let Ok(text) = found.as_immutable_string_ref() else { return Ok(Dynamic::UNIT) };
+    match kind {
+        "int" => Ok(text.parse().map_or(Dynamic::UNIT, Dynamic::from_int)),
+        // A date and time, as milliseconds since the epoch.
+        "moment" => Ok(Time::parse(&text).map_or(Dynamic::UNIT, |time| time.epoch_ms().into())),
+        // Base64: text, or a blob where the bytes are no UTF-8.
+        "data" => Ok(text_or_blob(decoded(&text)?)),
+        "json" => parsed(&text),
+        // A key of S3, where a `+` is a space.
+        "url" => Ok(url::form_decoded(&text)?.into()),
+        _ => Ok(part(&text, kind).map_or(Dynamic::UNIT, Into::into)),
+    }
+}
+
+fn scaled(found: &Dynamic, by: i64) -> Dynamic {
+    match (found.as_int(), found.as_float()) {
+        (Ok(int), _) => int.saturating_mul(by).into(),
+        (_, Ok(float)) => ((float * by as f64).round() as i64).into(),
         _ => Dynamic::UNIT,
-    };
-    Ok(match (kind, words) {
-        (As::Same, _) => collections::copy(found)?,
-        (As::Ms, _) => scaled(1.0),
-        (As::Seconds, _) => scaled(1000.0),
-        (As::Attributes, _) => attributes(found)?,
-        (As::Headers, _) => headers(found)?,
-        (As::Item, _) => dynamodb::item_to_plain(found)?.into(),
-        (As::Int, Some(text)) => text.parse().map_or(Dynamic::UNIT, Dynamic::from_int),
-        (As::Moment, Some(text)) => {
-            Time::parse(text).map_or(Dynamic::UNIT, |time| time.epoch_ms().into())
-        }
-        (As::Data, Some(text)) => text_or_blob(decoded(text)?),
-        (As::Json, Some(text)) => parsed(text)?,
-        (As::UrlDecoded, Some(text)) => url::form_decoded(text)?.into(),
-        (As::After(mark), Some(text)) => match text.rsplit_once(mark) {
-            // What follows `::` may have a slash in it, a virtual host of RabbitMQ.
-            Some((_, rest)) if mark == "::" => rest.into(),
-            Some((_, rest)) => rest.split('/').next().unwrap_or_default().into(),
-            None => Dynamic::UNIT,
-        },
-        (As::Before(mark), Some(text)) => text.split(mark).next().unwrap_or_default().into(),
-        (_, None) => Dynamic::UNIT,
-    })
+    }
+}
+
+/// `before(mark)`: what stands before the first mark. `after(mark)`: what follows the last one, up
+/// to a `/`; of RabbitMQ's `::` all, since a virtual host may be called `/`.
+fn part<'a>(text: &'a str, kind: &str) -> Option<&'a str> {
+    let (side, mark) = kind.strip_suffix(')')?.split_once('(')?;
+    if side == "before" {
+        return text.split(mark).next();
+    }
+    let (_, rest) = text.rsplit_once(mark)?;
+    if mark == "::" { Some(rest) } else { rest.split('/').next() }
 }
 
 /// The bytes that base64 stands for.
@@ -160,7 +136,7 @@ fn attributes(found: &Dynamic) -> Fallible<Dynamic> {
     if let Some(map) = found.read_lock::<Map>() {
         room_for(map.len(), grow::MAP / 4)?;
         for (name, attribute) in map.iter() {
-            plain.insert(name.clone(), self::attribute(attribute)?);
+            grow::put(&mut plain, name, self::attribute(attribute)?);
         }
     }
     Ok(plain.into())
@@ -189,7 +165,7 @@ fn headers(found: &Dynamic) -> Fallible<Dynamic> {
     let mut plain = Map::new();
     let mut take = |map: &Map| -> Fallible<()> {
         for (name, value) in map {
-            plain.insert(name.clone(), header(value)?);
+            grow::put(&mut plain, name, header(value)?);
         }
         Ok(())
     };

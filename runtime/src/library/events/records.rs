@@ -70,10 +70,9 @@ impl Records {
     pub(in crate::library) fn plain(&self, index: usize) -> Fallible<Dynamic> {
         let (name, raw) = &self.raw[index];
         let Some(shape) = self.shape else { return collections::copy(raw) };
-        let name = name.as_immutable_string_ref().map(|name| name.clone()).unwrap_or_default();
-        let mut record = plain::record(shape.fields, &self.event, &name, raw)?;
+        let mut record = plain::record(shape, &self.event, name, raw)?;
         if shape.source == "kafka" {
-            record.insert("id".into(), self.id(index));
+            grow::put(&mut record, "id", self.id(index));
         }
         Ok(record.into())
     }
@@ -84,9 +83,8 @@ impl Records {
         if self.source == "kafka" {
             return format!("{name}-{}", field::at(raw, "offset")).into();
         }
-        let fields = self.shape.map_or(&[][..], |shape| shape.fields);
-        let path = fields.iter().find(|(name, ..)| *name == "id").map(|(_, path, _)| *path);
-        path.map_or(Dynamic::UNIT, |path| field::at(raw, path))
+        let id = self.shape.and_then(|shape| shape.fields().find(|field| field.name == "id"));
+        id.map_or(Dynamic::UNIT, |id| field::at(raw, id.path))
     }
 
     /// A field of the record at this place, as it came.

@@ -1,7 +1,5 @@
 //! What a script gets of each source: a table of the fields and where they stand.
 
-use super::plain::{As, Field};
-
 /// Where the records of an event are.
 pub(super) enum Place {
     /// The event is the record.
@@ -18,17 +16,35 @@ pub(super) enum Place {
 pub(super) struct Shape {
     pub(super) source: &'static str,
     pub(super) place: Place,
-    pub(super) fields: &'static [Field],
+    fields: &'static str,
 }
 
-const fn shape(source: &'static str, place: Place, fields: &'static [Field]) -> Shape {
+/// One field of a record.
+pub(super) struct Field {
+    /// What a script calls it.
+    pub(super) name: &'static str,
+    /// Where it stands: after a `^` in the event around the record; `@` is the name of its array.
+    pub(super) path: &'static str,
+    /// What becomes of it, as [`super::plain`] knows it; empty where it stays what it is.
+    pub(super) kind: &'static str,
+}
+
+impl Shape {
+    /// The fields of each record. One is written `name=path|kind`, without the path where it is the
+    /// name: as text they take a third of what they would take as values.
+    pub(super) fn fields(&self) -> impl Iterator<Item = Field> + use<> {
+        self.fields.split(' ').map(|field| {
+            let (field, kind) = field.split_once('|').unwrap_or((field, ""));
+            let (name, path) = field.split_once('=').unwrap_or((field, field));
+            Field { name, path, kind }
+        })
+    }
+}
+
+const fn shape(source: &'static str, place: Place, fields: &'static str) -> Shape {
     Shape { source, place, fields }
 }
 
-use As::{
-    After, Attributes, Before, Data, Headers, Int, Item, Json, Moment, Ms, Same, Seconds,
-    UrlDecoded,
-};
 use Place::{Array, Arrays, Itself, Packed};
 
 /// The shape of a source's records; none where the event says all by itself.
@@ -36,494 +52,285 @@ pub(super) fn of(source: &str) -> Option<&'static Shape> {
     SHAPES.iter().find(|shape| shape.source == source)
 }
 
-const CLOUDFORMATION: &[Field] = &[
-    ("request_type", "RequestType", Same),
-    ("request_id", "RequestId", Same),
-    ("stack_id", "StackId", Same),
-    ("resource_type", "ResourceType", Same),
-    ("logical_id", "LogicalResourceId", Same),
-    ("physical_id", "PhysicalResourceId", Same),
-    ("properties", "ResourceProperties", Same),
-    ("old_properties", "OldResourceProperties", Same),
-];
+const CLOUDFORMATION: &str = "request_type=RequestType request_id=RequestId stack_id=StackId \
+    resource_type=ResourceType logical_id=LogicalResourceId \
+    physical_id=PhysicalResourceId properties=ResourceProperties \
+    old_properties=OldResourceProperties";
 
-const LEX: &[Field] = &[
-    ("bot", "bot/name", Same),
-    ("intent", "currentIntent/name", Same),
-    ("slots", "currentIntent/slots", Same),
-    ("confirmation", "currentIntent/confirmationStatus", Same),
-    ("user", "userId", Same),
-    ("text", "inputTranscript", Same),
-    ("call", "invocationSource", Same),
-    ("attributes", "sessionAttributes", Same),
-];
+const LEX: &str = "bot=bot/name intent=currentIntent/name slots=currentIntent/slots \
+    confirmation=currentIntent/confirmationStatus user=userId text=inputTranscript \
+    call=invocationSource attributes=sessionAttributes";
 
-const LEX_V2: &[Field] = &[
-    ("bot", "bot/name", Same),
-    ("intent", "sessionState/intent/name", Same),
-    ("slots", "sessionState/intent/slots", Same),
-    ("confirmation", "sessionState/intent/confirmationState", Same),
-    ("session", "sessionId", Same),
-    ("text", "inputTranscript", Same),
-    ("call", "invocationSource", Same),
-    ("attributes", "sessionState/sessionAttributes", Same),
-];
+const LEX_V2: &str = "bot=bot/name intent=sessionState/intent/name slots=sessionState/intent/slots \
+    confirmation=sessionState/intent/confirmationState session=sessionId \
+    text=inputTranscript call=invocationSource \
+    attributes=sessionState/sessionAttributes";
 
-const REQUEST_AUTHORIZER: &[Field] = &[
-    ("arn", "methodArn", Same),
-    ("api", "requestContext/apiId", Same),
-    ("stage", "requestContext/stage", Same),
-    ("token", "authorizationToken", Same),
-    ("method", "httpMethod", Same),
-    ("path", "path", Same),
-    ("headers", "headers", Same),
-    ("query", "queryStringParameters", Same),
-];
+const REQUEST_AUTHORIZER: &str = "arn=methodArn api=requestContext/apiId stage=requestContext/stage \
+    token=authorizationToken method=httpMethod path headers \
+    query=queryStringParameters";
 
-/// A `^` begins what stands in the event around the record, `@` is the name of its array.
 static SHAPES: &[Shape] = &[
     shape(
         "sqs",
         Array("Records"),
-        &[
-            ("id", "messageId", Same),
-            ("body", "body", Same),
-            ("attributes", "attributes", Same),
-            ("message_attributes", "messageAttributes", Attributes),
-            ("group", "attributes/MessageGroupId", Same),
-            ("receive_count", "attributes/ApproximateReceiveCount", Int),
-            ("sent_ms", "attributes/SentTimestamp", Int),
-            ("queue", "eventSourceARN", After(":")),
-            ("arn", "eventSourceARN", Same),
-            ("receipt_handle", "receiptHandle", Same),
-        ],
+        "id=messageId body attributes message_attributes=messageAttributes|attributes \
+         group=attributes/MessageGroupId \
+         receive_count=attributes/ApproximateReceiveCount|int \
+         sent_ms=attributes/SentTimestamp|int queue=eventSourceARN|after(:) \
+         arn=eventSourceARN receipt_handle=receiptHandle",
     ),
     shape(
         "kinesis",
         Array("Records"),
-        &[
-            ("id", "kinesis/sequenceNumber", Same),
-            ("body", "kinesis/data", Data),
-            ("partition_key", "kinesis/partitionKey", Same),
-            ("arrived_ms", "kinesis/approximateArrivalTimestamp", Seconds),
-            ("stream", "eventSourceARN", After("stream/")),
-            ("shard", "eventID", Before(":")),
-            ("arn", "eventSourceARN", Same),
-        ],
+        "id=kinesis/sequenceNumber body=kinesis/data|data \
+         partition_key=kinesis/partitionKey \
+         arrived_ms=kinesis/approximateArrivalTimestamp|seconds \
+         stream=eventSourceARN|after(stream/) shard=eventID|before(:) arn=eventSourceARN",
     ),
     shape(
         "dynamodb",
         Array("Records"),
-        &[
-            ("id", "dynamodb/SequenceNumber", Same),
-            ("event", "eventName", Same),
-            ("keys", "dynamodb/Keys", Item),
-            ("old_image", "dynamodb/OldImage", Item),
-            ("new_image", "dynamodb/NewImage", Item),
-            ("table", "eventSourceARN", After("table/")),
-            ("arn", "eventSourceARN", Same),
-            ("created_ms", "dynamodb/ApproximateCreationDateTime", Seconds),
-            ("principal", "userIdentity/principalId", Same),
-        ],
+        "id=dynamodb/SequenceNumber event=eventName keys=dynamodb/Keys|item \
+         old_image=dynamodb/OldImage|item new_image=dynamodb/NewImage|item \
+         table=eventSourceARN|after(table/) arn=eventSourceARN \
+         created_ms=dynamodb/ApproximateCreationDateTime|seconds \
+         principal=userIdentity/principalId",
     ),
     shape(
         "kafka",
         Arrays("records"),
-        &[
-            ("topic", "topic", Same),
-            ("partition", "partition", Same),
-            ("offset", "offset", Same),
-            ("key", "key", Data),
-            ("body", "value", Data),
-            ("headers", "headers", Headers),
-            ("created_ms", "timestamp", Ms),
-            ("arn", "^eventSourceArn", Same),
-        ],
+        "topic partition offset key|data body=value|data headers|headers \
+         created_ms=timestamp|ms arn=^eventSourceArn",
     ),
     shape(
         "sns",
         Array("Records"),
-        &[
-            ("id", "Sns/MessageId", Same),
-            ("body", "Sns/Message", Same),
-            ("subject", "Sns/Subject", Same),
-            ("topic", "Sns/TopicArn", After(":")),
-            ("attributes", "Sns/MessageAttributes", Attributes),
-            ("sent_ms", "Sns/Timestamp", Moment),
-            ("arn", "Sns/TopicArn", Same),
-        ],
+        "id=Sns/MessageId body=Sns/Message subject=Sns/Subject topic=Sns/TopicArn|after(:) \
+         attributes=Sns/MessageAttributes|attributes sent_ms=Sns/Timestamp|moment \
+         arn=Sns/TopicArn",
     ),
     shape(
         "s3",
         Array("Records"),
-        &[
-            ("event", "eventName", Same),
-            ("bucket", "s3/bucket/name", Same),
-            ("key", "s3/object/key", UrlDecoded),
-            ("version", "s3/object/versionId", Same),
-            ("size", "s3/object/size", Same),
-            ("etag", "s3/object/eTag", Same),
-            ("sequencer", "s3/object/sequencer", Same),
-            ("region", "awsRegion", Same),
-            ("at_ms", "eventTime", Moment),
-        ],
+        "event=eventName bucket=s3/bucket/name key=s3/object/key|url \
+         version=s3/object/versionId size=s3/object/size etag=s3/object/eTag \
+         sequencer=s3/object/sequencer region=awsRegion at_ms=eventTime|moment",
     ),
     shape(
         "ses",
         Array("Records"),
-        &[
-            ("id", "ses/mail/messageId", Same),
-            ("from", "ses/mail/source", Same),
-            ("to", "ses/mail/destination", Same),
-            ("subject", "ses/mail/commonHeaders/subject", Same),
-            ("headers", "ses/mail/headers", Same),
-            ("received_ms", "ses/mail/timestamp", Moment),
-            ("recipients", "ses/receipt/recipients", Same),
-            ("spam", "ses/receipt/spamVerdict/status", Same),
-            ("virus", "ses/receipt/virusVerdict/status", Same),
-            ("spf", "ses/receipt/spfVerdict/status", Same),
-            ("dkim", "ses/receipt/dkimVerdict/status", Same),
-            ("dmarc", "ses/receipt/dmarcVerdict/status", Same),
-            ("action", "ses/receipt/action", Same),
-        ],
+        "id=ses/mail/messageId from=ses/mail/source to=ses/mail/destination \
+         subject=ses/mail/commonHeaders/subject headers=ses/mail/headers \
+         received_ms=ses/mail/timestamp|moment recipients=ses/receipt/recipients \
+         spam=ses/receipt/spamVerdict/status virus=ses/receipt/virusVerdict/status \
+         spf=ses/receipt/spfVerdict/status dkim=ses/receipt/dkimVerdict/status \
+         dmarc=ses/receipt/dmarcVerdict/status action=ses/receipt/action",
     ),
     shape(
         "codecommit",
         Array("Records"),
-        &[
-            ("id", "eventId", Same),
-            ("event", "eventName", Same),
-            ("repository", "eventSourceARN", After(":")),
-            ("references", "codecommit/references", Same),
-            ("trigger", "eventTriggerName", Same),
-            ("user", "userIdentityARN", Same),
-            ("region", "awsRegion", Same),
-            ("arn", "eventSourceARN", Same),
-            ("at_ms", "eventTime", Moment),
-        ],
+        "id=eventId event=eventName repository=eventSourceARN|after(:) \
+         references=codecommit/references trigger=eventTriggerName user=userIdentityARN \
+         region=awsRegion arn=eventSourceARN at_ms=eventTime|moment",
     ),
     shape(
         "activemq",
         Array("messages"),
-        &[
-            ("id", "messageID", Same),
-            ("queue", "destination/physicalName", Same),
-            ("body", "data", Data),
-            ("kind", "messageType", Same),
-            ("properties", "properties", Same),
-            ("is_redelivered", "redelivered", Same),
-            ("sent_ms", "timestamp", Ms),
-            ("arn", "^eventSourceArn", Same),
-        ],
+        "id=messageID queue=destination/physicalName body=data|data kind=messageType \
+         properties is_redelivered=redelivered sent_ms=timestamp|ms arn=^eventSourceArn",
     ),
     shape(
         "rabbitmq",
         Arrays("rmqMessagesByQueue"),
-        &[
-            ("id", "basicProperties/messageId", Same),
-            ("queue", "@", Before("::")),
-            ("virtual_host", "@", After("::")),
-            ("body", "data", Data),
-            ("headers", "basicProperties/headers", Headers),
-            ("content_type", "basicProperties/contentType", Same),
-            ("correlation_id", "basicProperties/correlationId", Same),
-            ("reply_to", "basicProperties/replyTo", Same),
-            ("priority", "basicProperties/priority", Same),
-            ("is_redelivered", "redelivered", Same),
-            ("arn", "^eventSourceArn", Same),
-        ],
+        "id=basicProperties/messageId queue=@|before(::) virtual_host=@|after(::) \
+         body=data|data headers=basicProperties/headers|headers \
+         content_type=basicProperties/contentType \
+         correlation_id=basicProperties/correlationId reply_to=basicProperties/replyTo \
+         priority=basicProperties/priority is_redelivered=redelivered arn=^eventSourceArn",
     ),
     shape(
         "documentdb",
         Array("events"),
-        &[
-            ("id", "event/_id/_data", Same),
-            ("event", "event/operationType", Same),
-            ("database", "event/ns/db", Same),
-            ("collection", "event/ns/coll", Same),
-            ("keys", "event/documentKey", Same),
-            ("document", "event/fullDocument", Same),
-            ("update", "event/updateDescription", Same),
-            ("at_ms", "event/clusterTime/$timestamp/t", Seconds),
-            ("arn", "^eventSourceArn", Same),
-        ],
+        "id=event/_id/_data event=event/operationType database=event/ns/db \
+         collection=event/ns/coll keys=event/documentKey document=event/fullDocument \
+         update=event/updateDescription at_ms=event/clusterTime/$timestamp/t|seconds \
+         arn=^eventSourceArn",
     ),
     shape(
         "firehose",
         Array("records"),
-        &[
-            ("id", "recordId", Same),
-            ("body", "data", Data),
-            ("partition_key", "kinesisRecordMetadata/partitionKey", Same),
-            ("shard", "kinesisRecordMetadata/shardId", Same),
-            ("arrived_ms", "approximateArrivalTimestamp", Ms),
-            ("stream", "^deliveryStreamArn", After("deliverystream/")),
-            ("arn", "^deliveryStreamArn", Same),
-        ],
+        "id=recordId body=data|data partition_key=kinesisRecordMetadata/partitionKey \
+         shard=kinesisRecordMetadata/shardId arrived_ms=approximateArrivalTimestamp|ms \
+         stream=^deliveryStreamArn|after(deliverystream/) arn=^deliveryStreamArn",
     ),
     shape(
         "s3_batch",
         Array("tasks"),
-        &[
-            ("id", "taskId", Same),
-            ("bucket", "s3BucketArn", After(":")),
-            ("key", "s3Key", UrlDecoded),
-            ("version", "s3VersionId", Same),
-            ("job", "^job/id", Same),
-        ],
+        "id=taskId bucket=s3BucketArn|after(:) key=s3Key|url version=s3VersionId \
+         job=^job/id",
     ),
     shape(
         "cloudwatch_logs",
         Packed("awslogs/data"),
-        &[
-            ("log_group", "^logGroup", Same),
-            ("log_stream", "^logStream", Same),
-            ("account", "^owner", Same),
-            ("filters", "^subscriptionFilters", Same),
-            ("id", "id", Same),
-            ("body", "message", Same),
-            ("fields", "extractedFields", Same),
-            ("at_ms", "timestamp", Ms),
-        ],
+        "log_group=^logGroup log_stream=^logStream account=^owner \
+         filters=^subscriptionFilters id body=message fields=extractedFields \
+         at_ms=timestamp|ms",
     ),
     shape(
         "eventbridge",
         Itself,
-        &[
-            ("id", "id", Same),
-            ("kind", "detail-type", Same),
-            ("source", "source", Same),
-            ("account", "account", Same),
-            ("region", "region", Same),
-            ("resources", "resources", Same),
-            ("detail", "detail", Same),
-            ("at_ms", "time", Moment),
-        ],
+        "id kind=detail-type source account region resources detail at_ms=time|moment",
     ),
     shape(
         "cloudwatch_alarm",
         Itself,
-        &[
-            ("name", "alarmData/alarmName", Same),
-            ("state", "alarmData/state/value", Same),
-            ("reason", "alarmData/state/reason", Same),
-            ("old_state", "alarmData/previousState/value", Same),
-            ("configuration", "alarmData/configuration", Same),
-            ("account", "accountId", Same),
-            ("region", "region", Same),
-            ("arn", "alarmArn", Same),
-            ("at_ms", "time", Moment),
-        ],
+        "name=alarmData/alarmName state=alarmData/state/value reason=alarmData/state/reason \
+         old_state=alarmData/previousState/value configuration=alarmData/configuration \
+         account=accountId region arn=alarmArn at_ms=time|moment",
     ),
     shape(
         "cognito",
         Itself,
-        &[
-            ("trigger", "triggerSource", Same),
-            ("user_pool", "userPoolId", Same),
-            ("user", "userName", Same),
-            ("client", "callerContext/clientId", Same),
-            ("region", "region", Same),
-            ("attributes", "request/userAttributes", Same),
-            ("metadata", "request/clientMetadata", Same),
-            ("request", "request", Same),
-        ],
+        "trigger=triggerSource user_pool=userPoolId user=userName \
+         client=callerContext/clientId region attributes=request/userAttributes \
+         metadata=request/clientMetadata request",
     ),
     shape(
         "cognito_sync",
         Itself,
-        &[
-            ("dataset", "datasetName", Same),
-            ("identity", "identityId", Same),
-            ("identity_pool", "identityPoolId", Same),
-            ("changes", "datasetRecords", Same),
-            ("region", "region", Same),
-        ],
+        "dataset=datasetName identity=identityId identity_pool=identityPoolId \
+         changes=datasetRecords region",
     ),
-    shape(
-        "authorizer_v1_token",
-        Itself,
-        &[("token", "authorizationToken", Same), ("arn", "methodArn", Same)],
-    ),
+    shape("authorizer_v1_token", Itself, "token=authorizationToken arn=methodArn"),
     shape("authorizer_v1_request", Itself, REQUEST_AUTHORIZER),
     shape("authorizer_websocket", Itself, REQUEST_AUTHORIZER),
     shape(
         "authorizer_v2",
         Itself,
-        &[
-            ("arn", "routeArn", Same),
-            ("api", "requestContext/apiId", Same),
-            ("stage", "requestContext/stage", Same),
-            ("token", "identitySource/0", Same),
-            ("method", "requestContext/http/method", Same),
-            ("path", "rawPath", Same),
-            ("headers", "headers", Same),
-            ("query", "queryStringParameters", Same),
-        ],
+        "arn=routeArn api=requestContext/apiId stage=requestContext/stage \
+         token=identitySource/0 method=requestContext/http/method path=rawPath headers \
+         query=queryStringParameters",
     ),
     shape(
         "authorizer_appsync",
         Itself,
-        &[
-            ("token", "authorizationToken", Same),
-            ("api", "requestContext/apiId", Same),
-            ("account", "requestContext/accountId", Same),
-            ("operation", "requestContext/operationName", Same),
-            ("graphql", "requestContext/queryString", Same),
-            ("variables", "requestContext/variables", Same),
-        ],
+        "token=authorizationToken api=requestContext/apiId account=requestContext/accountId \
+         operation=requestContext/operationName graphql=requestContext/queryString \
+         variables=requestContext/variables",
     ),
     shape(
         "authorizer_iot",
         Itself,
-        &[
-            ("id", "connectionMetadata/id", Same),
-            ("token", "token", Same),
-            ("is_signature_verified", "signatureVerified", Same),
-            ("protocols", "protocols", Same),
-            ("user", "protocolData/mqtt/username", Same),
-            ("password", "protocolData/mqtt/password", Data),
-            ("client", "protocolData/mqtt/clientId", Same),
-            ("headers", "protocolData/http/headers", Same),
-            ("query", "protocolData/http/queryString", Same),
-            ("host", "protocolData/tls/serverName", Same),
-        ],
+        "id=connectionMetadata/id token is_signature_verified=signatureVerified protocols \
+         user=protocolData/mqtt/username password=protocolData/mqtt/password|data \
+         client=protocolData/mqtt/clientId headers=protocolData/http/headers \
+         query=protocolData/http/queryString host=protocolData/tls/serverName",
     ),
     shape(
         "appsync",
         Itself,
-        &[
-            ("field", "info/fieldName", Same),
-            ("parent", "info/parentTypeName", Same),
-            ("arguments", "arguments", Same),
-            ("identity", "identity", Same),
-            ("source", "source", Same),
-            ("headers", "request/headers", Same),
-            ("variables", "info/variables", Same),
-            ("previous", "prev/result", Same),
-        ],
+        "field=info/fieldName parent=info/parentTypeName arguments identity source \
+         headers=request/headers variables=info/variables previous=prev/result",
     ),
     shape("cloudformation", Itself, CLOUDFORMATION),
     shape("cloudformation_provider", Itself, CLOUDFORMATION),
     shape(
         "codepipeline",
         Itself,
-        &[
-            ("id", "CodePipeline.job/id", Same),
-            ("account", "CodePipeline.job/accountId", Same),
-            (
-                "parameters",
-                "CodePipeline.job/data/actionConfiguration/configuration/UserParameters",
-                Same,
-            ),
-            ("inputs", "CodePipeline.job/data/inputArtifacts", Same),
-            ("outputs", "CodePipeline.job/data/outputArtifacts", Same),
-            ("credentials", "CodePipeline.job/data/artifactCredentials", Same),
-        ],
+        "id=CodePipeline.job/id account=CodePipeline.job/accountId \
+         parameters=CodePipeline.job/data/actionConfiguration/configuration/UserParameters \
+         inputs=CodePipeline.job/data/inputArtifacts \
+         outputs=CodePipeline.job/data/outputArtifacts \
+         credentials=CodePipeline.job/data/artifactCredentials",
     ),
-    shape(
-        "codedeploy",
-        Itself,
-        &[("id", "DeploymentId", Same), ("hook", "LifecycleEventHookExecutionId", Same)],
-    ),
+    shape("codedeploy", Itself, "id=DeploymentId hook=LifecycleEventHookExecutionId"),
     shape(
         "config",
         Itself,
-        &[
-            ("rule", "configRuleName", Same),
-            ("arn", "configRuleArn", Same),
-            ("account", "accountId", Same),
-            ("body", "invokingEvent", Json),
-            ("parameters", "ruleParameters", Json),
-            ("token", "resultToken", Same),
-            ("is_out_of_scope", "eventLeftScope", Same),
-        ],
+        "rule=configRuleName arn=configRuleArn account=accountId body=invokingEvent|json \
+         parameters=ruleParameters|json token=resultToken is_out_of_scope=eventLeftScope",
     ),
     shape(
         "connect",
         Itself,
-        &[
-            ("id", "Details/ContactData/ContactId", Same),
-            ("channel", "Details/ContactData/Channel", Same),
-            ("queue", "Details/ContactData/Queue/Name", Same),
-            ("customer", "Details/ContactData/CustomerEndpoint/Address", Same),
-            ("attributes", "Details/ContactData/Attributes", Same),
-            ("parameters", "Details/Parameters", Same),
-        ],
+        "id=Details/ContactData/ContactId channel=Details/ContactData/Channel \
+         queue=Details/ContactData/Queue/Name \
+         customer=Details/ContactData/CustomerEndpoint/Address \
+         attributes=Details/ContactData/Attributes parameters=Details/Parameters",
     ),
     shape("lex", Itself, LEX),
     shape("lex_v2", Itself, LEX_V2),
     shape(
         "bedrock_agent",
         Itself,
-        &[
-            ("agent", "agent/name", Same),
-            ("action_group", "actionGroup", Same),
-            ("function", "function", Same),
-            ("method", "httpMethod", Same),
-            ("path", "apiPath", Same),
-            ("parameters", "parameters", Same),
-            ("body", "requestBody/content", Same),
-            ("text", "inputText", Same),
-            ("session", "sessionId", Same),
-            ("attributes", "sessionAttributes", Same),
-        ],
+        "agent=agent/name action_group=actionGroup function method=httpMethod path=apiPath \
+         parameters body=requestBody/content text=inputText session=sessionId \
+         attributes=sessionAttributes",
     ),
     shape(
         "s3_object_lambda",
         Itself,
-        &[
-            ("id", "xAmzRequestId", Same),
-            ("arn", "configuration/accessPointArn", Same),
-            ("parameters", "configuration/payload", Json),
-            ("url", "userRequest/url", Same),
-            ("headers", "userRequest/headers", Same),
-            ("get_object", "getObjectContext", Same),
-            ("head_object", "headObjectContext", Same),
-            ("list_objects", "listObjectsContext", Same),
-            ("list_objects_v2", "listObjectsV2Context", Same),
-        ],
+        "id=xAmzRequestId arn=configuration/accessPointArn \
+         parameters=configuration/payload|json url=userRequest/url \
+         headers=userRequest/headers get_object=getObjectContext \
+         head_object=headObjectContext list_objects=listObjectsContext \
+         list_objects_v2=listObjectsV2Context",
     ),
-    shape(
-        "secretsmanager",
-        Itself,
-        &[
-            ("step", "Step", Same),
-            ("secret", "SecretId", Same),
-            ("token", "ClientRequestToken", Same),
-        ],
-    ),
+    shape("secretsmanager", Itself, "step=Step secret=SecretId token=ClientRequestToken"),
     shape(
         "iot_1_click",
         Itself,
-        &[
-            ("device", "deviceInfo/deviceId", Same),
-            ("click", "deviceEvent/buttonClicked/clickType", Same),
-            ("project", "placementInfo/projectName", Same),
-            ("placement", "placementInfo/placementName", Same),
-            ("attributes", "placementInfo/attributes", Same),
-            ("at_ms", "deviceEvent/buttonClicked/reportedTime", Moment),
-        ],
+        "device=deviceInfo/deviceId click=deviceEvent/buttonClicked/clickType \
+         project=placementInfo/projectName placement=placementInfo/placementName \
+         attributes=placementInfo/attributes \
+         at_ms=deviceEvent/buttonClicked/reportedTime|moment",
     ),
-    shape(
-        "iot_button",
-        Itself,
-        &[
-            ("device", "serialNumber", Same),
-            ("click", "clickType", Same),
-            ("battery", "batteryVoltage", Same),
-        ],
-    ),
+    shape("iot_button", Itself, "device=serialNumber click=clickType battery=batteryVoltage"),
     shape(
         "client_vpn",
         Itself,
-        &[
-            ("id", "connection-id", Same),
-            ("endpoint", "endpoint-id", Same),
-            ("user", "username", Same),
-            ("common_name", "common-name", Same),
-            ("platform", "platform", Same),
-            ("address", "public-ip", Same),
-        ],
+        "id=connection-id endpoint=endpoint-id user=username common_name=common-name \
+         platform address=public-ip",
     ),
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_source_has_one_shape_whose_fields_differ_and_have_known_kinds() {
+        let mut sources = BTreeSet::new();
+        for shape in SHAPES {
+            assert!(sources.insert(shape.source), "{} has two shapes", shape.source);
+            let mut names = BTreeSet::new();
+            for Field { name, path, kind } in shape.fields() {
+                let what = format!("{name}={path}|{kind} of {}", shape.source);
+                let is_name =
+                    |letter: char| letter.is_ascii_lowercase() || "_0123456789".contains(letter);
+                assert!(names.insert(name) && name.chars().all(is_name), "{what}");
+                let known = [
+                    "",
+                    "ms",
+                    "seconds",
+                    "attributes",
+                    "headers",
+                    "item",
+                    "int",
+                    "moment",
+                    "data",
+                    "json",
+                    "url",
+                ];
+                let is_part = kind.ends_with(')')
+                    && (kind.starts_with("after(") || kind.starts_with("before("));
+                assert!(known.contains(&kind) || is_part, "{what}");
+                let is_time = ["ms", "seconds", "moment"].contains(&kind) || name == "sent_ms";
+                assert_eq!(name.ends_with("_ms"), is_time, "{what}");
+            }
+        }
+    }
+}
