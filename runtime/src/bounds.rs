@@ -47,6 +47,8 @@ thread_local! {
     static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
     /// Whether one of them found that it has come.
     static IS_LATE: Cell<bool> = const { Cell::new(false) };
+    /// How many parts of scripts were late on this thread while their scripts went on.
+    static LATE_PARTS: Cell<u64> = const { Cell::new(0) };
 }
 
 /// The clock is looked at no more often than this many operations apart at first, and at most that
@@ -78,8 +80,7 @@ impl Bounds {
         self.stride.set(FIRST_STRIDE);
         self.next_look.set(FIRST_STRIDE.min(self.most_operations));
         self.last_look.set(None);
-        self.deadline.set(deadline);
-        DEADLINE.set(deadline);
+        self.set_deadline(deadline);
         IS_LATE.set(false);
         self.stopped.set(None);
         self.started.set(Some(Instant::now()));
@@ -117,6 +118,30 @@ impl Bounds {
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline.get()
+    }
+
+    fn set_deadline(&self, deadline: Option<Instant>) {
+        self.deadline.set(deadline);
+        DEADLINE.set(deadline);
+    }
+
+    /// Runs a part of the script that has to end at `deadline`, if the script itself has not to end
+    /// earlier, and says whether the part was stopped for being late. The script goes on then.
+    pub fn ending_at<T>(&self, deadline: Instant, part: impl FnOnce() -> T) -> (T, bool) {
+        let whole = self.deadline.get();
+        self.set_deadline(Some(whole.map_or(deadline, |whole| whole.min(deadline))));
+        self.look_soon();
+        let result = part();
+        self.set_deadline(whole);
+        self.look_soon();
+        let is_late = self.stopped() == Some(Stop::Deadline)
+            && whole.is_none_or(|whole| Instant::now() < whole);
+        if is_late {
+            self.stopped.set(None);
+            IS_LATE.set(false);
+            LATE_PARTS.set(LATE_PARTS.get() + 1);
+        }
+        (result, is_late)
     }
 
     /// Has the clock looked at before the next operation, as after a native call that took long.
@@ -219,6 +244,11 @@ pub fn apply(engine: &mut Engine, bounds: &Rc<Bounds>, limits: &Limits, vocabula
         let length = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX);
         sleeper.sleep(length)
     });
+}
+
+/// How many parts of scripts were late on this thread while their scripts went on.
+pub(crate) fn late_parts() -> u64 {
+    LATE_PARTS.get()
 }
 
 /// What a native function that keeps within the bounds returns.

@@ -20,7 +20,7 @@ pub fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
                 let mut mapped = Array::with_capacity(array.len());
                 let mut callback = Callback::new("map", &context, &mapper, 0);
                 for (index, item) in array.iter_mut().enumerate() {
-                    mapped.push(callback.call(item, index, [])?);
+                    mapped.push(callback.call(item, index, None)?);
                 }
                 Ok(mapped)
             },
@@ -99,13 +99,13 @@ fn reduce(
     let mut callback = Callback::new("reduce", context, reducer, 1);
     let mut result = initial;
     for (index, item) in array.iter_mut().enumerate() {
-        result = callback.call(item, index, [result])?;
+        result = callback.call(item, index, Some(result))?;
     }
     Ok(result)
 }
 
 /// A function that is called for each element.
-struct Callback<'a> {
+pub(crate) struct Callback<'a> {
     name: &'static str,
     context: &'a NativeCallContext<'a>,
     function: &'a FnPtr,
@@ -123,7 +123,9 @@ enum Way<'a> {
 }
 
 impl<'a> Callback<'a> {
-    fn new(
+    /// A function for the native function of this name, which gives it the element as the argument
+    /// at `place`.
+    pub(crate) fn new(
         name: &'static str,
         context: &'a NativeCallContext<'a>,
         function: &'a FnPtr,
@@ -147,30 +149,39 @@ impl<'a> Callback<'a> {
     }
 
     fn holds(&mut self, item: &mut Dynamic, index: usize) -> Bounded<bool> {
-        Ok(self.call(item, index, [])?.as_bool().unwrap_or(false))
+        Ok(self.call(item, index, None)?.as_bool().unwrap_or(false))
     }
 
-    fn call<const N: usize>(
+    /// Calls the function with an element, whose index it is given too if it takes one more.
+    /// `before` comes before the element.
+    pub(crate) fn call(
         &mut self,
         item: &mut Dynamic,
         index: usize,
-        before: [Dynamic; N],
+        before: Option<Dynamic>,
     ) -> Bounded<Dynamic> {
         let index = Dynamic::from_int(INT::try_from(index).unwrap_or(INT::MAX));
         let Way::Known { takes_index, lends, lowered } = &mut self.way else {
-            return self.function.call_raw_with_extra_args(
-                self.name,
-                self.context,
-                Some(item),
-                before,
-                [index],
-                Some(self.place),
-            );
+            let (name, context, place) = (self.name, self.context, Some(self.place));
+            let item = Some(item);
+            return match before {
+                None => {
+                    self.function.call_raw_with_extra_args(name, context, item, [], [index], place)
+                }
+                Some(before) => self.function.call_raw_with_extra_args(
+                    name,
+                    context,
+                    item,
+                    [before],
+                    [index],
+                    place,
+                ),
+            };
         };
         // What closures have captured may be looked at during the call.
         let lends = *lends && !item.is_shared();
         let given = if lends { std::mem::take(item) } else { item.clone() };
-        let count = N + 1 + usize::from(*takes_index);
+        let count = usize::from(before.is_some()) + 1 + usize::from(*takes_index);
         let values = before.into_iter().chain([given]).chain([index]).take(count);
         let lent = lends.then(|| self.function.curry().len() + self.place);
         let (result, returned) = match lowered {

@@ -337,6 +337,27 @@ fn at(file: &str, position: Position) -> Location {
     }
 }
 
+/// An error that a script goes on after, for its log: the type that was thrown, if there is one,
+/// and what happened where. A thrown map says no more than its message.
+#[must_use]
+pub fn survived(error: &EvalAltResult, file: &str) -> (Option<String>, String) {
+    let (innermost, frames) = unwound(error, file, "");
+    let (thrown_type, mut message) = match innermost {
+        EvalAltResult::ErrorRuntime(value, _) => {
+            let has_message = value
+                .read_lock::<Map>()
+                .is_none_or(|map| map.contains_key("message") || map.contains_key("errorMessage"));
+            let Report { thrown_type, message, .. } = thrown(value);
+            (thrown_type, if has_message { message } else { "a map was thrown".into() })
+        }
+        error => (None, plain(error)),
+    };
+    if let Some(frame) = frames.first().filter(|frame| frame.location.line > 0) {
+        message.push_str(&format!(" ({})", frame.location));
+    }
+    (thrown_type, message)
+}
+
 fn error_is_stopping(error: &EvalAltResult) -> bool {
     error.is_system_exception() && !matches!(error, EvalAltResult::ErrorParsing(..))
 }

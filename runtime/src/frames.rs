@@ -15,7 +15,7 @@ use rhai::{
     Stmt, StmtBlock,
 };
 
-use crate::bounds::Bounds;
+use crate::bounds::{self, Bounds};
 use crate::error::{Frame, Location};
 use crate::modules::Roots;
 use crate::tail::{self, Tail};
@@ -35,6 +35,8 @@ pub struct Trace {
     /// What was probably meant instead of a name that is not there.
     pub hint: Option<Hint>,
     roots: Rc<Roots>,
+    /// How many parts of scripts had been late when the first frame was seen.
+    late_parts: u64,
 }
 
 /// Help for one error, and the error it belongs to.
@@ -50,7 +52,7 @@ impl Trace {
     /// Nothing seen yet; texts are read again under these roots.
     #[must_use]
     pub fn new(roots: Rc<Roots>) -> Self {
-        Self { frames: Vec::new(), hint: None, roots }
+        Self { frames: Vec::new(), hint: None, roots, late_parts: 0 }
     }
 
     /// Forgets what was seen, before a new run.
@@ -155,6 +157,10 @@ fn observe(context: &EvalContext, error: &EvalAltResult, body: &Body, trace: &mu
 pub fn note(error: &EvalAltResult, function: &str, file: &str, trace: &mut Trace) {
     if !innermost(error).is_system_exception() || trace.frames.len() >= MOST_FRAMES {
         return;
+    }
+    if std::mem::replace(&mut trace.late_parts, bounds::late_parts()) != bounds::late_parts() {
+        // What is there is of a part that the script went on after.
+        trace.frames.clear();
     }
     let position = error.position();
     trace.frames.push(Frame {

@@ -298,12 +298,27 @@ impl World {
     /// `Policy.Refused`, or a [`Failure`] of type `Http.…`.
     pub fn exchange(&self, request: &Request) -> Result<Response, Failure> {
         self.policy.check_http(&request.url)?;
+        self.reply(request)
+    }
+
+    /// Sends a request that is the answer to an event, to where the event wants it. That is not the
+    /// script's choice, so its policy is not asked.
+    ///
+    /// # Errors
+    /// A [`Failure`] of type `Http.…`, or `Policy.Refused` for the Runtime API.
+    pub fn reply(&self, request: &Request) -> Result<Response, Failure> {
         if let Ok(ip) = request.url.host.parse() {
             refuse_runtime_api(self.runtime_api, SocketAddr::new(ip, request.url.port))?;
         }
         let answer = self.effects.exchange(request);
         self.took_long();
         answer
+    }
+
+    /// What stops the script; none outside a function.
+    #[must_use]
+    pub fn bounds(&self) -> Option<Rc<Bounds>> {
+        self.bounds.clone()
     }
 
     /// How long something may take so that the script can still react to its failure.

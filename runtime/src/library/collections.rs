@@ -567,7 +567,7 @@ fn select(map: &mut Map, names: &Array, what: &str, keeps: bool) -> Fallible<Map
 }
 
 /// A copy, as long as there is memory for copies.
-fn copy(value: &Dynamic) -> Fallible<Dynamic> {
+pub(super) fn copy(value: &Dynamic) -> Fallible<Dynamic> {
     if memory::has_room_for(0) {
         return Ok(value.clone());
     }

@@ -7,6 +7,12 @@ use crate::bounds::{Bounded, room_for};
 /// About what a map with a few entries takes.
 pub(super) const MAP: usize = 640;
 
+/// Puts a value into a map. It is not inlined, since it is much code for each of its many callers.
+#[inline(never)]
+pub(super) fn put(map: &mut Map, name: &str, value: Dynamic) {
+    map.insert(name.into(), value);
+}
+
 /// Adds to the end of text.
 pub(super) fn add(out: &mut String, text: &str) -> Bounded<()> {
     reserve(out, text.len())?;

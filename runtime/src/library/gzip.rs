@@ -63,7 +63,7 @@ fn compress(bytes: &[u8]) -> Bounded<Blob> {
         .map_err(|error| format!("cannot compress: {error}").into())
 }
 
-fn decompress(bytes: &[u8]) -> Bounded<Blob> {
+pub(super) fn decompress(bytes: &[u8]) -> Bounded<Blob> {
     let mut decoder = MultiGzDecoder::new(bytes);
     let mut out = Blob::new();
     loop {

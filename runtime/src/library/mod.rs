@@ -1,10 +1,12 @@
 //! What a script finds at hand beyond the language: one file a part.
 
 mod base64;
+mod batch;
 mod cache;
 mod collections;
 mod crypto;
 mod csv;
+mod custom_resource;
 mod env;
 mod events;
 mod fs;
@@ -52,10 +54,12 @@ struct Part {
 
 const PARTS: &[Part] = &[
     base64::PART,
+    batch::PART,
     cache::PART,
     collections::PART,
     crypto::PART,
     csv::PART,
+    custom_resource::PART,
     env::PART,
     events::PART,
     fs::PART,

@@ -436,6 +436,7 @@ pub(super) fn decoded(text: &str) -> Bounded<Cow<'_, str>> {
     })
 }
 
+/// The text behind a field of a form, where `+` is a space.
 pub(super) fn form_decoded(text: &str) -> Bounded<String> {
     match text.contains('+') {
         true => decoded(&text.replace('+', " ")).map(Cow::into_owned),

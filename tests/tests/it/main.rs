@@ -1,10 +1,12 @@
 //! Everything a user of rhambda can see, through the real `bootstrap` process.
 
+mod batch;
 mod bounds;
 mod cache;
 mod callbacks;
 mod collections;
 mod crypto;
+mod custom_resource;
 mod empty_root;
 mod emulators;
 mod env;
@@ -21,6 +23,7 @@ mod logs;
 mod lowered;
 mod math;
 mod metrics;
+mod records;
 mod router;
 mod scripts;
 mod stream;

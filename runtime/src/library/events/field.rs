@@ -3,7 +3,7 @@
 use rhai::{Array, Dynamic, ImmutableString, Map};
 
 /// Shows the value at the end of a path; nothing where a step is missing.
-pub(super) fn look(value: &Dynamic, path: &str, see: &mut dyn FnMut(&Dynamic)) {
+pub(in crate::library) fn look(value: &Dynamic, path: &str, see: &mut dyn FnMut(&Dynamic)) {
     if path.is_empty() {
         return see(value);
     }
@@ -27,7 +27,7 @@ pub(super) fn at(value: &Dynamic, path: &str) -> Dynamic {
 }
 
 /// The text at the end of a path.
-pub(super) fn text(value: &Dynamic, path: &str) -> Option<ImmutableString> {
+pub(in crate::library) fn text(value: &Dynamic, path: &str) -> Option<ImmutableString> {
     let mut found = None;
     look(value, path, &mut |value| {
         found = value.as_immutable_string_ref().ok().map(|text| text.clone());
