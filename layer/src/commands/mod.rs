@@ -3,3 +3,4 @@
 pub mod invoke;
 pub mod layer;
 pub mod package;
+mod settings;
