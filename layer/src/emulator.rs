@@ -919,7 +919,7 @@ fn problem(error_type: &str, message: &str) -> Vec<u8> {
     body.to_string().into_bytes()
 }
 
-fn percent_decoded(text: &str) -> String {
+pub(crate) fn percent_decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {
@@ -945,7 +945,7 @@ fn milliseconds_since_1970(time: SystemTime) -> u64 {
 }
 
 /// A request id as Lambda makes them: a version 4 UUID.
-fn new_request_id() -> String {
+pub(crate) fn new_request_id() -> String {
     let hex = random_hex(32);
     format!("{}-{}-4{}-a{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
 }

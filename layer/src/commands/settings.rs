@@ -91,6 +91,21 @@ impl Settings {
 }
 
 impl Resolved {
+    /// How long an invocation may take.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// The memory size.
+    pub(crate) fn memory_mb(&self) -> u32 {
+        self.memory_mb
+    }
+
+    /// The env file, from where we are.
+    pub(crate) fn env_file(&self) -> Option<&Path> {
+        self.env_file.as_ref().map(|(_, path)| path.as_path())
+    }
+
     /// A function with these settings, and with what the env file says now.
     pub(crate) fn function(&self, root: &Path, handler: String) -> Result<Function, Failure> {
         let mut function = Function::new(&self.bootstrap, root, handler);

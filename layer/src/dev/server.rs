@@ -1,0 +1,235 @@
+//! The HTTP server: a thread for each connection, and one place where requests are answered.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use serde_json::Value;
+
+use crate::http::{Connection, Head, find};
+
+/// So many connections are served at once; each has a thread.
+const MAX_CONNECTIONS: usize = 1024;
+
+/// What a client asks for.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    /// The path as sent, percent encoding and all.
+    pub(crate) path: String,
+    /// The query as sent, without its question mark.
+    pub(crate) query: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) protocol: &'static str,
+    pub(crate) client: SocketAddr,
+    pub(crate) server: SocketAddr,
+}
+
+impl Request {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        find(&self.headers, name)
+    }
+}
+
+/// What it gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Reply {
+    pub(crate) fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Reply {
+        let headers = vec![("Content-Type".to_owned(), content_type.to_owned())];
+        Reply { status, headers, body: body.into() }
+    }
+
+    pub(crate) fn json(status: u16, body: &Value) -> Reply {
+        Reply::new(status, "application/json", body.to_string())
+    }
+
+    pub(crate) fn with(mut self, name: &str, value: impl Into<String>) -> Reply {
+        self.headers.push((name.to_owned(), value.into()));
+        self
+    }
+}
+
+type Answer = dyn Fn(Request) -> Reply + Send + Sync;
+
+/// Answers requests for as long as the process lives.
+pub(crate) fn serve(listener: &TcpListener, answer: Arc<Answer>) -> io::Result<()> {
+    let server = listener.local_addr()?;
+    let count = Arc::new(AtomicUsize::new(0));
+    loop {
+        // A client that is gone before it was accepted is nobody's concern; without descriptors
+        // there is nothing to do but try again when one was given back.
+        let Ok((stream, client)) = listener.accept() else {
+            thread::yield_now();
+            continue;
+        };
+        if count.fetch_add(1, Ordering::Relaxed) >= MAX_CONNECTIONS {
+            count.fetch_sub(1, Ordering::Relaxed);
+            continue;
+        }
+        let (counted, answer) = (Counted(Arc::clone(&count)), Arc::clone(&answer));
+        // Where no thread can be had, the connection is closed by being dropped.
+        drop(thread::Builder::new().name("connection".to_owned()).spawn(move || {
+            let _counted = counted;
+            // What is wrong with a connection shows at its other end.
+            drop(converse(stream, client, server, &*answer));
+        }));
+    }
+}
+
+struct Counted(Arc<AtomicUsize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn converse(
+    stream: TcpStream,
+    client: SocketAddr,
+    server: SocketAddr,
+    answer: &Answer,
+) -> io::Result<()> {
+    // Without it each reply may wait for the client's delayed acknowledgement.
+    stream.set_nodelay(true)?;
+    let mut connection = Connection::new(stream);
+    loop {
+        let head = match connection.read_head() {
+            Ok(Some(head)) => head,
+            Ok(None) => return Ok(()),
+            Err(error) => return refuse(&mut connection, 400, &error),
+        };
+        let body = match connection.read_body(&head) {
+            Ok(body) if body.truncated => return Ok(()),
+            Ok(body) => body.bytes,
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                let status = if error.to_string().contains("larger") { 413 } else { 400 };
+                return refuse(&mut connection, status, &error);
+            }
+            Err(error) => return Err(error),
+        };
+        let stays = stays_open(&head);
+        let is_head = head.method == "HEAD";
+        let (path, query) = head.path.split_once('?').unwrap_or((&head.path, ""));
+        let request = Request {
+            path: path_of(path).to_owned(),
+            query: query.to_owned(),
+            protocol: if head.is_http_1_0 { "HTTP/1.0" } else { "HTTP/1.1" },
+            method: head.method,
+            headers: head.headers,
+            body,
+            client,
+            server,
+        };
+        connection.send_raw(&bytes_of(answer(request), is_head, stays))?;
+        if !stays {
+            return Ok(());
+        }
+    }
+}
+
+fn refuse(connection: &mut Connection, status: u16, error: &io::Error) -> io::Result<()> {
+    let reply = Reply::new(status, "text/plain; charset=utf-8", format!("{error}\n"));
+    connection.send_raw(&bytes_of(reply, false, false))
+}
+
+fn stays_open(head: &Head) -> bool {
+    let says = |word: &str| {
+        let connection = find(&head.headers, "connection").unwrap_or_default();
+        connection.split(',').any(|option| option.trim().eq_ignore_ascii_case(word))
+    };
+    if head.is_http_1_0 { says("keep-alive") } else { !says("close") }
+}
+
+/// The path of a request target, which a proxy's clients send with scheme and host.
+fn path_of(target: &str) -> &str {
+    match target.split_once("://") {
+        Some((scheme, rest)) if scheme.chars().all(|c| c.is_ascii_alphabetic()) => {
+            rest.find('/').map_or("/", |at| &rest[at..])
+        }
+        _ => target,
+    }
+}
+
+fn bytes_of(reply: Reply, is_head: bool, stays: bool) -> Vec<u8> {
+    let status = reply.status;
+    let mut bytes = format!("HTTP/1.1 {status} {}\r\n", reason(status)).into_bytes();
+    for (name, value) in &reply.headers {
+        bytes.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
+    }
+    let has_no_body = status == 204 || status == 304 || status < 200;
+    if !has_no_body {
+        bytes.extend_from_slice(format!("Content-Length: {}\r\n", reply.body.len()).as_bytes());
+    }
+    let connection = if stays { "keep-alive" } else { "close" };
+    bytes.extend_from_slice(format!("Connection: {connection}\r\n\r\n").as_bytes());
+    if !has_no_body && !is_head {
+        bytes.extend_from_slice(&reply.body);
+    }
+    bytes
+}
+
+/// The phrases of RFC 9110. Clients show them to people, and go by the number.
+fn reason(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        201 => "Created",
+        202 => "Accepted",
+        204 => "No Content",
+        206 => "Partial Content",
+        301 => "Moved Permanently",
+        302 => "Found",
+        303 => "See Other",
+        304 => "Not Modified",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        409 => "Conflict",
+        410 => "Gone",
+        413 => "Content Too Large",
+        415 => "Unsupported Media Type",
+        422 => "Unprocessable Content",
+        429 => "Too Many Requests",
+        500 => "Internal Server Error",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        _ => "Status",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_may_come_with_its_host() {
+        assert_eq!(path_of("/a/b"), "/a/b");
+        assert_eq!(path_of("http://127.0.0.1:3000/a"), "/a");
+        assert_eq!(path_of("http://127.0.0.1:3000"), "/");
+        assert_eq!(path_of("/to/http://x/y"), "/to/http://x/y");
+    }
+
+    #[test]
+    fn a_reply_without_a_body_has_no_length_either() {
+        let text =
+            |reply, is_head| String::from_utf8_lossy(&bytes_of(reply, is_head, true)).into_owned();
+        let none = Reply { status: 204, headers: Vec::new(), body: b"x".to_vec() };
+        assert_eq!(text(none, false), "HTTP/1.1 204 No Content\r\nConnection: keep-alive\r\n\r\n");
+        let head = text(Reply::new(200, "text/plain", "abc"), true);
+        assert!(head.ends_with("Content-Length: 3\r\nConnection: keep-alive\r\n\r\n"), "{head}");
+    }
+}
