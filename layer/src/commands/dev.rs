@@ -35,7 +35,7 @@ Examples:
   rhambda dev scripts --port 8080 --env-file .env
   curl http://127.0.0.1:3000/hello/path?name=Ada
   aws lambda invoke --endpoint-url http://127.0.0.1:3000 --function-name hello \\
-    --cli-binary-format raw-in-base64-out --payload '{\"name\": \"Ada\"}' /dev/stdout
+    --payload fileb://event.json response.json
   rhambda dev --front alb
   rhambda dev --schedule 'nightly=rate(1 minute)'
 

@@ -252,9 +252,8 @@ impl Seen<'_> {
             Some((_, addresses)) => *addresses = format!("{addresses}, {client}"),
             None => headers.push(("X-Forwarded-For".to_owned(), client)),
         }
-        let host = request.header("host").unwrap_or_default();
-        let port = host.rsplit_once(':').map(|(_, port)| port.to_owned());
-        let port = port.unwrap_or_else(|| request.server.port().to_string());
+        let (_, port) = request.host();
+        let port = port.map_or_else(|| request.server.port().to_string(), str::to_owned);
         let trace = random_hex(24);
         let root = format!("Root=1-{:08x}-{trace}", epoch_ms(self.now) / 1000);
         for (name, value) in [
@@ -269,9 +268,8 @@ impl Seen<'_> {
         headers
     }
 
-    fn domain(&self) -> String {
-        let host = self.request.header("host").unwrap_or("localhost");
-        host.rsplit_once(':').map_or(host, |(domain, _)| domain).to_owned()
+    fn domain(&self) -> &str {
+        self.request.host().0
     }
 
     fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {

@@ -116,6 +116,10 @@ impl InvokeApi {
             return None;
         }
         let rest = rest.trim_start_matches('/');
+        if request.is_from_another_site() {
+            let message = "a page of another site may not use this API";
+            return Some(Problem::new(403, "AccessDeniedException", message).reply());
+        }
         let result = match (request.method.as_str(), is_streaming) {
             ("GET", false) if rest.is_empty() => Ok(self.list()),
             ("GET", false) => self.describe(rest),

@@ -142,20 +142,20 @@ impl Registry {
     fn contents(&self, script: &str) -> Contents {
         let path = self.root.join(format!("{script}.rhai"));
         let mut scripts = self.scripts.lock().unwrap_or_else(PoisonError::into_inner);
-        match scripts.get(&path) {
-            Some((stamp, contents)) if Stamp::still_holds(*stamp, &path) => contents.clone(),
-            _ => {
-                let stamp = Stamp::of(&path);
-                if stamp.is_none() {
-                    // Names that nobody has a script for may come in any number.
-                    scripts.remove(&path);
-                    return Contents::Nothing;
-                }
-                let contents = self.read(script, &path);
-                scripts.insert(path, (stamp, contents.clone()));
-                contents
+        if let Some((stamp, contents)) = scripts.get_mut(&path) {
+            if Stamp::still_holds(stamp, &path) {
+                return contents.clone();
             }
         }
+        let stamp = Stamp::of(&path);
+        if stamp.is_none() {
+            // Names that nobody has a script for may come in any number.
+            scripts.remove(&path);
+            return Contents::Nothing;
+        }
+        let contents = self.read(script, &path);
+        scripts.insert(path, (stamp, contents.clone()));
+        contents
     }
 
     fn read(&self, script: &str, path: &Path) -> Contents {

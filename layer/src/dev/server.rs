@@ -1,17 +1,18 @@
 //! The HTTP server: a thread for each connection, and one place where requests are answered.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::http::{Connection, Head, find};
 
 /// So many connections are served at once; each has a thread.
-const MAX_CONNECTIONS: usize = 1024;
+const MAX_CONNECTIONS: usize = 512;
 
 /// What a client asks for.
 #[derive(Debug, Clone)]
@@ -31,6 +32,25 @@ pub(crate) struct Request {
 impl Request {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         find(&self.headers, name)
+    }
+
+    /// The name and the port by which the client came here.
+    pub(crate) fn host(&self) -> (&str, Option<&str>) {
+        let host = self.header("host").unwrap_or("localhost");
+        match host.rsplit_once(':') {
+            Some((name, port)) if port.bytes().all(|c| c.is_ascii_digit()) => (name, Some(port)),
+            _ => (host, None),
+        }
+    }
+
+    /// Whether a page of some other site sent it: the browser says so, or the page's host was made
+    /// to lead here, where only this machine's own names do.
+    pub(crate) fn is_from_another_site(&self) -> bool {
+        let is_cross_site = self.header("sec-fetch-site").is_some_and(|site| site == "cross-site");
+        let (name, _) = self.host();
+        let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        let is_own = name == "localhost" || name.ends_with(".localhost") || address.is_ok();
+        is_cross_site || (self.server.ip().is_loopback() && !is_own)
     }
 }
 
@@ -68,7 +88,7 @@ pub(crate) fn serve(listener: &TcpListener, answer: Arc<Answer>) -> io::Result<(
         // A client that is gone before it was accepted is nobody's concern; without descriptors
         // there is nothing to do but try again when one was given back.
         let Ok((stream, client)) = listener.accept() else {
-            thread::yield_now();
+            thread::sleep(Duration::from_millis(10));
             continue;
         };
         if count.fetch_add(1, Ordering::Relaxed) >= MAX_CONNECTIONS {

@@ -181,7 +181,7 @@ impl Pool {
     fn take_idle(&self, look: impl FnOnce() -> Watched) -> (Option<Worker>, u64, Vec<Worker>) {
         let mut state = locked(&self.state);
         let mut outdated = Vec::new();
-        if !state.sources.as_ref().is_some_and(Watched::still_holds) {
+        if !state.sources.as_mut().is_some_and(Watched::still_holds) {
             state.sources = Some(look());
             state.generation += 1;
             outdated = std::mem::take(&mut state.idle);

@@ -5,6 +5,7 @@ mod cache;
 mod callbacks;
 mod collections;
 mod crypto;
+mod dev;
 mod empty_root;
 mod emulators;
 mod env;
