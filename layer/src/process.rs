@@ -124,11 +124,17 @@ fn supervise(
 ) {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     #[cfg(target_os = "linux")]
-    // SAFETY: the closure runs between fork and exec and makes one system call, which is allowed
-    // there; it touches no memory of the parent.
+    let parent = libc::pid_t::try_from(std::process::id()).unwrap_or(0);
+    #[cfg(target_os = "linux")]
+    // SAFETY: the closure runs between fork and exec and makes only system calls, which are
+    // allowed there; it touches no memory of the parent.
     unsafe {
-        command.pre_exec(|| {
+        command.pre_exec(move || {
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            // A parent that died before the call sends no signal any more.
+            if libc::getppid() != parent {
+                libc::_exit(1);
+            }
             Ok(())
         });
     }

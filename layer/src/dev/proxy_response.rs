@@ -101,6 +101,9 @@ impl Front {
             };
             headers.push(("Content-Type".to_owned(), default.to_owned()));
         }
+        if let Some((name, _)) = headers.iter().find(|(name, _)| !is_token(name)) {
+            return Err(format!("`{}` cannot be the name of a header", name.escape_debug()));
+        }
         // The length and the connection are ours to say.
         headers.retain(|(name, _)| {
             !["content-length", "connection", "transfer-encoding"]
@@ -136,6 +139,12 @@ fn object<'a>(
         Some(Value::Object(object)) => Ok(Some(object.iter()).into_iter().flatten()),
         Some(_) => Err(format!("`{name}` is no object")),
     }
+}
+
+/// Whether a text has the form of a header's name, after RFC 9110.
+fn is_token(name: &str) -> bool {
+    let is_sign = |c: u8| b"!#$%&'*+-.^_`|~".contains(&c);
+    !name.is_empty() && name.bytes().all(|c| c.is_ascii_alphanumeric() || is_sign(c))
 }
 
 /// A header's value, which has to be a text without line ends.
@@ -227,6 +236,7 @@ mod tests {
             (json!({"statusCode": 200, "body": "?", "isBase64Encoded": true}), "not base64"),
             (json!({"statusCode": 200, "headers": {"a": 1}}), "`headers.a` is 1, not a text"),
             (json!({"statusCode": 200, "headers": {"a": "b\r\nc: d"}}), "line end"),
+            (json!({"statusCode": 200, "headers": {"a: b\r\nc": "d"}}), "the name of a header"),
             (json!({"statusCode": 200, "headers": []}), "`headers` is no object"),
             (json!({"statusCode": 200, "cookies": "a"}), "`cookies` is no array"),
         ] {
