@@ -60,6 +60,9 @@ impl Front {
     /// The event for a request. `path` is what follows the function's name.
     pub(crate) fn event(self, request: &Request, path: &str, request_id: &str) -> Value {
         let path = if path.is_empty() { "/" } else { path };
+        // Of them all only an HTTP API decodes the path.
+        let decoded = percent_decoded(path);
+        let path = if self == Front::Http { &decoded } else { path };
         let seen = Seen { request, path, request_id, now: SystemTime::now() };
         match self {
             Front::Url => seen.payload_v2("anonymous"),
@@ -130,7 +133,7 @@ impl Seen<'_> {
             event["queryStringParameters"] = json!(parameters);
         }
         if !request.body.is_empty() {
-            let content_type = request.header("content-type").unwrap_or("text/plain");
+            let content_type = request.header("content-type").unwrap_or_default();
             self.put_body(&mut event, is_text(content_type));
         }
         event
@@ -159,7 +162,7 @@ impl Seen<'_> {
             "multiValueHeaders": all_of_each(&headers),
             "queryStringParameters": or_null(last_of_each(&query)),
             "multiValueQueryStringParameters": or_null(all_of_each(&query)),
-            "pathParameters": if is_top { Value::Null } else { json!({ "proxy": percent_decoded(proxy) }) },
+            "pathParameters": if is_top { Value::Null } else { json!({ "proxy": proxy }) },
             "stageVariables": null,
             "requestContext": {
                 "accountId": ACCOUNT,
@@ -226,7 +229,7 @@ impl Seen<'_> {
         if !request.body.is_empty() {
             let content_type = request.header("content-type").unwrap_or_default();
             let is_encoded = request.header("content-encoding").is_some();
-            self.put_body(&mut event, !is_encoded && is_load_balancer_text(content_type));
+            self.put_body(&mut event, !is_encoded && is_text(content_type));
         }
         event
     }
@@ -304,22 +307,10 @@ fn form_decoded(text: &str) -> String {
     percent_decoded(&text.replace('+', " "))
 }
 
-fn media_type(content_type: &str) -> String {
-    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
-}
-
-/// Whether a payload of format 2.0 has such a body as it is. Forms are not among them.
+/// Whether a body of this type is passed on as it is. These are all: AWS documents them for load
+/// balancers, and API Gateway was seen to have the same. Forms, and what has no type, are not text.
 fn is_text(content_type: &str) -> bool {
-    let kind = media_type(content_type);
-    kind.starts_with("text/")
-        || kind.ends_with("+json")
-        || kind.ends_with("+xml")
-        || ["application/json", "application/xml", "application/javascript"]
-            .contains(&kind.as_str())
-}
-
-fn is_load_balancer_text(content_type: &str) -> bool {
-    let kind = media_type(content_type);
+    let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     kind.starts_with("text/")
         || ["application/json", "application/xml", "application/javascript"]
             .contains(&kind.as_str())

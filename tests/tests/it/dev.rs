@@ -206,7 +206,8 @@ fn bodies_that_are_no_text_come_in_base64() {
         ("image/png", &[0xff, 0, 0xfe][..], binary["body"].clone(), true),
         ("application/x-www-form-urlencoded", b"a=b", json!(STANDARD.encode("a=b")), true),
         ("text/plain; charset=utf-8", "é".as_bytes(), json!("é"), false),
-        ("application/problem+json", b"{}", json!("{}"), false),
+        ("application/xml", b"<a/>", json!("<a/>"), false),
+        ("application/problem+json", b"{}", json!(STANDARD.encode("{}")), true),
         ("text/plain", &[0xff], json!("/w=="), true),
     ] {
         let event = served.send("PUT /echo", &[("Content-Type", content_type)], body).json();
@@ -235,7 +236,7 @@ fn a_rest_api_s_event_has_single_and_multiple_values() {
     assert_eq!(event["headers"]["Cookie"], "a=1");
     assert_eq!(event["queryStringParameters"], json!({ "name": "me 2" }));
     assert_eq!(event["multiValueQueryStringParameters"], json!({ "name": ["me", "me 2"] }));
-    assert_eq!(event["pathParameters"], json!({ "proxy": "hello/wörld" }));
+    assert_eq!(event["pathParameters"], json!({ "proxy": "hello/w%C3%B6rld" }));
     assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!("{}"), &json!(false)));
     let event = served.send("GET /echo", &[], "").json();
     for name in
@@ -283,6 +284,7 @@ fn handler(event) { #{ statusCode: 418, headers: #{ "X-Tea": "pot" }, cookies: [
                        body: "/wD+", isBase64Encoded: true } }
 fn plain(event) { #{ message: "hi" } }
 fn text(event) { "hi" }
+fn path(event) { event.rawPath }
 fn malformed(event) { #{ statusCode: "two hundred" } }
 fn fails(event) { throw "no" }
 "#;
@@ -295,6 +297,7 @@ fn fails(event) { throw "no" }
     assert_eq!(replied.header("content-type"), ["application/json"]);
     assert_eq!((replied.status, replied.text().as_str()), (200, r#"{"message":"hi"}"#));
     assert_eq!(served.send("GET /tea.text/x", &[], "").text(), "hi");
+    assert_eq!(served.send("GET /tea.path/a%20b", &[], "").text(), "/a b");
     for name in ["malformed", "fails"] {
         let replied = served.send(&format!("GET /tea.{name}"), &[], "");
         assert_eq!(replied.status, 502);
