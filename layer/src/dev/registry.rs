@@ -83,10 +83,10 @@ impl Registry {
             Some(found) => Ok(found),
             // Names that Lambda would not take are called by what it could take, too.
             None => {
-                let mut all = self.all();
-                match all.iter().position(|found| found.lambda_name() == name) {
-                    Some(at) => Ok(all.swap_remove(at)),
-                    None => Err(self.why_not(name, &all)),
+                let mut every = self.every();
+                match every.iter().position(|found| found.lambda_name() == name) {
+                    Some(at) => Ok(every.swap_remove(at)),
+                    None => Err(self.why_not(name)),
                 }
             }
         }
@@ -112,6 +112,22 @@ impl Registry {
             scripts.iter().filter_map(|script| self.look_up_handler(script)).collect();
         all.sort_by(|one, other| one.name.cmp(&other.name));
         all
+    }
+
+    /// Every function that can be called, also those that are not a script's `handler`.
+    fn every(&self) -> Vec<Found> {
+        let mut scripts = Vec::new();
+        collect(&self.root, "", &mut scripts);
+        let mut every = self.all();
+        for script in &scripts {
+            if let Contents::Handlers(handlers) = self.contents(script) {
+                let named = |function: &String| {
+                    Found::new(&format!("{script}.{function}"), script, function)
+                };
+                every.extend(handlers.iter().map(named));
+            }
+        }
+        every
     }
 
     fn look_up(&self, name: &str) -> Option<Found> {
@@ -173,7 +189,7 @@ impl Registry {
         Contents::Handlers(handlers)
     }
 
-    fn why_not(&self, name: &str, all: &[Found]) -> String {
+    fn why_not(&self, name: &str) -> String {
         let root = self.root.display();
         if is_served(name) {
             if let Contents::Handlers(handlers) = self.contents(name) {
@@ -188,7 +204,7 @@ impl Registry {
                 );
             }
         }
-        let names: Vec<String> = all.iter().map(|found| found.name.clone()).collect();
+        let names: Vec<String> = self.all().into_iter().map(|found| found.name).collect();
         if names.is_empty() {
             return format!("there is no function in {root}: no script has an `fn handler(event)`");
         }

@@ -158,6 +158,10 @@ fn functions_are_listed_and_described() {
     // By its ARN, which has no room for a slash, a function is found as well.
     let arn = configuration["FunctionArn"].as_str().expect("an ARN").replace(':', "%3A");
     assert_eq!(served.invoke(&arn, &[], r#"{"name":"Ada"}"#).text(), r#""Hello, Ada""#);
+    assert_eq!(
+        served.invoke("jobs-nightly-refuse", &[], "{}").json()["errorType"],
+        "OrderNotFound"
+    );
     let module = served.invoke("module", &[], "{}").text();
     assert!(module.contains("call `module.helper`"), "{module}");
 }
