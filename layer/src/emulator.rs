@@ -285,6 +285,11 @@ impl Emulator {
         self.shared.lock().watcher = Some(Watcher(Arc::new(watcher)));
     }
 
+    /// Puts streamed responses together again, as without [`Emulator::watch_streams`].
+    pub fn stop_watching_streams(&self) {
+        self.shared.lock().watcher = None;
+    }
+
     /// Every call so far, in the order of arrival.
     pub fn calls(&self) -> Vec<Call> {
         self.shared.lock().calls.clone()

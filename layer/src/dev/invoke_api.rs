@@ -13,11 +13,12 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::dev::event_stream::frame;
+use crate::dev::live::{self, Part};
 use crate::dev::registry::{Found, Registry};
-use crate::dev::server::{Reply, Request};
+use crate::dev::server::{CutOff, Reply, Request, Rest};
 use crate::dev::workers::{Done, Event, Refusal, WhenBusy, Workers};
 use crate::dev::{calendar, journal::Journal};
-use crate::emulator::{FunctionError, Response, new_request_id, percent_decoded};
+use crate::emulator::{new_request_id, percent_decoded};
 use crate::environment::Function;
 use crate::event::MAX_EVENT;
 use crate::json_text::is_json;
@@ -196,11 +197,27 @@ impl InvokeApi {
         if request.header("x-amz-invocation-type") == Some("DryRun") {
             return Ok(empty(204).with(REQUEST_ID, id));
         }
-        let done = self.workers.invoke(&found, event, WhenBusy::Refuse)?;
-        let log = wants_log(request).then(|| log_tail(&done));
-        Ok(Reply::new(200, "application/vnd.amazon.eventstream", stream(&done.result, log))
-            .with(REQUEST_ID, id)
-            .with("X-Amz-Executed-Version", "$LATEST"))
+        let wants_log = wants_log(request);
+        let parts = live::begin(&self.workers, found, event);
+        let reply = |frames| {
+            Reply::new(200, "application/vnd.amazon.eventstream", frames)
+                .with(REQUEST_ID, id)
+                .with("X-Amz-Executed-Version", "$LATEST")
+        };
+        match parts.recv() {
+            Ok(Part::Data { bytes, .. }) => {
+                let rest = parts.into_iter().map(move |part| match part {
+                    Part::Data { bytes, .. } => Ok(chunk(&bytes)),
+                    Part::Done(done) => match *done {
+                        Ok(done) => Ok(last_frames(&done, wants_log)),
+                        Err(_) => Err(CutOff),
+                    },
+                });
+                Ok(Reply { rest: Some(Rest(Box::new(rest))), ..reply(chunk(&bytes)) })
+            }
+            Ok(Part::Done(done)) => Ok(reply(last_frames(&(*done)?, wants_log))),
+            Err(_) => Err(Refusal::Broken("the invocation broke off".to_owned()).into()),
+        }
     }
 
     fn find(&self, name: &str) -> Result<Found, Problem> {
@@ -328,7 +345,7 @@ fn not_emulated(request: &Request) -> Problem {
 }
 
 fn empty(status: u16) -> Reply {
-    Reply { status, headers: Vec::new(), body: Vec::new() }
+    Reply { status, headers: Vec::new(), body: Vec::new(), rest: None }
 }
 
 fn wants_log(request: &Request) -> bool {
@@ -344,23 +361,24 @@ fn log_tail(done: &Done) -> String {
     STANDARD.encode(&log[start..])
 }
 
-/// The frames of a streamed response. One that came whole is one chunk.
-fn stream(result: &Result<Response, FunctionError>, log: Option<String>) -> Vec<u8> {
-    let (body, error) = match result {
+fn chunk(bytes: &[u8]) -> Vec<u8> {
+    frame("PayloadChunk", "application/octet-stream", bytes)
+}
+
+/// The frames that end a response. One that was not streamed is one chunk, which comes first.
+fn last_frames(done: &Done, wants_log: bool) -> Vec<u8> {
+    let (body, error) = match &done.result {
         Ok(response) => (response.body.as_slice(), response.stream_error.as_ref()),
         Err(error) => (&[][..], Some(error)),
     };
-    let mut frames = Vec::new();
-    if !body.is_empty() {
-        frames.extend(frame("PayloadChunk", "application/octet-stream", body));
-    }
+    let mut frames = if body.is_empty() { Vec::new() } else { chunk(body) };
     let mut complete = json!({});
     if let Some(error) = error {
         complete["ErrorCode"] = json!(error.recorded_type());
         complete["ErrorDetails"] = json!(String::from_utf8_lossy(&error.body));
     }
-    if let Some(log) = log {
-        complete["LogResult"] = json!(log);
+    if wants_log {
+        complete["LogResult"] = json!(log_tail(done));
     }
     frames.extend(frame("InvokeComplete", "application/json", complete.to_string().as_bytes()));
     frames

@@ -4,6 +4,7 @@
 //! server          requests and replies ──► Dev::answer
 //!   invoke_api    Lambda's API: Invoke, streamed too (event_stream), and what describes functions
 //!   front         a request as an event      proxy_response  a response as a reply
+//!   live          streamed responses while they come
 //!   schedule      events by the clock
 //!     registry    which scripts are functions
 //!     workers     a warm process and more for each, renewed when watch sees a dependency change
@@ -14,12 +15,15 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::stream_view;
+
 mod calendar;
 mod dependencies;
 mod event_stream;
 pub(crate) mod front;
 mod invoke_api;
 pub(crate) mod journal;
+mod live;
 mod proxy_response;
 pub(crate) mod registry;
 pub(crate) mod schedule;
@@ -30,8 +34,9 @@ pub(crate) mod workers;
 use front::Front;
 use invoke_api::InvokeApi;
 use journal::Journal;
+use live::Part;
 use registry::{Found, Registry};
-use server::{Reply, Request};
+use server::{CutOff, Reply, Request, Rest};
 use workers::{Done, Event, Refusal, WhenBusy, Workers};
 
 /// Everything that is served.
@@ -79,7 +84,50 @@ impl Dev {
         }
         let mut event = Event::new("");
         event.payload = self.front.event(request, path, &event.request_id).to_string().into_bytes();
-        let done = match self.workers.invoke(found, event, WhenBusy::Refuse) {
+        if !self.front.can_stream() {
+            return self.finished(found, self.workers.invoke(found, event, WhenBusy::Refuse));
+        }
+        let id = event.request_id.clone();
+        let parts = live::begin(&self.workers, found.clone(), event);
+        let mut begun = Vec::new();
+        while let Ok(part) = parts.recv() {
+            let (content_type, bytes) = match part {
+                Part::Done(done) => return self.finished(found, *done),
+                Part::Data { content_type, bytes } => (content_type, bytes),
+            };
+            begun.extend_from_slice(&bytes);
+            let content_type = content_type.as_deref();
+            let reply = match stream_view::split(content_type, &begun) {
+                Some((prelude, data)) => self
+                    .front
+                    .reply_to_prelude(prelude)
+                    .map(|reply| Reply { body: data.to_vec(), ..reply }),
+                None if content_type == Some(stream_view::WITH_PRELUDE) => continue,
+                None => {
+                    Ok(Reply::new(200, content_type.unwrap_or("application/octet-stream"), begun))
+                }
+            };
+            let rest = parts.into_iter().filter_map(|part| match part {
+                Part::Data { bytes, .. } => Some(Ok(bytes)),
+                Part::Done(done) => match *done {
+                    Ok(Done { result: Ok(response), .. }) if response.stream_error.is_none() => {
+                        None
+                    }
+                    _ => Some(Err(CutOff)),
+                },
+            });
+            let reply = match reply {
+                Ok(reply) => Reply { rest: Some(Rest(Box::new(rest))), ..reply },
+                Err(why) => self.malformed(&found.name, &why),
+            };
+            return reply.with("x-amzn-RequestId", id);
+        }
+        self.front.bad_gateway()
+    }
+
+    /// The reply to an invocation that is over.
+    fn finished(&self, found: &Found, done: Result<Done, Refusal>) -> Reply {
+        let done = match done {
             Ok(done) => done,
             Err(Refusal::Throttled) => {
                 self.journal.problem(&found.name, "all environments are busy; see --concurrency");
@@ -95,16 +143,21 @@ impl Dev {
 
     fn reply(&self, done: &Done) -> Reply {
         match &done.result {
-            Ok(response) => self.front.reply(&response.body).unwrap_or_else(|why| {
-                self.journal.problem(&done.name, &format!("malformed proxy response: {why}"));
-                self.front.bad_gateway()
-            }),
+            Ok(response) => {
+                let reply = self.front.reply(&response.body);
+                reply.unwrap_or_else(|why| self.malformed(&done.name, &why))
+            }
             // AWS hides this, too. At a desk whoever broke the script is whoever looks at the page.
             Err(error) if done.failed_at_init => {
                 Reply::new(502, "application/json", error.body.clone())
             }
             Err(_) => self.front.bad_gateway(),
         }
+    }
+
+    fn malformed(&self, name: &str, why: &str) -> Reply {
+        self.journal.problem(name, &format!("malformed proxy response: {why}"));
+        self.front.bad_gateway()
     }
 
     /// What there is: for people in text, for programs in JSON.

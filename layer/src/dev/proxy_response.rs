@@ -17,12 +17,29 @@ impl Front {
             .map_err(|error| format!("the response is not JSON: {error}"))?;
         let proxy = value.as_object().filter(|object| object.contains_key("statusCode"));
         match (self, proxy) {
-            (_, Some(proxy)) => self.proxied(proxy),
+            (_, Some(proxy)) => self.proxied(proxy, false),
             (Front::Url | Front::Http, None) => Ok(inferred(&value, response)),
             (Front::Rest | Front::Alb | Front::AlbMultiValue, None) => {
                 Err("the response is no object with a `statusCode`".to_owned())
             }
         }
+    }
+
+    /// The beginning of a reply to a response that is streamed: its status and headers.
+    pub(crate) fn reply_to_prelude(self, prelude: &[u8]) -> Result<Reply, String> {
+        let value: Value = serde_json::from_slice(prelude)
+            .map_err(|error| format!("the stream's prelude is not JSON: {error}"))?;
+        let Value::Object(mut prelude) = value else {
+            return Err("the stream's prelude is no object".to_owned());
+        };
+        prelude.remove("body");
+        prelude.entry("statusCode").or_insert(json!(200));
+        self.proxied(&prelude, true)
+    }
+
+    /// Whether it passes streamed responses on while they come.
+    pub(crate) fn can_stream(self) -> bool {
+        matches!(self, Front::Url | Front::Rest)
     }
 
     /// What a client gets when the function failed, or its response is of no use.
@@ -56,7 +73,7 @@ impl Front {
         }
     }
 
-    fn proxied(self, proxy: &Map<String, Value>) -> Result<Reply, String> {
+    fn proxied(self, proxy: &Map<String, Value>, is_prelude: bool) -> Result<Reply, String> {
         let status = proxy["statusCode"].as_u64().filter(|status| (100..=599).contains(status));
         let status = status.and_then(|status| u16::try_from(status).ok());
         let status = status.ok_or_else(|| {
@@ -82,7 +99,7 @@ impl Front {
                 headers.extend(texts.into_iter().map(|text| (name.clone(), text)));
             }
         }
-        if matches!(self, Front::Url | Front::Http) {
+        if is_prelude || matches!(self, Front::Url | Front::Http) {
             match proxy.get("cookies") {
                 None | Some(Value::Null) => {}
                 Some(Value::Array(cookies)) => {
@@ -95,6 +112,7 @@ impl Front {
         }
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
             let default = match self {
+                _ if is_prelude => "application/octet-stream",
                 Front::Url | Front::Rest => "application/json",
                 Front::Http => "text/plain;charset=UTF-8",
                 Front::Alb | Front::AlbMultiValue => "application/octet-stream",
@@ -117,7 +135,7 @@ impl Front {
                 body.len()
             ));
         }
-        Ok(Reply { status, headers, body })
+        Ok(Reply { status, headers, body, rest: None })
     }
 }
 

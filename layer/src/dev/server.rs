@@ -1,5 +1,6 @@
 //! The HTTP server: a thread for each connection, and one place where requests are answered.
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -55,17 +56,32 @@ impl Request {
 }
 
 /// What it gets.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
+    /// What comes after the body, as soon as it is there.
+    pub(crate) rest: Option<Rest>,
+}
+
+/// The parts of a body that is not known at the beginning.
+pub(crate) struct Rest(pub(crate) Box<dyn Iterator<Item = Result<Vec<u8>, CutOff>>>);
+
+/// A body ends before its end, and the client has to see that.
+#[derive(Debug)]
+pub(crate) struct CutOff;
+
+impl fmt::Debug for Rest {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("Rest")
+    }
 }
 
 impl Reply {
     pub(crate) fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Reply {
         let headers = vec![("Content-Type".to_owned(), content_type.to_owned())];
-        Reply { status, headers, body: body.into() }
+        Reply { status, headers, body: body.into(), rest: None }
     }
 
     pub(crate) fn json(status: u16, body: &Value) -> Reply {
@@ -150,16 +166,64 @@ fn converse(
             client,
             server,
         };
-        connection.send_raw(&bytes_of(answer(request), is_head, stays))?;
-        if !stays {
+        let mut reply = answer(request);
+        let Some(rest) = reply.rest.take() else {
+            connection.send_raw(&bytes_of(&reply, is_head, stays))?;
+            if stays {
+                continue;
+            }
+            return Ok(());
+        };
+        // HTTP/1.0 knows the end of such a body by the end of the connection.
+        let has_chunks = !head.is_http_1_0;
+        let stays = stays && has_chunks;
+        if is_head {
+            let head = [status_and_headers(&reply).as_slice(), connection_header(false)].concat();
+            return connection.send_raw(&head);
+        }
+        let is_complete = send_parts(&mut connection, reply, rest, has_chunks, stays)?;
+        if !stays || !is_complete {
             return Ok(());
         }
     }
 }
 
+/// Sends a body part by part; false if it was cut off.
+fn send_parts(
+    connection: &mut Connection,
+    mut reply: Reply,
+    rest: Rest,
+    has_chunks: bool,
+    stays: bool,
+) -> io::Result<bool> {
+    let first = std::mem::take(&mut reply.body);
+    let mut head = status_and_headers(&reply);
+    if has_chunks {
+        head.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
+    }
+    head.extend_from_slice(connection_header(stays));
+    connection.send_raw(&head)?;
+    for part in std::iter::once(Ok(first)).chain(rest.0) {
+        let Ok(part) = part else { return Ok(false) };
+        if part.is_empty() {
+            continue;
+        }
+        if has_chunks {
+            let length = format!("{:x}\r\n", part.len());
+            connection.send_raw(&[length.as_bytes(), &part, b"\r\n"].concat())?;
+        } else {
+            connection.send_raw(&part)?;
+        }
+    }
+    if has_chunks {
+        connection.send_raw(b"0\r\n\r\n")?;
+    }
+    Ok(true)
+}
+
 fn refuse(connection: &mut Connection, status: u16, error: &io::Error) -> io::Result<()> {
     let reply = Reply::new(status, "text/plain; charset=utf-8", format!("{error}\n"));
-    connection.send_raw(&bytes_of(reply, false, false))
+    connection.send_raw(&bytes_of(&reply, false, false))
 }
 
 fn stays_open(head: &Head) -> bool {
@@ -180,18 +244,26 @@ fn path_of(target: &str) -> &str {
     }
 }
 
-fn bytes_of(reply: Reply, is_head: bool, stays: bool) -> Vec<u8> {
-    let status = reply.status;
-    let mut bytes = format!("HTTP/1.1 {status} {}\r\n", reason(status)).into_bytes();
+fn status_and_headers(reply: &Reply) -> Vec<u8> {
+    let mut bytes = format!("HTTP/1.1 {} {}\r\n", reply.status, reason(reply.status)).into_bytes();
     for (name, value) in &reply.headers {
         bytes.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
     }
-    let has_no_body = status == 204 || status == 304 || status < 200;
+    bytes
+}
+
+/// The last header, and the line that ends the headers.
+fn connection_header(stays: bool) -> &'static [u8] {
+    if stays { b"Connection: keep-alive\r\n\r\n" } else { b"Connection: close\r\n\r\n" }
+}
+
+fn bytes_of(reply: &Reply, is_head: bool, stays: bool) -> Vec<u8> {
+    let mut bytes = status_and_headers(reply);
+    let has_no_body = matches!(reply.status, 204 | 304) || reply.status < 200;
     if !has_no_body {
         bytes.extend_from_slice(format!("Content-Length: {}\r\n", reply.body.len()).as_bytes());
     }
-    let connection = if stays { "keep-alive" } else { "close" };
-    bytes.extend_from_slice(format!("Connection: {connection}\r\n\r\n").as_bytes());
+    bytes.extend_from_slice(connection_header(stays));
     if !has_no_body && !is_head {
         bytes.extend_from_slice(&reply.body);
     }
@@ -246,8 +318,8 @@ mod tests {
     #[test]
     fn a_reply_without_a_body_has_no_length_either() {
         let text =
-            |reply, is_head| String::from_utf8_lossy(&bytes_of(reply, is_head, true)).into_owned();
-        let none = Reply { status: 204, headers: Vec::new(), body: b"x".to_vec() };
+            |reply, is_head| String::from_utf8_lossy(&bytes_of(&reply, is_head, true)).into_owned();
+        let none = Reply { status: 204, headers: Vec::new(), body: b"x".to_vec(), rest: None };
         assert_eq!(text(none, false), "HTTP/1.1 204 No Content\r\nConnection: keep-alive\r\n\r\n");
         let head = text(Reply::new(200, "text/plain", "abc"), true);
         assert!(head.ends_with("Content-Length: 3\r\nConnection: keep-alive\r\n\r\n"), "{head}");

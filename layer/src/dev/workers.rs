@@ -12,7 +12,7 @@ use crate::dev::dependencies;
 use crate::dev::journal::Journal;
 use crate::dev::registry::Found;
 use crate::dev::watch::Watched;
-use crate::emulator::{FunctionError, Invocation, Outcome, Response, new_request_id};
+use crate::emulator::{Emulator, FunctionError, Invocation, Outcome, Response, new_request_id};
 use crate::environment::{Environment, Invoked};
 
 /// The environments of all functions. Dropping it ends their processes.
@@ -121,6 +121,28 @@ impl Workers {
         event: Event,
         when_busy: WhenBusy,
     ) -> Result<Done, Refusal> {
+        self.invoke_on(found, event, when_busy, |_| {})
+    }
+
+    /// The same, with the data of a streamed response handed to `watch` while it comes, and not in
+    /// the result.
+    pub(crate) fn invoke_live(
+        &self,
+        found: &Found,
+        event: Event,
+        when_busy: WhenBusy,
+        watch: impl Fn(Option<&str>, &[u8]) + Send + Sync + 'static,
+    ) -> Result<Done, Refusal> {
+        self.invoke_on(found, event, when_busy, |emulator| emulator.watch_streams(watch))
+    }
+
+    fn invoke_on(
+        &self,
+        found: &Found,
+        event: Event,
+        when_busy: WhenBusy,
+        prepare: impl FnOnce(&Emulator),
+    ) -> Result<Done, Refusal> {
         let pool = Arc::clone(locked(&self.pools).entry(found.handler.clone()).or_default());
         let slot = pool.enter(self.concurrency, when_busy).ok_or(Refusal::Throttled)?;
         let (worker, generation, outdated) = pool.take_idle(|| {
@@ -135,7 +157,9 @@ impl Workers {
             Some(worker) => worker,
             None => self.start(found, generation).map_err(Refusal::Broken)?,
         };
+        prepare(worker.environment.emulator());
         let done = worker.invoke(found, event);
+        worker.environment.emulator().stop_watching_streams();
         self.journal.done(&done);
         let is_alive = done.by_lambda.is_none() && !done.failed_at_init;
         if is_alive {

@@ -1,7 +1,8 @@
 //! `rhambda dev`: a folder of scripts as its callers see it.
 
 use std::fs;
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::ExitStatusExt;
 use std::thread;
 
@@ -312,6 +313,39 @@ fn fails(event) { throw "no" }
     assert_eq!(served.send("GET /coffee", &[], "").status, 404);
 }
 
+/// Streams a line, and the second one when `go` is there.
+const STREAM: &str = r#"
+fn handler(event) {
+    stream::start(#{ status: 206, headers: #{ "content-type": "text/csv" }, cookies: ["a=1"] });
+    stream::write("first\n");
+    stream::flush();
+    while !fs::exists("go") {}
+    stream::write("second\n");
+}
+"#;
+
+#[test]
+fn a_streamed_response_goes_out_while_it_is_made() {
+    let served = Served::of(&[("rows.rhai", STREAM)], &["--timeout", "30"]);
+    let mut stream = TcpStream::connect(served.address()).expect("it listens");
+    stream.write_all(b"GET /rows HTTP/1.0\r\n\r\n").expect("the request can be sent");
+    let mut lines = BufReader::new(stream).lines().map(|line| line.expect("the reply is text"));
+    assert_eq!(lines.next().as_deref(), Some("HTTP/1.1 206 Partial Content"));
+    let headers: Vec<String> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
+    for header in ["content-type: text/csv", "Set-Cookie: a=1"] {
+        assert!(headers.iter().any(|line| line == header), "{headers:?}");
+    }
+    assert_eq!(lines.next().as_deref(), Some("first"));
+    served.write("go", "");
+    assert_eq!(lines.next().as_deref(), Some("second"));
+    assert_eq!(lines.next(), None);
+    // The same over chunks, and once more for a caller that wants it whole.
+    let replied = served.send("GET /rows", &[], "");
+    assert_eq!((replied.status, replied.text().as_str()), (206, "first\nsecond\n"));
+    assert_eq!(replied.header("transfer-encoding"), ["chunked"]);
+    assert!(served.invoke("rows", &[], "{}").text().ends_with("first\nsecond\n"));
+}
+
 #[test]
 fn edits_are_live_on_the_next_request() {
     let served = Served::of(
@@ -515,11 +549,18 @@ print(json.dumps({
     "large": refusal("hello", Payload=b'"' + b"x" * (6 << 20) + b'"'),
     "stream": stream("hello"),
     "stream_error": stream("hello.refuse"),
+    "streamed": stream("rows.plain"),
+    "broken": stream("rows.breaks"),
     "list": [function["FunctionName"] for function in client.list_functions()["Functions"]],
     "timeout": client.get_function_configuration(FunctionName="hello")["Timeout"],
 }, default=lambda value: value.decode()))
 "#;
-    let served = Served::of(&[("hello.rhai", HELLO), ("jobs/nightly.rhai", HELLO)], &[]);
+    const ROWS: &str = r#"
+fn plain(event) { for row in 1..=2 { stream::write(`row ${row}`); stream::flush(); } }
+fn breaks(event) { stream::write("row 1"); stream::flush(); throw "no more"; }
+"#;
+    let files = [("hello.rhai", HELLO), ("jobs/nightly.rhai", HELLO), ("rows.rhai", ROWS)];
+    let served = Served::of(&files, &[]);
     let Some(mut python) = aws_client("python", served.folder()) else { return };
     let endpoint = format!("http://{}", served.address());
     let printed = output_of(python.args(["-c", PROGRAM, &endpoint]));
@@ -538,6 +579,12 @@ print(json.dumps({
     assert_eq!(got["stream"][0], json!(["PayloadChunk", { "Payload": "\"Hello, Ada\"" }]));
     assert_eq!(got["stream"][1][0], "InvokeComplete");
     assert_eq!(got["stream_error"][0][1]["ErrorCode"], "Function.ScriptError", "{printed}");
+    let rows =
+        [json!("row 1"), json!("row 2")].map(|row| json!(["PayloadChunk", { "Payload": row }]));
+    assert_eq!(got["streamed"].as_array().expect("a list")[..2], rows, "{printed}");
+    assert_eq!(got["streamed"][2][0], "InvokeComplete");
+    assert_eq!(got["broken"][0], rows[0]);
+    assert_eq!(got["broken"][1][1]["ErrorCode"], "Function.ScriptError", "{printed}");
     assert_eq!(got["list"], json!(["hello", "jobs/nightly"]));
     assert_eq!(got["timeout"], 3);
     served.log_with("seen Bob", 1);
