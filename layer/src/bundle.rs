@@ -135,7 +135,7 @@ impl<'a> Bundle<'a> {
 }
 
 /// An import path without `.` and empty parts; nothing if it leaves the root.
-fn normalised(path: &str) -> Option<String> {
+pub(crate) fn normalised(path: &str) -> Option<String> {
     if path.starts_with('/') || path.contains(['\\', '\0']) {
         return None;
     }

@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use crate::commands::dev::Dev;
 use crate::commands::invoke::Invoke;
 use crate::commands::layer::Layer;
 use crate::commands::package::Package;
@@ -15,6 +16,7 @@ use crate::commands::package::Package;
     after_help = "\
 Examples:
   rhambda invoke hello.rhai --event '{\"name\": \"Ada\"}'
+  rhambda dev
   rhambda package hello.rhai
   rhambda layer --arch arm64
 
@@ -29,6 +31,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Invoke(Box<Invoke>),
+    Dev(Box<Dev>),
     Package(Package),
     Layer(Layer),
 }

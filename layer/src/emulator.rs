@@ -285,6 +285,11 @@ impl Emulator {
         self.shared.lock().watcher = Some(Watcher(Arc::new(watcher)));
     }
 
+    /// Puts streamed responses together again, as without [`Emulator::watch_streams`].
+    pub fn stop_watching_streams(&self) {
+        self.shared.lock().watcher = None;
+    }
+
     /// Every call so far, in the order of arrival.
     pub fn calls(&self) -> Vec<Call> {
         self.shared.lock().calls.clone()
@@ -919,7 +924,7 @@ fn problem(error_type: &str, message: &str) -> Vec<u8> {
     body.to_string().into_bytes()
 }
 
-fn percent_decoded(text: &str) -> String {
+pub(crate) fn percent_decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {
@@ -945,7 +950,7 @@ fn milliseconds_since_1970(time: SystemTime) -> u64 {
 }
 
 /// A request id as Lambda makes them: a version 4 UUID.
-fn new_request_id() -> String {
+pub(crate) fn new_request_id() -> String {
     let hex = random_hex(32);
     format!("{}-{}-4{}-a{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
 }

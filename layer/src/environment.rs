@@ -308,6 +308,11 @@ impl Environment {
         &self.function
     }
 
+    /// Waits until each line the process has written so far has been handed on.
+    pub fn hand_on_lines(&self) {
+        self.process.hand_on_lines(Duration::from_secs(1));
+    }
+
     /// Kills the process as Lambda does when it needs the environment no more: without a warning.
     /// All its output has been handed on when this returns.
     pub fn stop(&mut self) {
@@ -325,7 +330,7 @@ fn log_stream_name(now: SystemTime) -> String {
 }
 
 /// Year, month and day of a day counted from 1970-01-01, after Howard Hinnant's `civil_from_days`.
-fn civil_date(days: u64) -> (u64, u64, u64) {
+pub(crate) fn civil_date(days: u64) -> (u64, u64, u64) {
     let shifted = days + 719_468;
     let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
     let year_of_era =

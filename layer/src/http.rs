@@ -14,6 +14,8 @@ pub(crate) struct Head {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) headers: Vec<(String, String)>,
+    /// HTTP/1.0, which keeps no connection and knows no chunks.
+    pub(crate) is_http_1_0: bool,
 }
 
 /// A body, whole or cut off, and the trailers that came after it.
@@ -70,6 +72,7 @@ impl Connection {
                             method: request.method.unwrap_or_default().to_owned(),
                             path: request.path.unwrap_or_default().to_owned(),
                             headers: owned(request.headers),
+                            is_http_1_0: request.version == Some(0),
                         };
                         self.unread.drain(..length);
                         return Ok(Some(head));

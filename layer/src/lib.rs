@@ -9,6 +9,9 @@
 //!   emulator     the Runtime API it polls  ◄─HTTP─┘
 //!   error_view, log_view, terminal: what a person sees of it
 //!
+//! rhambda dev
+//!   dev          Lambda's API and its HTTP fronts ──► an environment for each function
+//!
 //! rhambda package hello.rhai
 //!   script       functions and imports, without running anything
 //!   bundle       the script and what it imports, recursively
@@ -28,6 +31,7 @@ pub mod bootstrap;
 mod bundle;
 mod cli;
 pub mod commands;
+mod dev;
 mod elf;
 pub mod emulator;
 pub mod environment;
@@ -62,6 +66,7 @@ pub fn run(surroundings: &Surroundings) -> ExitCode {
     };
     let result = match &cli.command {
         Command::Invoke(invoke) => invoke.run(surroundings),
+        Command::Dev(dev) => dev.run(surroundings),
         Command::Package(package) => package.run(surroundings),
         Command::Layer(layer) => layer.run(surroundings),
     };

@@ -1,14 +1,15 @@
 //! A child process that never outlives us: its own group, its output line by line, and its end
 //! awaited with what it used.
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Read};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Which of its two outputs a process wrote to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +45,7 @@ pub(crate) struct Process {
     state: Arc<Mutex<State>>,
     supervisor: Option<JoinHandle<()>>,
     readers: Receiver<()>,
+    outputs: Vec<Arc<Output>>,
 }
 
 #[derive(Debug)]
@@ -52,6 +54,7 @@ enum State {
     Ended(Exit),
 }
 
+type Started = (Arc<Mutex<State>>, Vec<Arc<Output>>);
 type OnLine = Arc<dyn Fn(LogLine) + Send + Sync>;
 
 impl Process {
@@ -62,15 +65,16 @@ impl Process {
         on_line: OnLine,
         on_exit: impl FnOnce(&Exit) + Send + 'static,
     ) -> io::Result<Process> {
-        let (started, start) = mpsc::channel();
+        let (started, start) = mpsc::channel::<io::Result<Started>>();
         let (reader_done, readers) = mpsc::channel();
         // The thread that starts the process also awaits its end, because Linux sends the signal
         // for the parent's death when that thread ends, not the whole parent.
         let supervisor = thread::Builder::new().name("bootstrap".to_owned()).spawn(move || {
             supervise(command, &on_line, reader_done, &started, on_exit);
         })?;
-        let state = start.recv().map_err(|_| io::Error::other("the supervisor died"))??;
-        Ok(Process { state, supervisor: Some(supervisor), readers })
+        let (state, outputs) =
+            start.recv().map_err(|_| io::Error::other("the supervisor died"))??;
+        Ok(Process { state, supervisor: Some(supervisor), readers, outputs })
     }
 
     /// The most memory the running process has held since its start, in bytes; after its end, what
@@ -79,6 +83,14 @@ impl Process {
         match &*locked(&self.state) {
             State::Running(pid) => peak_of(*pid).unwrap_or(0),
             State::Ended(exit) => exit.max_memory,
+        }
+    }
+
+    /// Waits until what the process has written so far has been handed on, for at most so long.
+    pub(crate) fn hand_on_lines(&self, patience: Duration) {
+        let until = Instant::now() + patience;
+        for output in &self.outputs {
+            output.wait_until_handed_on(until);
         }
     }
 
@@ -107,16 +119,22 @@ fn supervise(
     mut command: Command,
     on_line: &OnLine,
     reader_done: Sender<()>,
-    started: &Sender<io::Result<Arc<Mutex<State>>>>,
+    started: &Sender<io::Result<Started>>,
     on_exit: impl FnOnce(&Exit),
 ) {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     #[cfg(target_os = "linux")]
-    // SAFETY: the closure runs between fork and exec and makes one system call, which is allowed
-    // there; it touches no memory of the parent.
+    let parent = libc::pid_t::try_from(std::process::id()).unwrap_or(0);
+    #[cfg(target_os = "linux")]
+    // SAFETY: the closure runs between fork and exec and makes only system calls, which are
+    // allowed there; it touches no memory of the parent.
     unsafe {
-        command.pre_exec(|| {
+        command.pre_exec(move || {
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            // A parent that died before the call sends no signal any more.
+            if libc::getppid() != parent {
+                libc::_exit(1);
+            }
             Ok(())
         });
     }
@@ -130,14 +148,15 @@ fn supervise(
     };
     let pid = libc::pid_t::try_from(child.id()).unwrap_or(libc::pid_t::MAX);
     GROUPS.add(pid);
+    let mut outputs = Vec::new();
     if let Some(stdout) = child.stdout.take() {
-        relay(stdout, Stream::Stdout, on_line, &reader_done);
+        outputs.push(relay(stdout, Stream::Stdout, on_line, &reader_done));
     }
     if let Some(stderr) = child.stderr.take() {
-        relay(stderr, Stream::Stderr, on_line, &reader_done);
+        outputs.push(relay(stderr, Stream::Stderr, on_line, &reader_done));
     }
     let state = Arc::new(Mutex::new(State::Running(pid)));
-    drop(started.send(Ok(Arc::clone(&state))));
+    drop(started.send(Ok((Arc::clone(&state), outputs))));
 
     wait_without_reaping(pid);
     let exit = {
@@ -153,18 +172,97 @@ fn supervise(
     on_exit(&exit);
 }
 
-fn relay(output: impl Read + Send + 'static, stream: Stream, on_line: &OnLine, done: &Sender<()>) {
-    let (on_line, done) = (Arc::clone(on_line), done.clone());
-    thread::spawn(move || {
-        let mut output = BufReader::new(output);
-        let mut line = Vec::new();
-        while output.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
-            let text = line.strip_suffix(b"\n").unwrap_or(&line);
-            on_line(LogLine { stream, text: String::from_utf8_lossy(text).into_owned() });
-            line.clear();
+/// One of the outputs, for those who want to know whether it has been read so far.
+#[derive(Debug)]
+struct Output {
+    /// The pipe's reading end once more, to ask how much is in it, unless descriptors are short.
+    pipe: Option<OwnedFd>,
+    /// The reader has taken bytes whose lines it has not handed on yet.
+    is_busy: Mutex<bool>,
+    idle: Condvar,
+}
+
+impl Output {
+    fn set_busy(&self, is_busy: bool) {
+        *locked(&self.is_busy) = is_busy;
+        if !is_busy {
+            self.idle.notify_all();
         }
+    }
+
+    fn wait_until_handed_on(&self, until: Instant) {
+        let mut is_busy = locked(&self.is_busy);
+        // The reader says that it is busy before it takes bytes out of the pipe, so an empty pipe
+        // and an idle reader mean that nothing is on its way.
+        while *is_busy || self.pipe.as_ref().is_some_and(|pipe| unread(pipe.as_fd()) > 0) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            let waited = self.idle.wait_timeout(is_busy, left);
+            is_busy = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+/// Hands on an output's lines from a thread of its own.
+fn relay(
+    mut pipe: impl Read + AsFd + Send + 'static,
+    stream: Stream,
+    on_line: &OnLine,
+    done: &Sender<()>,
+) -> Arc<Output> {
+    let again = pipe.as_fd().try_clone_to_owned().ok();
+    let output = Arc::new(Output { pipe: again, is_busy: Mutex::new(false), idle: Condvar::new() });
+    let (on_line, done) = (Arc::clone(on_line), done.clone());
+    let reader = Arc::clone(&output);
+    thread::spawn(move || {
+        let mut unfinished = Vec::new();
+        let mut buffer = [0; 16 * 1024];
+        let hand_on = |line: &[u8]| {
+            on_line(LogLine { stream, text: String::from_utf8_lossy(line).into_owned() });
+        };
+        loop {
+            wait_for_bytes(pipe.as_fd());
+            reader.set_busy(true);
+            let read = pipe.read(&mut buffer);
+            if read.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::Interrupted) {
+                continue;
+            }
+            let Some(length) = read.ok().filter(|length| *length > 0) else { break };
+            let mut rest = &buffer[..length];
+            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+                unfinished.extend_from_slice(&rest[..end]);
+                hand_on(&unfinished);
+                unfinished.clear();
+                rest = &rest[end + 1..];
+            }
+            unfinished.extend_from_slice(rest);
+            reader.set_busy(false);
+        }
+        if !unfinished.is_empty() {
+            hand_on(&unfinished);
+        }
+        reader.set_busy(false);
         drop(done);
     });
+    output
+}
+
+/// Returns when the pipe has bytes, or has ended.
+fn wait_for_bytes(pipe: BorrowedFd) {
+    let mut wanted = libc::pollfd { fd: pipe.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // SAFETY: the pointer is to one `pollfd`, which outlives the call. Whatever `poll` says, the
+    // read that follows waits if there is nothing yet.
+    unsafe { libc::poll(&raw mut wanted, 1, -1) };
+}
+
+/// How many bytes are in a pipe.
+fn unread(pipe: BorrowedFd) -> libc::c_int {
+    let mut count: libc::c_int = 0;
+    // SAFETY: the request writes one number to the place it is given.
+    unsafe { libc::ioctl(pipe.as_raw_fd(), libc::FIONREAD, &raw mut count) };
+    count
 }
 
 fn wait_without_reaping(pid: libc::pid_t) {
@@ -228,8 +326,8 @@ fn kill_group(pid: libc::pid_t) {
     unsafe { libc::kill(-pid, libc::SIGKILL) };
 }
 
-fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
+fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Lets Ctrl-C, SIGTERM and SIGHUP kill every running child's group before they end us. A terminal

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::terminal::{Look, Terminal};
 
 /// The content type of a response that begins with its status and headers as JSON.
-const WITH_PRELUDE: &str = "application/vnd.awslambda.http-integration-response";
+pub(crate) const WITH_PRELUDE: &str = "application/vnd.awslambda.http-integration-response";
 
 /// What stands between them and the data.
 const END_OF_PRELUDE: [u8; 8] = [0; 8];

@@ -56,7 +56,8 @@ pub fn read_response(stream: &mut impl BufRead) -> io::Result<(Head, Vec<u8>)> {
         status: response.code.unwrap_or_default(),
         headers: owned(response.headers),
     };
-    let body = read_body(stream, &head)?;
+    let has_body = !matches!(head.status, 204 | 304);
+    let body = if has_body { read_body(stream, &head)? } else { Vec::new() };
     Ok((head, body))
 }
 

@@ -9,6 +9,7 @@ mod process;
 mod root;
 mod run;
 mod runtime_api;
+mod served;
 mod server;
 mod tool;
 
@@ -17,5 +18,6 @@ pub use function::{Function, bootstrap, repository};
 pub use root::{Root, chroot};
 pub use run::{Ended, Run};
 pub use runtime_api::{Answer, Call, Event, Framing, Next};
+pub use served::{Client, Replied, Served, aws_client, command, is_running, output_of};
 pub use server::{After, Asked, Authority, Server, answer, tunnel};
 pub use tool::{layer_zip, package, rhambda};

@@ -68,7 +68,8 @@ impl Drop for Process {
     }
 }
 
-fn descendants(ancestor: u32) -> Vec<u32> {
+/// The processes that a process has started, and those they have.
+pub fn descendants(ancestor: u32) -> Vec<u32> {
     let parents: Vec<(u32, u32)> = fs::read_dir("/proc")
         .into_iter()
         .flatten()

@@ -1,6 +1,5 @@
 //! `rhambda invoke`: runs a script on an event, through the real `bootstrap`.
 
-use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -8,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use crate::bootstrap::{self, Arch};
+use crate::commands::settings::Settings;
 use crate::emulator::{FunctionError, Invocation, Outcome};
 use crate::environment::{Environment, Function, Invoked, LogLine, Stream};
 use crate::failure::{Exit, Failure};
@@ -52,34 +51,12 @@ pub struct Invoke {
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
 
-    /// The function's timeout in seconds, up to 900
-    #[arg(short, long, value_name = "SECONDS", default_value = "3", value_parser = timeout)]
-    timeout: Duration,
-
-    /// The function's memory size in MB, from 128 to 10240. The runtime is told; it is not enforced
-    #[arg(short, long, value_name = "MB", default_value_t = 128,
-          value_parser = clap::value_parser!(u32).range(128..=10240))]
-    memory: u32,
-
-    /// An environment variable for the function; with a name only, your own value of it
-    #[arg(long = "env", value_name = "NAME[=VALUE]")]
-    variables: Vec<String>,
-
-    /// A file of NAME=VALUE lines; --env wins over it
-    #[arg(long, value_name = "FILE")]
-    env_file: Option<PathBuf>,
+    #[command(flatten)]
+    settings: Settings,
 
     /// What `context.client_context` holds
     #[arg(long, value_name = "JSON", value_parser = json_object)]
     client_context: Option<String>,
-
-    /// A folder that stands for `/opt`, where layers are
-    #[arg(long, value_name = "DIR")]
-    layer_root: Option<PathBuf>,
-
-    /// The runtime's executable [default: RHAMBDA_BOOTSTRAP, or the first one found]
-    #[arg(long, value_name = "PATH")]
-    bootstrap: Option<PathBuf>,
 
     /// Sends the event so many times to the same environment, and reports the spread
     #[arg(long, value_name = "N", default_value_t = 1,
@@ -98,12 +75,8 @@ impl Invoke {
             ScriptName::resolve(&self.script, self.root.as_deref(), &surroundings.directory)?;
         let event =
             event::read(self.event.as_deref(), &surroundings.directory, &surroundings.terminal)?;
-        let bootstrap =
-            bootstrap::find(self.bootstrap.as_deref(), Arch::of_this_machine(), surroundings)?;
-        let mut function = Function::new(bootstrap, &script.root, script.handler());
-        function.timeout = self.timeout;
-        function.memory_mb = self.memory;
-        function.variables = self.variables(surroundings)?;
+        let settings = self.settings.resolve(surroundings)?;
+        let function = settings.function(&script.root, script.handler())?;
 
         let terminal = surroundings.terminal;
         let logs = Arc::new(Logs { terminal, live: !self.json, lines: Mutex::default() });
@@ -126,40 +99,6 @@ impl Invoke {
             session.print(&function, &logs, &terminal)?;
         }
         Ok(session.exit())
-    }
-
-    fn variables(&self, surroundings: &Surroundings) -> Result<Vec<(String, String)>, Failure> {
-        let mut variables = Vec::new();
-        if let Some(path) = &self.env_file {
-            let text = fs::read_to_string(surroundings.directory.join(path));
-            let text = text.map_err(|error| Failure::reading(path, &error))?;
-            for (index, line) in text.lines().enumerate() {
-                let place = format!("{}:{}", path.display(), index + 1);
-                variables.extend(env_file_line(line, &place)?);
-            }
-        }
-        for argument in &self.variables {
-            let (name, value) = match argument.split_once('=') {
-                Some((name, value)) => (name, value.to_owned()),
-                None => {
-                    let own = (surroundings.variable)(argument).ok_or_else(|| {
-                        Failure::usage(format!(
-                            "--env {argument}: there is no such variable to pass on; \
-                             give a value: --env {argument}=VALUE"
-                        ))
-                    })?;
-                    (argument.as_str(), own.to_string_lossy().into_owned())
-                }
-            };
-            check_variable(name, "--env")?;
-            variables.push((name.to_owned(), value));
-        }
-        if let Some(folder) = &self.layer_root {
-            let found = surroundings.directory.join(folder).canonicalize();
-            let found = found.map_err(|error| Failure::reading(folder, &error))?;
-            variables.push(("RHAMBDA_LAYER_ROOT".to_owned(), found.to_string_lossy().into_owned()));
-        }
-        Ok(variables)
     }
 
     /// Sends the event as often as asked, or until it fails.
@@ -396,15 +335,6 @@ impl Logs {
     }
 }
 
-fn timeout(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
-    if seconds > 0.0 && seconds <= 900.0 {
-        Ok(Duration::from_secs_f64(seconds))
-    } else {
-        Err("Lambda takes more than 0 and up to 900 seconds".to_owned())
-    }
-}
-
 fn json_object(text: &str) -> Result<String, String> {
     match serde_json::from_str(text) {
         Ok(Value::Object(_)) if text.len() > 3583 => {
@@ -415,39 +345,6 @@ fn json_object(text: &str) -> Result<String, String> {
         Ok(_) => Err("a JSON object is expected".to_owned()),
         Err(error) => Err(format!("not JSON: {error}")),
     }
-}
-
-fn check_variable(name: &str, place: &str) -> Result<(), Failure> {
-    let mut characters = name.chars();
-    let problem = if ["_HANDLER", "LAMBDA_TASK_ROOT", "AWS_LAMBDA_RUNTIME_API"].contains(&name) {
-        "it is set by Lambda"
-    } else if !characters.next().is_some_and(|c| c.is_ascii_alphabetic())
-        || !characters.all(|c| c.is_ascii_alphanumeric() || c == '_')
-    {
-        "a name starts with a letter and goes on with letters, digits and `_`"
-    } else {
-        return Ok(());
-    };
-    Err(Failure::usage(format!("{place}: `{name}` cannot be a function's variable: {problem}")))
-}
-
-/// A line of an env file: nothing, or `NAME=VALUE` with optional `export` and quotes.
-fn env_file_line(line: &str, place: &str) -> Result<Option<(String, String)>, Failure> {
-    let line = line.trim();
-    if line.is_empty() || line.starts_with('#') {
-        return Ok(None);
-    }
-    let line = line.strip_prefix("export ").unwrap_or(line);
-    let Some((name, value)) = line.split_once('=') else {
-        return Err(Failure::usage(format!("{place}: not a NAME=VALUE line")));
-    };
-    let (name, value) = (name.trim(), value.trim());
-    check_variable(name, place)?;
-    let unquoted = ['"', '\''].iter().find_map(|quote| {
-        let inside = value.strip_prefix(*quote)?;
-        inside.strip_suffix(*quote)
-    });
-    Ok(Some((name.to_owned(), unquoted.unwrap_or(value).to_owned())))
 }
 
 #[cfg(test)]
@@ -461,27 +358,5 @@ mod tests {
             assert_eq!(percentile(&values, percent), Duration::from_millis(expected));
         }
         assert_eq!(percentile(&values[..1], 50), Duration::from_millis(1));
-    }
-
-    #[test]
-    fn env_files_have_comments_quotes_and_places_in_their_errors() {
-        let line = |text: &str| env_file_line(text, "app.env:3").map_err(|e| e.message);
-        let pair = |name: &str, value: &str| Ok(Some((name.to_owned(), value.to_owned())));
-        assert_eq!(line("# note"), Ok(None));
-        assert_eq!(line("  "), Ok(None));
-        assert_eq!(line("A=b=c"), pair("A", "b=c"));
-        assert_eq!(line("export A = 'b c' "), pair("A", "b c"));
-        assert_eq!(line("A=\""), pair("A", "\""));
-        assert_eq!(line("A"), Err("app.env:3: not a NAME=VALUE line".to_owned()));
-        assert!(line("_HANDLER=x").is_err_and(|message| message.contains("set by Lambda")));
-        assert!(line("2A=x").is_err_and(|message| message.starts_with("app.env:3: `2A`")));
-    }
-
-    #[test]
-    fn timeouts_are_lambdas() {
-        assert_eq!(timeout("0.5"), Ok(Duration::from_millis(500)));
-        for wrong in ["0", "-1", "901", "NaN", "inf", "x"] {
-            assert!(timeout(wrong).is_err(), "{wrong}");
-        }
     }
 }

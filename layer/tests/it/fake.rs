@@ -84,6 +84,10 @@ fn runtime() {
                 client.answer().unwrap();
             }
             "exit" => exit(7),
+            "hog" => {
+                let memory = vec![1_u8; 200 << 20];
+                client.response(&id, memory.len().to_string().as_bytes());
+            }
             // Says that it runs by connecting, and that it has ended by being cut off.
             "hang" => {
                 let watcher = env::var("WATCHER").map(TcpStream::connect);

@@ -2,6 +2,7 @@
 
 mod cli;
 mod client;
+mod dev;
 mod emulator;
 mod environment;
 mod fake;

@@ -7,6 +7,7 @@ mod callbacks;
 mod collections;
 mod crypto;
 mod custom_resource;
+mod dev;
 mod empty_root;
 mod emulators;
 mod env;
