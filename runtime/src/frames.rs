@@ -330,7 +330,7 @@ impl Frames {
         for (index, function) in defined.into_iter().enumerate() {
             let stub = stubs.shared_lib().get_script_fn(format!("f{index}"), function.params.len());
             functions.set_script_fn(ScriptFuncDef {
-                #[cfg(feature = "docs")]
+                #[cfg(feature = "tool")]
                 comments: <_>::default(),
                 body: stub.map_or_else(|| function.body.clone(), |stub| stub.body.clone()),
                 name: function.name.clone(),

@@ -46,7 +46,7 @@ mod vocabulary;
 mod wire;
 mod wrapper;
 
-#[cfg(feature = "docs")]
+#[cfg(feature = "tool")]
 pub use library::whole as documented_engine;
 
 use api::Api;

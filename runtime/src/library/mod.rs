@@ -125,7 +125,7 @@ pub fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
 }
 
 /// An engine with the whole library, to be described.
-#[cfg(feature = "docs")]
+#[cfg(feature = "tool")]
 #[must_use]
 pub fn whole() -> Engine {
     let mut engine = Engine::new();

@@ -24,7 +24,7 @@ pub(super) struct Function {
 pub(super) struct Functions {
     pub(super) all: &'static [Function],
     /// All of them with their docs.
-    #[cfg(feature = "docs")]
+    #[cfg(feature = "tool")]
     pub(super) described: fn() -> Module,
 }
 
@@ -37,7 +37,7 @@ macro_rules! exported {
         static ALL: [Function; MANIFEST.functions.len()] = listed(MANIFEST);
         Functions {
             all: &ALL,
-            #[cfg(feature = "docs")]
+            #[cfg(feature = "tool")]
             described: || ::rhai::plugin::exported_module!($module),
         }
     }};
@@ -85,7 +85,7 @@ impl Functions {
                 );
             });
         }
-        #[cfg(feature = "docs")]
+        #[cfg(feature = "tool")]
         {
             module = (self.described)();
         }
