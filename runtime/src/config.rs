@@ -135,6 +135,8 @@ pub struct Config {
     pub function: Function,
     /// `RHAMBDA_POLICY` is `strict`: what a script does not declare is refused.
     pub is_strict: bool,
+    /// `RHAMBDA_TRACE` is set: outgoing calls and counted operations are told to the tool.
+    pub is_traced: bool,
     /// What a script may use up.
     pub limits: Limits,
 }
@@ -175,7 +177,7 @@ impl Logging {
 }
 
 /// The settings a function's owner may make, and what each takes.
-pub const SETTINGS: [&str; 12] = [
+pub const SETTINGS: [&str; 13] = [
     "RHAMBDA_DEADLINE_MARGIN_MS",
     "RHAMBDA_INIT_TIMEOUT_MS",
     "RHAMBDA_LAYER_ROOT",
@@ -188,6 +190,7 @@ pub const SETTINGS: [&str; 12] = [
     "RHAMBDA_MAX_OPERATIONS",
     "RHAMBDA_MAX_STRING_SIZE",
     "RHAMBDA_POLICY",
+    "RHAMBDA_TRACE",
 ];
 
 impl Config {
@@ -249,6 +252,7 @@ impl Config {
                 log_stream: environment.owned("AWS_LAMBDA_LOG_STREAM_NAME"),
             },
             is_strict,
+            is_traced: environment.get("RHAMBDA_TRACE").is_some(),
             limits: Limits::from_environment(environment, memory_mb.unwrap_or(128))?,
         })
     }

@@ -26,7 +26,7 @@ use crate::invocation::Invocation;
 use crate::modules::{Modules, Roots, Source};
 use crate::sink::Sink;
 use crate::vocabulary::Vocabulary;
-use crate::{json, library, memory, suggest};
+use crate::{json, library, logging, memory, suggest};
 
 /// A script, compiled and run once at its top level, whose handler can be called.
 pub struct Script {
@@ -44,6 +44,8 @@ pub struct Script {
     roots: Rc<Roots>,
     bounds: Rc<Bounds>,
     limits: Limits,
+    /// Operations are counted, and the tool wants to know.
+    tells_operations: bool,
     frames: Rc<Frames>,
     trace: Rc<RefCell<Trace>>,
     function: Rc<Function>,
@@ -84,6 +86,7 @@ impl Script {
             roots,
             bounds,
             limits: config.limits.clone(),
+            tells_operations: config.is_traced && config.limits.counts_each_operation,
             frames,
             trace,
             function: Rc::new(config.function.clone()),
@@ -104,7 +107,8 @@ impl Script {
         let world = World::new(policy)
             .without_runtime_api(&config.runtime_api)
             .with_roots(config.roots.clone())
-            .with_bounds(self.bounds.clone());
+            .with_bounds(self.bounds.clone())
+            .traced(config.is_traced);
         effects::install(world);
         Ok(())
     }
@@ -213,7 +217,11 @@ impl Script {
         }
         let context =
             self.takes_context.then(|| Context::new(&self.function, invocation, is_cold_start));
-        let result = self.call(event, context).map_err(|error| self.failed(&error))?;
+        let result = self.call(event, context);
+        if self.tells_operations {
+            logging::trace(&format!("operations\t{}", self.bounds.operations()));
+        }
+        let result = result.map_err(|error| self.failed(&error))?;
         if self.may_stream && library::is_streaming() {
             return self.finish_stream(&result).map(|()| Vec::new());
         }

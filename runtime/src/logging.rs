@@ -110,6 +110,13 @@ pub fn error_report(report: &Report) {
     emit(STDERR, Level::Error, &line);
 }
 
+/// Tells the tool something, on a line that no script and no record of ours can write: scripts
+/// have no way to standard error, and records begin with their time.
+#[cold]
+pub fn trace(line: &str) {
+    write_all(STDERR, format!("\x1e{line}\n").as_bytes());
+}
+
 fn format() -> LogFormat {
     LOGGING.get().map_or(LogFormat::Text, |logging| logging.format)
 }

@@ -91,10 +91,11 @@ impl Dev {
             registry.root().to_owned(),
             settings,
             usize::from(self.concurrency),
-            journal,
+            journal.clone(),
         ));
         for schedule in self.schedules.clone() {
             let (registry, workers) = (Arc::clone(&registry), Arc::clone(&workers));
+            let journal = journal.clone();
             thread::spawn(move || schedule.run(registry, workers, journal));
         }
         let greeting = greeting(&registry, address);

@@ -16,7 +16,7 @@ use crate::dev::event_stream::frame;
 use crate::dev::live::{self, Part};
 use crate::dev::registry::{Found, Registry};
 use crate::dev::server::{CutOff, Reply, Request, Rest};
-use crate::dev::workers::{Done, Event, Refusal, WhenBusy, Workers};
+use crate::dev::workers::{Done, Event, Refusal, Via, WhenBusy, Workers};
 use crate::dev::{calendar, journal::Journal};
 use crate::emulator::{new_request_id, percent_decoded};
 use crate::environment::Function;
@@ -180,7 +180,7 @@ impl InvokeApi {
     /// at a desk is seen once.
     fn invoke_later(&self, found: Found, event: Event) -> Result<(), Problem> {
         let place = Place::take(&self.async_events).ok_or_else(Problem::throttled)?;
-        let (workers, journal) = (Arc::clone(&self.workers), self.journal);
+        let (workers, journal) = (Arc::clone(&self.workers), self.journal.clone());
         let thread = thread::Builder::new().name("event".to_owned()).spawn(move || {
             let _place = place;
             if let Err(Refusal::Broken(why)) = workers.invoke(&found, event, WhenBusy::Wait) {
@@ -332,7 +332,7 @@ fn event(request: &Request, limit: usize) -> Result<Event, Problem> {
         }
     };
     let trace_id = request.header("x-amzn-trace-id").map(str::to_owned);
-    Ok(Event { client_context, trace_id, ..Event::new(payload) })
+    Ok(Event { client_context, trace_id, ..Event::new(Via::Api, payload) })
 }
 
 fn not_emulated(request: &Request) -> Problem {

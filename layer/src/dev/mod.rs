@@ -20,7 +20,9 @@ use crate::stream_view;
 mod calendar;
 mod dependencies;
 mod event_stream;
+mod feed;
 pub(crate) mod front;
+mod history;
 mod invoke_api;
 pub(crate) mod journal;
 mod live;
@@ -28,6 +30,7 @@ mod proxy_response;
 pub(crate) mod registry;
 pub(crate) mod schedule;
 pub(crate) mod server;
+mod trace;
 mod watch;
 pub(crate) mod workers;
 
@@ -37,7 +40,7 @@ use journal::Journal;
 use live::Part;
 use registry::{Found, Registry};
 use server::{CutOff, Reply, Request, Rest};
-use workers::{Done, Event, Refusal, WhenBusy, Workers};
+use workers::{Done, Event, Refusal, Via, WhenBusy, Workers};
 
 /// Everything that is served.
 #[derive(Debug)]
@@ -56,7 +59,7 @@ impl Dev {
         journal: Journal,
         front: Front,
     ) -> Dev {
-        let api = InvokeApi::new(Arc::clone(&registry), Arc::clone(&workers), journal);
+        let api = InvokeApi::new(Arc::clone(&registry), Arc::clone(&workers), journal.clone());
         Dev { registry, workers, journal, front, api }
     }
 
@@ -82,7 +85,7 @@ impl Dev {
         if request.body.len() > self.front.max_body() {
             return self.front.too_large();
         }
-        let mut event = Event::new("");
+        let mut event = Event::new(Via::Http, "");
         event.payload = self.front.event(request, path, &event.request_id).to_string().into_bytes();
         if !self.front.can_stream() {
             return self.finished(found, self.workers.invoke(found, event, WhenBusy::Refuse));

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::dev::calendar::iso;
 use crate::dev::journal::Journal;
 use crate::dev::registry::Registry;
-use crate::dev::workers::{Event, Refusal, WhenBusy, Workers};
+use crate::dev::workers::{Event, Refusal, Via, WhenBusy, Workers};
 use crate::emulator::new_request_id;
 
 /// A function and how often it is called.
@@ -72,7 +72,7 @@ impl Schedule {
         loop {
             thread::sleep(next.saturating_duration_since(Instant::now()));
             next += self.every;
-            let event = Event::new(self.event(SystemTime::now()).to_string());
+            let event = Event::new(Via::Schedule, self.event(SystemTime::now()).to_string());
             let problem = match registry.find(&self.name) {
                 Err(why) => why,
                 Ok(found) => match workers.invoke(&found, event, WhenBusy::Wait) {

@@ -5,12 +5,14 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::commands::settings::Resolved;
 use crate::dev::dependencies;
+use crate::dev::history::{Record, Streamed};
 use crate::dev::journal::Journal;
 use crate::dev::registry::Found;
+use crate::dev::trace::{self, Call, Trace};
 use crate::dev::watch::Watched;
 use crate::emulator::{Emulator, FunctionError, Invocation, Outcome, Response, new_request_id};
 use crate::environment::{Environment, Invoked};
@@ -44,13 +46,42 @@ struct State {
 #[derive(Debug)]
 struct Worker {
     environment: Environment,
-    lines: Arc<Mutex<Vec<String>>>,
+    written: Arc<Mutex<Written>>,
     generation: u64,
+}
+
+/// What a process has written since somebody last looked.
+#[derive(Debug, Default)]
+struct Written {
+    lines: Vec<String>,
+    calls: Vec<Call>,
+    operations: Option<u64>,
+}
+
+/// The way by which an event comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Via {
+    Api,
+    Http,
+    Schedule,
+    Console,
+}
+
+impl Via {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Via::Api => "api",
+            Via::Http => "http",
+            Via::Schedule => "schedule",
+            Via::Console => "console",
+        }
+    }
 }
 
 /// An event with what its caller says about it.
 #[derive(Debug, Clone)]
 pub(crate) struct Event {
+    pub(crate) via: Via,
     pub(crate) payload: Vec<u8>,
     pub(crate) request_id: String,
     pub(crate) client_context: Option<String>,
@@ -58,8 +89,9 @@ pub(crate) struct Event {
 }
 
 impl Event {
-    pub(crate) fn new(payload: impl Into<Vec<u8>>) -> Event {
+    pub(crate) fn new(via: Via, payload: impl Into<Vec<u8>>) -> Event {
         Event {
+            via,
             payload: payload.into(),
             request_id: new_request_id(),
             client_context: None,
@@ -94,7 +126,10 @@ pub(crate) struct Done {
     pub(crate) failed_at_init: bool,
     /// What Lambda rather than the function has to say of it.
     pub(crate) by_lambda: Option<String>,
-    lines: Vec<String>,
+    pub(crate) lines: Vec<String>,
+    pub(crate) calls: Vec<Call>,
+    /// Where they are counted.
+    pub(crate) operations: Option<u64>,
     invoked: Invoked,
     memory_mb: u32,
 }
@@ -121,7 +156,7 @@ impl Workers {
         event: Event,
         when_busy: WhenBusy,
     ) -> Result<Done, Refusal> {
-        self.invoke_on(found, event, when_busy, |_| {})
+        self.invoke_on(found, event, when_busy, None, |_| {})
     }
 
     /// The same, with the data of a streamed response handed to `watch` while it comes, and not in
@@ -133,7 +168,14 @@ impl Workers {
         when_busy: WhenBusy,
         watch: impl Fn(Option<&str>, &[u8]) + Send + Sync + 'static,
     ) -> Result<Done, Refusal> {
-        self.invoke_on(found, event, when_busy, |emulator| emulator.watch_streams(watch))
+        let streamed: Arc<Mutex<Streamed>> = Arc::default();
+        let kept = Arc::clone(&streamed);
+        let watch = move |content_type: Option<&str>, bytes: &[u8]| {
+            locked(&kept).take(bytes);
+            watch(content_type, bytes);
+        };
+        let prepare = |emulator: &Emulator| emulator.watch_streams(watch);
+        self.invoke_on(found, event, when_busy, Some(&streamed), prepare)
     }
 
     fn invoke_on(
@@ -141,6 +183,7 @@ impl Workers {
         found: &Found,
         event: Event,
         when_busy: WhenBusy,
+        streamed: Option<&Mutex<Streamed>>,
         prepare: impl FnOnce(&Emulator),
     ) -> Result<Done, Refusal> {
         let pool = Arc::clone(locked(&self.pools).entry(found.handler.clone()).or_default());
@@ -158,9 +201,12 @@ impl Workers {
             None => self.start(found, generation).map_err(Refusal::Broken)?,
         };
         prepare(worker.environment.emulator());
+        let (payload, via) = (event.payload.clone(), event.via);
         let done = worker.invoke(found, event);
         worker.environment.emulator().stop_watching_streams();
-        self.journal.done(&done);
+        let has_streamed = done.result.as_ref().is_ok_and(|response| response.streamed);
+        let streamed = streamed.filter(|_| has_streamed).map(|kept| locked(kept).clone());
+        self.journal.done(&done, Record::of(&done, payload, via, streamed));
         let is_alive = done.by_lambda.is_none() && !done.failed_at_init;
         if is_alive {
             pool.put_back(worker);
@@ -173,16 +219,22 @@ impl Workers {
         let function = self.settings.function(&self.root, found.handler.clone());
         let mut function = function.map_err(|failure| failure.message)?;
         function.name = found.lambda_name();
-        let lines = Arc::new(Mutex::new(Vec::new()));
+        function.variables.push((trace::VARIABLE.to_owned(), "1".to_owned()));
+        let written: Arc<Mutex<Written>> = Arc::default();
         let environment = Environment::start(&function, {
-            let (lines, journal, name) = (Arc::clone(&lines), self.journal, found.name.clone());
-            move |line| {
-                journal.line(&name, &line);
-                locked(&lines).push(line.text);
+            let (written, journal) = (Arc::clone(&written), self.journal.clone());
+            let name = found.name.clone();
+            move |line| match Trace::of(&line) {
+                Some(Trace::Call(call)) => locked(&written).calls.push(call),
+                Some(Trace::Operations(count)) => locked(&written).operations = Some(count),
+                None => {
+                    journal.line(&name, &line);
+                    locked(&written).lines.push(line.text);
+                }
             }
         });
         let environment = environment.map_err(|error| error.to_string())?;
-        Ok(Worker { environment, lines, generation })
+        Ok(Worker { environment, written, generation })
     }
 }
 
@@ -251,7 +303,7 @@ impl Worker {
         });
         self.environment.emulator().forget_calls();
         self.environment.hand_on_lines();
-        let lines = std::mem::take(&mut *locked(&self.lines));
+        let Written { lines, calls, operations } = std::mem::take(&mut *locked(&self.written));
         let by_lambda = said_by_lambda(&invoked, function.memory_mb);
         let failed_at_init = matches!(invoked.outcome, Outcome::InitError(_));
         let result = match (&by_lambda, &invoked.outcome) {
@@ -277,6 +329,8 @@ impl Worker {
             failed_at_init,
             by_lambda: by_lambda.map(|(_, message)| message),
             lines,
+            calls,
+            operations,
             invoked,
             memory_mb: function.memory_mb,
         }
@@ -326,6 +380,18 @@ impl Done {
         }
         log.push('\n');
         log
+    }
+
+    /// The report as JSON.
+    pub(crate) fn report(&self) -> Value {
+        let rounded = |duration| (ms(duration) * 1000.0).round() / 1000.0;
+        json!({
+            "initMs": self.invoked.init.map(rounded),
+            "durationMs": rounded(self.invoked.duration),
+            "billedMs": self.invoked.billed_ms(),
+            "memoryMb": self.memory_mb,
+            "maxMemoryMb": self.invoked.max_memory_mb(),
+        })
     }
 
     /// The report in one line.

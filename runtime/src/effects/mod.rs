@@ -29,6 +29,7 @@ pub use system::System;
 pub use url::Url;
 
 use crate::bounds::Bounds;
+use crate::logging;
 
 /// An effect that did not come about: a type for scripts to match, and a message for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -174,6 +175,7 @@ pub struct World {
     bounds: Option<Rc<Bounds>>,
     random: RefCell<fastrand::Rng>,
     is_seeded: Cell<bool>,
+    is_traced: bool,
 }
 
 impl fmt::Debug for World {
@@ -221,6 +223,7 @@ impl World {
             bounds: None,
             random: RefCell::new(fastrand::Rng::with_seed(0)),
             is_seeded: Cell::new(false),
+            is_traced: false,
         }
     }
 
@@ -249,6 +252,12 @@ impl World {
         let address = address.split('/').next().unwrap_or_default();
         let address = address.replace("localhost", "127.0.0.1").parse().ok();
         Self { effects: Box::new(System::without(address)), runtime_api: address, ..self }
+    }
+
+    /// Tells the tool of each exchange.
+    #[must_use]
+    pub fn traced(self, is_traced: bool) -> Self {
+        Self { is_traced, ..self }
     }
 
     /// The wall clock.
@@ -310,7 +319,11 @@ impl World {
         if let Ok(ip) = request.url.host.parse() {
             refuse_runtime_api(self.runtime_api, SocketAddr::new(ip, request.url.port))?;
         }
+        let started = self.is_traced.then(Instant::now);
         let answer = self.effects.exchange(request);
+        if let Some(started) = started {
+            trace_exchange(request, &answer, started.elapsed());
+        }
         self.took_long();
         answer
     }
@@ -355,6 +368,16 @@ impl World {
             bounds.look_soon();
         }
     }
+}
+
+#[cold]
+fn trace_exchange(request: &Request, answer: &Result<Response, Failure>, took: Duration) {
+    let outcome = match answer {
+        Ok(response) => response.status.to_string(),
+        Err(failure) => failure.error_type.to_owned(),
+    };
+    let url = request.url.shown();
+    logging::trace(&format!("http\t{}\t{url}\t{outcome}\t{}", request.method, took.as_micros()));
 }
 
 /// Fails where an address leads to the Runtime API, however it is spelled.

@@ -1,0 +1,91 @@
+//! What `bootstrap` tells of an invocation where `RHAMBDA_TRACE` is set: its outgoing calls, and the
+//! operations if they are counted.
+
+use serde_json::{Value, json};
+
+use crate::environment::{LogLine, Stream};
+
+/// The variable that has `bootstrap` tell it.
+pub(super) const VARIABLE: &str = "RHAMBDA_TRACE";
+
+/// What begins such a line. Scripts cannot write to standard error, and records begin with a time.
+const MARK: char = '\x1e';
+
+/// One such line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Trace {
+    Call(Call),
+    Operations(u64),
+}
+
+/// An HTTP request that a function made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Call {
+    method: String,
+    /// Without its query, which may hold secrets.
+    url: String,
+    /// The status, or the type of the error.
+    outcome: String,
+    /// Until the answer's headers were there.
+    microseconds: u64,
+}
+
+impl Call {
+    pub(crate) fn json(&self) -> Value {
+        let status = self.outcome.parse::<u16>().ok();
+        json!({
+            "method": self.method,
+            "url": self.url,
+            "status": status,
+            "error": status.is_none().then_some(&self.outcome),
+            "ms": self.microseconds as f64 / 1000.0,
+        })
+    }
+}
+
+impl Trace {
+    /// What the line tells, if it is such a line.
+    pub(super) fn of(line: &LogLine) -> Option<Trace> {
+        let told = line.text.strip_prefix(MARK).filter(|_| line.stream == Stream::Stderr)?;
+        let fields: Vec<&str> = told.split('\t').collect();
+        match fields.as_slice() {
+            ["operations", count] => count.parse().ok().map(Trace::Operations),
+            ["http", method, url, outcome, microseconds] => Some(Trace::Call(Call {
+                method: (*method).to_owned(),
+                url: (*url).to_owned(),
+                outcome: (*outcome).to_owned(),
+                microseconds: microseconds.parse().ok()?,
+            })),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(stream: Stream, text: &str) -> Option<Trace> {
+        Trace::of(&LogLine { stream, text: text.to_owned() })
+    }
+
+    #[test]
+    fn calls_and_operations_are_told_on_standard_error_only() {
+        let line = "\x1ehttp\tGET\thttps://example.com/a\t200\t1500";
+        let Some(Trace::Call(call)) = told(Stream::Stderr, line) else { panic!("a call") };
+        let expected = json!({ "method": "GET", "url": "https://example.com/a", "status": 200,
+            "error": null, "ms": 1.5 });
+        assert_eq!(call.json(), expected);
+        assert_eq!(told(Stream::Stdout, line), None);
+        assert_eq!(told(Stream::Stderr, "\x1eoperations\t42"), Some(Trace::Operations(42)));
+        assert_eq!(told(Stream::Stderr, "operations\t42"), None);
+    }
+
+    #[test]
+    fn a_call_without_an_answer_has_an_error() {
+        let line = "\x1ehttp\tGET\thttps://example.com/\tHttp.Timeout\t3000000";
+        let Some(Trace::Call(call)) = told(Stream::Stderr, line) else { panic!("a call") };
+        assert_eq!(call.json()["error"], "Http.Timeout");
+        assert_eq!(call.json()["status"], Value::Null);
+    }
+}
