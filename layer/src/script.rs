@@ -37,9 +37,27 @@ pub(crate) struct Import {
     pub(crate) at_top_level: bool,
 }
 
+/// Why a script does not parse, and where; lines and columns count from 1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SyntaxError {
+    pub(crate) message: String,
+    pub(crate) line: usize,
+    pub(crate) column: usize,
+}
+
 impl Script {
     /// Parses a script. `name` is what it is called in messages.
     pub(crate) fn parse(name: &str, source: &str) -> Result<Script, Failure> {
+        Script::read(source)?.map_err(|SyntaxError { message, line, column }| {
+            let excerpt = excerpt(source, line, column).replace('\n', "\n  ");
+            Failure::usage(format!(
+                "syntax error in {name}:{line}:{column}: {message}\n  {excerpt}"
+            ))
+        })
+    }
+
+    /// Parses a script; the failure is the parser's own.
+    pub(crate) fn read(source: &str) -> Result<Result<Script, SyntaxError>, Failure> {
         // The parser recurses with the script's nesting, for which a thread's usual stack is short.
         let parsed = thread::scope(|scope| {
             let parser = thread::Builder::new().stack_size(PARSER_STACK);
@@ -47,15 +65,11 @@ impl Script {
             parser.map(|parser| parser.join())
         });
         match parsed {
-            Ok(Ok(Ok(script))) => Ok(script),
-            Ok(Ok(Err((message, position)))) => {
+            Ok(Ok(parsed)) => Ok(parsed.map_err(|(message, position)| {
                 let (line, column) = place(position, source);
-                let excerpt = excerpt(source, line, column).replace('\n', "\n  ");
-                Err(Failure::usage(format!(
-                    "syntax error in {name}:{line}:{column}: {message}\n  {excerpt}"
-                )))
-            }
-            Ok(Err(_)) => Err(Failure::broken(format!("the parser failed on `{name}`"))),
+                SyntaxError { message, line, column }
+            })),
+            Ok(Err(_)) => Err(Failure::broken("the parser failed on this script")),
             Err(error) => Err(Failure::broken(format!("cannot start the parser: {error}"))),
         }
     }

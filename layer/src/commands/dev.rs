@@ -143,7 +143,8 @@ fn greeting(registry: &Registry, address: SocketAddr) -> String {
         text.push_str("  no script has an `fn handler(event)` yet\n");
     }
     text.push_str(&format!(
-        "for SDKs and the AWS CLI: --endpoint-url http://{address}\nCtrl-C ends it\n"
+        "console, in a browser: http://{address}\n\
+         for SDKs and the AWS CLI: --endpoint-url http://{address}\nCtrl-C ends it\n"
     ));
     text
 }

@@ -2,13 +2,14 @@
 //!
 //! ```text
 //! server          requests and replies ──► Dev::answer
+//!   console       a page for people, with its own API
 //!   invoke_api    Lambda's API: Invoke, streamed too (event_stream), and what describes functions
 //!   front         a request as an event      proxy_response  a response as a reply
 //!   live          streamed responses while they come
 //!   schedule      events by the clock
 //!     registry    which scripts are functions
 //!     workers     a warm process and more for each, renewed when watch sees a dependency change
-//!       journal   what the terminal shows of it
+//!       journal   what the terminal shows of it, and the console: feed, history
 //! ```
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use serde_json::{Value, json};
 use crate::stream_view;
 
 mod calendar;
+mod console;
 mod dependencies;
 mod event_stream;
 mod feed;
@@ -28,12 +30,14 @@ pub(crate) mod journal;
 mod live;
 mod proxy_response;
 pub(crate) mod registry;
+mod samples;
 pub(crate) mod schedule;
 pub(crate) mod server;
 mod trace;
 mod watch;
 pub(crate) mod workers;
 
+use console::Console;
 use front::Front;
 use invoke_api::InvokeApi;
 use journal::Journal;
@@ -50,6 +54,7 @@ pub(crate) struct Dev {
     journal: Journal,
     front: Front,
     api: InvokeApi,
+    console: Console,
 }
 
 impl Dev {
@@ -60,13 +65,17 @@ impl Dev {
         front: Front,
     ) -> Dev {
         let api = InvokeApi::new(Arc::clone(&registry), Arc::clone(&workers), journal.clone());
-        Dev { registry, workers, journal, front, api }
+        let console = Console::new(Arc::clone(&registry), Arc::clone(&workers), journal.clone());
+        Dev { registry, workers, journal, front, api, console }
     }
 
     /// The reply to any request.
     pub(crate) fn answer(&self, request: &Request) -> Reply {
         if request.path == "/" {
             return self.overview(request);
+        }
+        if let Some(reply) = self.console.answer(request) {
+            return reply;
         }
         if let Some(reply) = self.api.answer(request) {
             return reply;
@@ -163,8 +172,11 @@ impl Dev {
         self.front.bad_gateway()
     }
 
-    /// What there is: for people in text, for programs in JSON.
+    /// What there is: for browsers the console, for other people text, for programs JSON.
     fn overview(&self, request: &Request) -> Reply {
+        if request.header("accept").is_some_and(|accept| accept.contains("text/html")) {
+            return self.console.page(request);
+        }
         let host = request.header("host").map_or_else(|| request.server.to_string(), str::to_owned);
         let all = self.registry.all();
         let url = |found: &Found| format!("http://{host}/{}", found.name);

@@ -7,11 +7,14 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::dev::watch::Stamp;
 use crate::failure::Failure;
-use crate::script::Script;
+use crate::script::{Script, SyntaxError};
 use crate::script_name::{DEFAULT_FUNCTION, closest};
 
 /// Folders with scripts that are not the user's functions.
 const FOLDERS_PASSED_OVER: [&str; 3] = ["lib", "node_modules", "target"];
+
+/// The first segment of the paths that no function has.
+pub(crate) const RESERVED: &str = "_rhambda";
 
 /// A folder whose scripts are served.
 #[derive(Debug)]
@@ -112,6 +115,22 @@ impl Registry {
             scripts.iter().filter_map(|script| self.look_up_handler(script)).collect();
         all.sort_by(|one, other| one.name.cmp(&other.name));
         all
+    }
+
+    /// What keeps a function's script from being understood, with its line and column.
+    pub(crate) fn flaw(&self, found: &Found) -> Option<SyntaxError> {
+        let script = found.path.strip_suffix(".rhai").unwrap_or(&found.path);
+        if self.contents(script) != Contents::Broken {
+            return None;
+        }
+        let nowhere = |message: String| SyntaxError { message, line: 1, column: 1 };
+        match fs::read_to_string(self.root.join(&found.path)) {
+            Err(error) => Some(nowhere(format!("the script cannot be read: {error}"))),
+            Ok(source) => match Script::read(&source) {
+                Ok(read) => read.err(),
+                Err(failure) => Some(nowhere(failure.message)),
+            },
+        }
     }
 
     /// Every function that can be called, also those that are not a script's `handler`.
@@ -226,6 +245,8 @@ fn is_served(name: &str) -> bool {
         && !file.is_empty()
         && !file.starts_with('.')
         && !file.ends_with(".test")
+        // The console's.
+        && folders.first().copied().unwrap_or(file) != RESERVED
         && !name.contains('\0')
 }
 

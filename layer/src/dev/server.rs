@@ -48,10 +48,27 @@ impl Request {
     /// to lead here, where only this machine's own names do.
     pub(crate) fn is_from_another_site(&self) -> bool {
         let is_cross_site = self.header("sec-fetch-site").is_some_and(|site| site == "cross-site");
+        is_cross_site || (self.server.ip().is_loopback() && !self.has_own_host())
+    }
+
+    /// Whether it may have come from a page that is not ours. Stricter than
+    /// [`Request::is_from_another_site`]: pages that other ports of this machine serve are others,
+    /// and the host has to be an address or `localhost` wherever we listen, since any other name
+    /// may have been led here by whoever owns it.
+    pub(crate) fn is_from_another_page(&self) -> bool {
+        let site = self.header("sec-fetch-site").unwrap_or("none");
+        let host = self.header("host").unwrap_or_default();
+        let is_other_origin = self.header("origin").is_some_and(|origin| {
+            let authority = origin.split_once("://").map(|(_, authority)| authority);
+            authority != Some(host)
+        });
+        !["same-origin", "none"].contains(&site) || is_other_origin || !self.has_own_host()
+    }
+
+    fn has_own_host(&self) -> bool {
         let (name, _) = self.host();
         let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-        let is_own = name == "localhost" || name.ends_with(".localhost") || address.is_ok();
-        is_cross_site || (self.server.ip().is_loopback() && !is_own)
+        name == "localhost" || name.ends_with(".localhost") || address.is_ok()
     }
 }
 
