@@ -1,6 +1,7 @@
 //! The language the end-to-end tests are written in: a [`Function`] is given, invoked by a scripted
 //! Runtime API, and what the real `bootstrap` did is a [`Run`] to be compared with what we expect.
 
+pub mod browser;
 mod emulator;
 pub mod fronts;
 mod function;
