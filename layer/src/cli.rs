@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::dev::Dev;
+use crate::commands::event::Event;
 use crate::commands::invoke::Invoke;
 use crate::commands::layer::Layer;
 use crate::commands::package::Package;
@@ -32,6 +33,7 @@ pub struct Cli {
 pub(crate) enum Command {
     Invoke(Box<Invoke>),
     Dev(Box<Dev>),
+    Event(Event),
     Package(Package),
     Layer(Layer),
 }

@@ -40,9 +40,11 @@ mod event;
 mod excerpt;
 pub mod failure;
 mod http;
+mod json_path;
 mod json_text;
 mod log_view;
 mod process;
+mod samples;
 mod script;
 mod script_name;
 mod stream_view;
@@ -67,6 +69,7 @@ pub fn run(surroundings: &Surroundings) -> ExitCode {
     let result = match &cli.command {
         Command::Invoke(invoke) => invoke.run(surroundings),
         Command::Dev(dev) => dev.run(surroundings),
+        Command::Event(event) => event.run(surroundings),
         Command::Package(package) => package.run(surroundings),
         Command::Layer(layer) => layer.run(surroundings),
     };

@@ -1,6 +1,7 @@
 //! One file a command.
 
 pub mod dev;
+pub mod event;
 pub mod invoke;
 pub mod layer;
 pub mod package;

@@ -14,18 +14,18 @@ use serde_json::Value;
 use crate::fake;
 
 /// A folder with scripts, in which the tool is run.
-struct Desk {
-    folder: PathBuf,
+pub(crate) struct Desk {
+    pub(crate) folder: PathBuf,
 }
 
-struct Said {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
+pub(crate) struct Said {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Desk {
-    fn with(files: &[(&str, &str)]) -> Desk {
+    pub(crate) fn with(files: &[(&str, &str)]) -> Desk {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("desk-{}-{number}", std::process::id());
@@ -38,7 +38,7 @@ impl Desk {
         Desk { folder }
     }
 
-    fn tool(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn tool(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rhambda"));
         command.args(arguments).current_dir(&self.folder).env("NO_COLOR", "1");
         command.env("RHAMBDA_BOOTSTRAP", fake::bootstrap()).stdin(Stdio::null());
@@ -49,7 +49,7 @@ impl Desk {
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> Said {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Said {
         let output = self.tool(arguments).output().unwrap();
         Said {
             code: output.status.code(),
@@ -65,7 +65,7 @@ impl Drop for Desk {
     }
 }
 
-fn hello() -> Desk {
+pub(crate) fn hello() -> Desk {
     Desk::with(&[("hello.rhai", "fn handler(event) { event }"), ("event.json", "{\"a\": 1}")])
 }
 

@@ -5,4 +5,5 @@ mod client;
 mod dev;
 mod emulator;
 mod environment;
+mod event;
 mod fake;
