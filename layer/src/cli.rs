@@ -6,6 +6,7 @@ use crate::commands::dev::Dev;
 use crate::commands::event::Event;
 use crate::commands::invoke::Invoke;
 use crate::commands::layer::Layer;
+use crate::commands::new::New;
 use crate::commands::package::Package;
 
 /// Runs, packages and publishes Rhai scripts for AWS Lambda.
@@ -16,6 +17,7 @@ use crate::commands::package::Package;
     arg_required_else_help = true,
     after_help = "\
 Examples:
+  rhambda new hello
   rhambda invoke hello.rhai --event '{\"name\": \"Ada\"}'
   rhambda dev
   rhambda package hello.rhai
@@ -31,6 +33,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    New(New),
     Invoke(Box<Invoke>),
     Dev(Box<Dev>),
     Event(Event),

@@ -49,6 +49,7 @@ mod script;
 mod script_name;
 mod stream_view;
 pub mod surroundings;
+mod templates;
 pub mod terminal;
 
 use cli::{Cli, Command};
@@ -67,6 +68,7 @@ pub fn run(surroundings: &Surroundings) -> ExitCode {
         }
     };
     let result = match &cli.command {
+        Command::New(new) => new.run(surroundings),
         Command::Invoke(invoke) => invoke.run(surroundings),
         Command::Dev(dev) => dev.run(surroundings),
         Command::Event(event) => event.run(surroundings),

@@ -51,6 +51,11 @@ impl Terminal {
         paint(self.stderr_is_terminal && self.wants_colour, look, text)
     }
 
+    /// Gives a text for standard output a look.
+    pub fn paint_out(&self, look: Look, text: &str) -> String {
+        paint(self.stdout_is_terminal && self.wants_colour, look, text)
+    }
+
     /// Writes to standard output. That its reader has gone is no error.
     pub fn out(&self, bytes: &[u8]) -> io::Result<()> {
         let mut stdout = io::stdout().lock();

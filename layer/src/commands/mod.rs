@@ -4,5 +4,6 @@ pub mod dev;
 pub mod event;
 pub mod invoke;
 pub mod layer;
+pub mod new;
 pub mod package;
 pub(crate) mod settings;

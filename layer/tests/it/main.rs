@@ -7,3 +7,4 @@ mod emulator;
 mod environment;
 mod event;
 mod fake;
+mod new;
