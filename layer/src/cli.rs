@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use crate::commands::check::Check;
 use crate::commands::dev::Dev;
 use crate::commands::event::Event;
 use crate::commands::invoke::Invoke;
@@ -20,6 +21,7 @@ Examples:
   rhambda new hello
   rhambda invoke hello.rhai --event '{\"name\": \"Ada\"}'
   rhambda dev
+  rhambda check
   rhambda package hello.rhai
   rhambda layer --arch arm64
 
@@ -36,6 +38,7 @@ pub(crate) enum Command {
     New(New),
     Invoke(Box<Invoke>),
     Dev(Box<Dev>),
+    Check(Check),
     Event(Event),
     Package(Package),
     Layer(Layer),

@@ -29,6 +29,7 @@ use clap::Parser;
 mod archive;
 pub mod bootstrap;
 mod bundle;
+mod check;
 mod cli;
 pub mod commands;
 mod dev;
@@ -71,6 +72,7 @@ pub fn run(surroundings: &Surroundings) -> ExitCode {
         Command::New(new) => new.run(surroundings),
         Command::Invoke(invoke) => invoke.run(surroundings),
         Command::Dev(dev) => dev.run(surroundings),
+        Command::Check(check) => check.run(surroundings),
         Command::Event(event) => event.run(surroundings),
         Command::Package(package) => package.run(surroundings),
         Command::Layer(layer) => layer.run(surroundings),

@@ -363,6 +363,18 @@ fn engine(
     engine
 }
 
+/// An engine that knows every function a script can call and reads scripts as `bootstrap` does, to
+/// be asked what it knows and to parse with.
+#[cfg(feature = "tool")]
+#[must_use]
+pub fn whole(limits: &Limits) -> Engine {
+    let roots = Rc::new(Roots::new(Vec::new()));
+    // With this word in it, a source has all words.
+    let vocabulary = Vocabulary::of("eval", &roots);
+    let trace = Rc::new(RefCell::new(Trace::new(roots)));
+    engine(limits, &Bounds::new(limits), &trace, &vocabulary)
+}
+
 /// The functions of the engine's standard library that are in the vocabulary.
 ///
 /// The engine lets the functions of a script be picked, not those of a module, so the library is

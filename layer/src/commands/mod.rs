@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub mod check;
 pub mod dev;
 pub mod event;
 pub mod invoke;

@@ -1,5 +1,6 @@
 //! The layer crate from outside: the emulator over raw sockets, the tool as a process.
 
+mod check;
 mod cli;
 mod client;
 mod dev;
