@@ -1,6 +1,6 @@
 //! The scripts that are checked together, and what they import.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use rhambda_runtime::suggest::nearest;
 
 use super::Request;
 use super::problem::Problem;
-use super::table::{Table, said};
+use super::table::{Functions, Table, said};
 use crate::bundle::normalised;
 use crate::failure::Failure;
 
@@ -20,6 +20,8 @@ pub(crate) struct File {
     pub(crate) source: String,
     pub(crate) ast: AST,
     pub(crate) functions: Vec<Function>,
+    /// Where the functions of each name are among them.
+    named: HashMap<String, Vec<usize>>,
     /// The names that others see behind the module's: exported variables.
     pub(crate) exports: HashSet<String>,
     /// The constants of its top level.
@@ -64,6 +66,9 @@ pub(crate) struct Project {
     pub(crate) files: BTreeMap<String, File>,
     /// Paths of scripts that others import.
     imported: BTreeSet<String>,
+    /// The functions of scripts that are no modules, which all others see as well, by their names
+    /// with their numbers of parameters.
+    pub(crate) of_mains: Functions,
     /// What is wrong with whole files.
     pub(crate) problems: Vec<Problem>,
     /// The texts of those that do not parse.
@@ -76,6 +81,7 @@ impl Project {
         let mut project = Project {
             files: BTreeMap::new(),
             imported: BTreeSet::new(),
+            of_mains: Functions::new(),
             problems: Vec::new(),
             broken: Vec::new(),
             external: request.external.clone(),
@@ -107,6 +113,13 @@ impl Project {
                 }
             }
         }
+        let mains = project.files.values().filter(|file| !project.imported.contains(&file.path));
+        let functions = mains.flat_map(|file| &file.functions);
+        let mut of_mains = Functions::new();
+        for function in functions.filter(|function| !function.is_closure()) {
+            of_mains.entry(function.name.clone()).or_default().insert(function.parameters.len());
+        }
+        project.of_mains = of_mains;
         project.find_circles();
         Ok(project)
     }
@@ -172,8 +185,14 @@ impl Project {
             targets.insert(text, import);
         }
         let top: Vec<&Stmt> = ast.statements().iter().collect();
+        let functions: Vec<Function> = ast.iter_fn_def().map(function).collect();
+        let mut named: HashMap<String, Vec<usize>> = HashMap::new();
+        for (index, function) in functions.iter().enumerate() {
+            named.entry(function.name.clone()).or_default().push(index);
+        }
         let mut file = File {
-            functions: ast.iter_fn_def().map(function).collect(),
+            functions,
+            named,
             exports: HashSet::new(),
             constants: BTreeMap::new(),
             imports: BTreeMap::new(),
@@ -286,12 +305,6 @@ impl Project {
         (in_library || self.imported.contains(&file.path)) && !file.has_handler()
     }
 
-    /// The public functions of scripts that are no modules, which all others see as well.
-    pub(crate) fn functions_of_mains(&self) -> impl Iterator<Item = &Function> {
-        let mains = self.files.values().filter(|file| !self.imported.contains(&file.path));
-        mains.flat_map(|file| &file.functions).filter(|function| !function.is_closure())
-    }
-
     /// Whether functions see the constants by their plain names; those of imported modules do not.
     pub(crate) fn sees_constants(&self, file: &File) -> bool {
         !self.imported.contains(&file.path)
@@ -348,9 +361,15 @@ impl File {
         self.functions.iter().any(|function| function.name == "handler")
     }
 
-    /// The closure or function of this name.
+    /// The functions of this name; of closures, one.
+    pub(crate) fn functions_named(&self, name: &str) -> impl Iterator<Item = &Function> {
+        let places = self.named.get(name).into_iter().flatten();
+        places.filter_map(|place| self.functions.get(*place))
+    }
+
+    /// The first of them.
     pub(crate) fn function(&self, name: &str) -> Option<&Function> {
-        self.functions.iter().find(|function| function.name == name)
+        self.functions_named(name).next()
     }
 
     /// Where a function's name stands: at the last `fn NAME` before its body.

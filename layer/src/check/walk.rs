@@ -391,7 +391,7 @@ impl<'a> Walk<'a> {
     fn pointer(&mut self, name: &str, position: Position) {
         let is_there = self.file.function(name).is_some()
             || self.table.functions.contains_key(name)
-            || self.project.functions_of_mains().any(|function| function.name == name)
+            || self.project.of_mains.contains_key(name)
             || !rhai::is_valid_identifier(name);
         if !is_there && !self.file.is_test() {
             let message = format!("there is no function `{name}`");
@@ -411,15 +411,15 @@ impl<'a> Walk<'a> {
     /// With how many arguments the functions of this name can be called.
     fn counts(&self, name: &str, as_method: bool) -> BTreeSet<usize> {
         let of_engine = self.table.functions.get(name).into_iter().flatten().copied();
-        let own = self.file.functions.iter().chain(self.project.functions_of_mains());
-        let own = own.filter(|function| function.name == name);
+        let own = self.file.functions_named(name).map(|function| function.parameters.len());
+        let of_mains = self.project.of_mains.get(name).into_iter().flatten().copied();
         // What is called as a method has its object as the first argument, or as `this`.
         let shift = usize::from(as_method);
         let of_engine = of_engine.filter_map(|count| match count {
             usize::MAX => Some(count),
             count => count.checked_sub(shift),
         });
-        of_engine.chain(own.map(|function| function.parameters.len())).collect()
+        of_engine.chain(own).chain(of_mains).collect()
     }
 
     fn function_call(&mut self, name: &str, count: usize, position: Position) {

@@ -250,6 +250,102 @@ fn a_script_has_a_handler_unless_it_is_a_module() {
 }
 
 #[test]
+fn misspelt_paths_of_the_event_are_found_where_the_trigger_is_known() {
+    let script = "\
+//! trigger: sqs
+fn handler(event) {
+    let first = event.Records[0].bodi;
+    for r in event.Records { print(r.eventSourceArn + r.attributes.Whatever) }
+    event.Records.map(|r| r.messageid + first);
+    batch::each(event, |m| take(m));
+    let many = events::records(event).filter(|m| m.recieve_count > 1);
+    event?[\"Recrods\"].len() + many.len()
+}
+fn take(message) { message.bdy }
+";
+    let expected = [
+        "3:34 event-path an event of sqs has no `bodi` there; did you mean `body`?",
+        "4:38 event-path an event of sqs has no `eventSourceArn` there; did you mean `eventSourceARN`?",
+        "5:29 event-path an event of sqs has no `messageid` there; did you mean `messageId`?",
+        "7:52 event-path a record of sqs has no `recieve_count` there; did you mean `receive_count`?",
+        "8:12 event-path an event of sqs has no `Recrods` there; did you mean `Records`?",
+        "10:28 event-path a record of sqs has no `bdy` there; did you mean `body`?",
+    ];
+    assert_eq!(problems(script), expected);
+    // Without the comment an event beside the script says it, and without either nothing is known.
+    let plain = script.replace("//! trigger: sqs", "");
+    assert_eq!(problems(&plain), [""; 0]);
+    let desk = Desk::with(&[("a", "")]);
+    let event = desk.run(&["event", "sqs"]).stdout;
+    assert_eq!(problems_of(&[("a.rhai", &plain), ("a.event.json", &event)], &["a.rhai"]), expected);
+    assert_eq!(
+        problems("//! trigger: sqss\nfn handler(e) { e }"),
+        ["1:14 trigger there is no trigger `sqss`; did you mean `sqs`?"]
+    );
+}
+
+#[test]
+fn what_an_event_may_have_is_not_told() {
+    let script = "\
+//! trigger: api-gateway-v2
+fn handler(event) {
+    event.seen = event.body;
+    let http = event.requestContext.http;
+    if event.requestContex == () { return event.heders ?? event.headers.x_anything }
+    let context = event.requestContext;
+    context = other(event.see);
+    [http.method, event.queryStringParameters.chanel, event.something_new, context.htp, event.Records]
+}
+fn other(x) { x }
+";
+    assert_eq!(problems(script), [""; 0]);
+}
+
+#[test]
+fn permissions_are_compared_with_what_is_reached() {
+    let script = "\
+//! allow: http api.example.com, env TOKEN, env UNUSED_*, fs tmp, http *.unused.com
+import \"lib/rates\" as rates;
+const API = \"https://api.example.com\";
+fn handler(event) {
+    http::get(`${API}/x/${event.id}`);
+    http::request(#{ url: \"http://other.example.com:8080/\" });
+    env::get(\"TOKEN\") + env::require(\"OTHER\") + rates::get();
+    fs::write(\"/tmp/a/\" + event.x, \"b\");
+    fs::read_text(\"data.json\")
+}
+";
+    let rates =
+        ("lib/rates.rhai", "fn get() { http::get(\"https://rates.example.com/eur\").json() }");
+    assert_eq!(
+        problems_of(&[("a.rhai", script), rates], &["a.rhai"]),
+        [
+            "1:45 unused-permission `env UNUSED_*` is allowed and never reached; take it away",
+            "1:67 unused-permission `http *.unused.com` is allowed and never reached; take it away, unless a \
+         redirect leads there",
+            "6:27 permission the script is not allowed to reach `other.example.com:8080`; `//! allow: http \
+         other.example.com:8080` at its top allows it",
+            "7:38 permission the script is not allowed to reach the variable `OTHER`; `//! allow: env OTHER` \
+         at its top allows it",
+            "9:19 permission the script is not allowed to reach the file `data.json`; `//! allow: fs task` at \
+         its top allows it",
+            "lib/rates.rhai:1:22 permission the script is not allowed to reach `rates.example.com`; \
+         `//! allow: http rates.example.com` at its top allows it",
+        ]
+    );
+    // What is only known when it runs may be anything.
+    let computed = "\
+//! allow: http api.example.com, env TOKEN, fs tmp
+fn handler(event) { http::get(event.url); env::get(event.name); fs::exists(event.path) }
+";
+    assert_eq!(problems(computed), [""; 0]);
+    assert_eq!(problems("fn handler(e) { http::get(\"https://any.example.com\") }"), [""; 0]);
+    assert!(
+        problems("//! allow: htp x\nfn handler(e) { e }")[0].starts_with("1:12 permission `htp x`")
+    );
+}
+
+#[test]
 fn syntax_is_told_with_its_place() {
     assert_eq!(problems("fn handler(e) {\n    let x = (1;\n}")[0].split(' ').next(), Some("2:15"));
     assert_eq!(problems("fn handler(e) {").len(), 1);
