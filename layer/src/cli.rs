@@ -9,6 +9,7 @@ use crate::commands::invoke::Invoke;
 use crate::commands::layer::Layer;
 use crate::commands::new::New;
 use crate::commands::package::Package;
+use crate::commands::repl::Repl;
 
 /// Runs, packages and publishes Rhai scripts for AWS Lambda.
 #[derive(Debug, Parser)]
@@ -40,6 +41,7 @@ pub(crate) enum Command {
     Dev(Box<Dev>),
     Check(Check),
     Event(Event),
+    Repl(Repl),
     Package(Package),
     Layer(Layer),
 }

@@ -45,6 +45,7 @@ mod json_path;
 mod json_text;
 mod log_view;
 mod process;
+mod repl;
 mod samples;
 mod script;
 mod script_name;
@@ -74,6 +75,7 @@ pub fn run(surroundings: &Surroundings) -> ExitCode {
         Command::Dev(dev) => dev.run(surroundings),
         Command::Check(check) => check.run(surroundings),
         Command::Event(event) => event.run(surroundings),
+        Command::Repl(repl) => repl.run(surroundings),
         Command::Package(package) => package.run(surroundings),
         Command::Layer(layer) => layer.run(surroundings),
     };

@@ -375,6 +375,18 @@ pub fn whole(limits: &Limits) -> Engine {
     engine(limits, &Bounds::new(limits), &trace, &vocabulary)
 }
 
+/// The same, with the modules below some roots, to run scripts on a desk: bounds on time and memory
+/// are the caller's to set.
+#[cfg(feature = "tool")]
+#[must_use]
+pub fn whole_with_modules(limits: &Limits, roots: &Rc<Roots>) -> Engine {
+    let mut engine = whole(limits);
+    let (bounds, trace) = (Bounds::new(limits), Rc::new(RefCell::new(Trace::new(roots.clone()))));
+    let frames = Rc::new(Frames::new(&engine, false, &bounds, &trace));
+    engine.set_module_resolver(Modules::new(roots.clone(), frames));
+    engine
+}
+
 /// The functions of the engine's standard library that are in the vocabulary.
 ///
 /// The engine lets the functions of a script be picked, not those of a module, so the library is

@@ -80,3 +80,14 @@ fn run(root: &Path, request: &Request) -> Result<Findings, Failure> {
     let sources = files.map(|file| (file.path, file.source)).chain(project.broken).collect();
     Ok(Findings { problems, sources })
 }
+
+/// Every name that a script can use without defining it: functions, and `module::function`.
+pub(crate) fn known_names() -> Result<Vec<String>, Failure> {
+    let table = table::Table::of_the_engine()?;
+    let functions = table.functions.keys().filter(|name| rhai::is_valid_identifier(name)).cloned();
+    let modules = table.modules.iter();
+    let of_modules = modules.flat_map(|(module, functions)| {
+        functions.keys().map(move |name| format!("{module}::{name}"))
+    });
+    Ok(functions.chain(of_modules).collect())
+}

@@ -348,6 +348,13 @@ impl File {
         self.path.ends_with(".test.rhai")
     }
 
+    /// Whether the top level defines a variable or constant of this name.
+    pub(crate) fn has_variable(&self, name: &str) -> bool {
+        self.ast.statements().iter().any(
+            |statement| matches!(statement, Stmt::Var(variable, ..) if variable.0.name == name),
+        )
+    }
+
     /// What an import of this path leads to.
     pub(crate) fn target_of(&self, path: &Expr) -> Import {
         let target = match path {

@@ -75,8 +75,12 @@ impl<'a> Walk<'a> {
                 || self.used_constants.contains(&name.name)
                 || self.used_imports.contains(&name.name)
                 || file.exports.contains(&name.name);
-            // What a module is imported for may be found in it by another one's way.
-            let shows = matches!(name.kind, Kind::Module(_)) && self.project.is_module(file);
+            // Imports and constants of a module are there for those who import it.
+            let shows = match name.kind {
+                Kind::Module(_) => self.project.is_module(file),
+                Kind::Constant => !self.project.sees_constants(file),
+                _ => false,
+            };
             if !is_used && !shows {
                 self.unused(&name);
             }
@@ -581,16 +585,21 @@ impl<'a> Walk<'a> {
             }
             // The engine does not say which variables its modules have.
             Found::Engine(_) => return,
-            Found::File(file) => file.exports.iter().map(String::as_str).collect(),
+            // The runtime exports constants.
+            Found::File(file) => {
+                file.exports.iter().chain(file.constants.keys()).map(String::as_str).collect()
+            }
         };
         if known.contains(&name) {
             return;
         }
+        let is_hidden =
+            matches!(self.module(namespace), Found::File(file) if file.has_variable(name));
         let (what, help) = match self.module(namespace) {
             Found::Own => ("no constant", meant(name, known)),
-            Found::File(file) if file.constants.contains_key(name) => (
+            Found::File(file) if is_hidden => (
                 "no variable",
-                format!("{} does not export it: `export const {name} = …;`", file.path),
+                format!("{} does not export it: `export let {name} = …;`", file.path),
             ),
             _ => ("no variable", meant(name, known)),
         };

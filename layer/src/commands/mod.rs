@@ -7,4 +7,5 @@ pub mod invoke;
 pub mod layer;
 pub mod new;
 pub mod package;
+pub mod repl;
 pub(crate) mod settings;

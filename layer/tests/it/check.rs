@@ -200,11 +200,11 @@ fn imports_are_followed() {
         (
             "a.rhai",
             "import \"lib/money\" as m;\nimport \"lib/mony\" as n;\nfn handler(e) { m::secret(e); \
-                    m::fomat(e); m::VAT + m::RATE + n::any() }",
+                    m::fomat(e); m::all + m::RATE + n::any() + m::VAT }",
         ),
         (
             "lib/money.rhai",
-            "const VAT = 1;\nexport const RATE = 2;\nprivate fn secret(x) { x }\n\
+            "const VAT = 1; let all = 2; all;\nexport const RATE = 2;\nprivate fn secret(x) { x }\n\
                             fn format(x) { x + VAT }",
         ),
         ("b.rhai", "import \"lib/loop\" as l;\nfn handler(e) { l::f(e) }"),
@@ -217,8 +217,8 @@ fn imports_are_followed() {
             "2:8 import there is no module `lib/mony`; did you mean `lib/money`?",
             "3:20 unknown-function `secret` is private in lib/money.rhai",
             "3:34 unknown-function there is no function `fomat` in `m`; did you mean `format`?",
-            "3:47 unknown-variable there is no variable `VAT` in `m`; lib/money.rhai does not export it: \
-         `export const VAT = …;`",
+            "3:47 unknown-variable there is no variable `all` in `m`; lib/money.rhai does not export it: \
+         `export let all = …;`",
             "lib/loop.rhai:1:1 import circular import: lib/loop.rhai -> lib/pool.rhai -> lib/loop.rhai",
             "lib/money.rhai:4:20 unknown-variable a function of an imported module does not see the constant \
          `VAT`; write `global::VAT`",

@@ -9,3 +9,4 @@ mod environment;
 mod event;
 mod fake;
 mod new;
+mod repl;
