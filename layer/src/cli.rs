@@ -3,10 +3,13 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::check::Check;
+use crate::commands::completions::Completions;
+use crate::commands::definitions::Definitions;
 use crate::commands::dev::Dev;
 use crate::commands::event::Event;
 use crate::commands::invoke::Invoke;
 use crate::commands::layer::Layer;
+use crate::commands::man::ManPages;
 use crate::commands::new::New;
 use crate::commands::package::Package;
 use crate::commands::repl::Repl;
@@ -26,7 +29,7 @@ Examples:
   rhambda package hello.rhai
   rhambda layer --arch arm64
 
-Exit codes: 0 success, 1 the function failed, 2 a wrong command line or file, 3 the runtime or the \
+Exit codes: 0 success, 1 the function or the check failed, 2 a wrong command line or file, 3 the runtime or the \
 tool failed. Colours appear on a terminal only, and not where NO_COLOR is set."
 )]
 pub struct Cli {
@@ -44,4 +47,7 @@ pub(crate) enum Command {
     Repl(Repl),
     Package(Package),
     Layer(Layer),
+    Definitions(Definitions),
+    Completions(Completions),
+    Man(ManPages),
 }

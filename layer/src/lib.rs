@@ -78,6 +78,9 @@ pub fn run(surroundings: &Surroundings) -> ExitCode {
         Command::Repl(repl) => repl.run(surroundings),
         Command::Package(package) => package.run(surroundings),
         Command::Layer(layer) => layer.run(surroundings),
+        Command::Definitions(definitions) => definitions.run(surroundings),
+        Command::Completions(completions) => completions.run(surroundings),
+        Command::Man(man) => man.run(surroundings),
     };
     let exit = result.unwrap_or_else(|failure| {
         surroundings.terminal.error(&failure.message);

@@ -61,7 +61,9 @@ impl Repl {
         if let Some(script) = &self.script {
             match session.take(&format!(":load {}", script.display()), true) {
                 Answer::Error(message) => return Err(Failure::usage(message)),
-                answer => drop(shown(answer, terminal)?),
+                answer => {
+                    shown(answer, terminal)?;
+                }
             }
         }
         if io::stdin().is_terminal() { talk(session, terminal) } else { read(session, terminal) }

@@ -63,7 +63,7 @@ impl Session {
         let roots = Rc::new(Roots::new(vec![folder.clone()]));
         let mut engine = engine::whole_with_modules(&limits, &roots);
         engine.on_progress(|_| INTERRUPTED.swap(false, Ordering::Relaxed).then_some(Dynamic::UNIT));
-        engine.on_print(|text| shown::say(text));
+        engine.on_print(shown::say);
         engine.on_debug(|text, _, _| shown::say(text));
         effects::install(World::new(Policy::open()).with_roots(vec![folder]));
         Ok(Session {

@@ -4,6 +4,7 @@ mod check;
 mod cli;
 mod client;
 mod dev;
+mod editor;
 mod emulator;
 mod environment;
 mod event;
