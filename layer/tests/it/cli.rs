@@ -293,8 +293,12 @@ fn package_refuses_what_lambda_would_refuse() {
         ("up.rhai", "import \"../secret\" as secret;\nfn handler(event) {}"),
         ("a.rhai", "import \"b\" as b;\nfn handler(event) {}"),
         ("b.rhai", "import \"a\" as a;"),
+        ("my script.rhai", "fn handler(event) {}"),
+        (&format!("{}.rhai", "x".repeat(121)), "fn handler(event) {}"),
     ]);
     for (script, says) in [
+        ("my script", "bad handler `my script.handler`: the file part holds a character"),
+        (&"x".repeat(121), "has 129 characters, and Lambda takes 128"),
         ("syntax", "syntax error in syntax.rhai:2:15: "),
         ("none", "it has `hanlder(event)`"),
         ("three", "`handler` takes 3 parameters"),
