@@ -32,6 +32,8 @@ pub(crate) struct File {
     pub(crate) targets: BTreeMap<String, Import>,
     /// Names of properties and keys: what is called like one may be a closure in a map.
     pub(crate) keys: HashSet<String>,
+    /// Names of functions that are called so that they see the caller's variables: `f!()`.
+    pub(crate) capturing: HashSet<String>,
     /// It has code that is only known when it runs.
     pub(crate) evaluates: bool,
 }
@@ -151,6 +153,7 @@ impl Project {
 
     fn look(&mut self, root: &Path, path: String, source: String, ast: AST) -> File {
         let mut keys = HashSet::new();
+        let mut capturing = HashSet::new();
         let mut evaluates = false;
         let mut imports = Vec::new();
         ast.walk(&mut |nodes: &[ASTNode]| {
@@ -165,6 +168,9 @@ impl Project {
                     ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _)),
                 ) => {
                     evaluates |= call.name == "eval";
+                    if call.capture_parent_scope {
+                        capturing.insert(call.name.to_string());
+                    }
                 }
                 Some(ASTNode::Stmt(Stmt::Import(import, _))) => {
                     if let Expr::StringConstant(path, position) = &import.0 {
@@ -198,6 +204,7 @@ impl Project {
             imports: BTreeMap::new(),
             targets,
             keys,
+            capturing,
             evaluates,
             source,
             path,

@@ -179,7 +179,7 @@ pub(crate) fn check(file: &File, root: &Path, table: &Table) -> Vec<Problem> {
         names,
         assigned: assigned(file),
         variables: Vec::new(),
-        calls: Vec::new(),
+        calls: BTreeSet::new(),
         problems: Vec::new(),
     };
     reader.function(handler, &[Some(&event)]);
@@ -296,23 +296,23 @@ struct Reader<'a> {
     names: BTreeSet<&'a str>,
     assigned: BTreeSet<String>,
     variables: Vec<(String, Known<'a>)>,
-    /// The functions that are being read, so that recursion ends.
-    calls: Vec<String>,
+    /// What was read with which arguments, so that it is read once and recursion ends.
+    calls: BTreeSet<(String, Vec<Option<usize>>)>,
     problems: Vec<Problem>,
 }
 
 impl<'a> Reader<'a> {
     fn function(&mut self, function: &'a Function, arguments: &[Known<'a>]) {
-        if self.calls.contains(&function.name) {
+        let places =
+            arguments.iter().map(|known| known.map(|shape| std::ptr::from_ref(shape) as usize));
+        if !self.calls.insert((function.name.clone(), places.collect())) {
             return;
         }
-        self.calls.push(function.name.clone());
         let outside = std::mem::take(&mut self.variables);
         let given = arguments.iter().copied().chain(std::iter::repeat(None));
         self.variables.extend(function.parameters.iter().cloned().zip(given));
         self.block(&function.statements);
         self.variables = outside;
-        self.calls.pop();
     }
 
     /// A closure of which so many parameters are captured, by the same names.

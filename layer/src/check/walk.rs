@@ -17,6 +17,7 @@ pub(crate) fn check(file: &File, project: &Project, table: &Table) -> Vec<Proble
         table,
         scopes: Vec::new(),
         in_function: false,
+        sees_callers: false,
         seen_closures: HashSet::new(),
         used_constants: HashSet::new(),
         used_imports: HashSet::new(),
@@ -50,6 +51,8 @@ struct Walk<'a> {
     table: &'a Table,
     scopes: Vec<Vec<Name>>,
     in_function: bool,
+    /// In a function that may see its caller's variables.
+    sees_callers: bool,
     seen_closures: HashSet<String>,
     used_constants: HashSet<String>,
     used_imports: HashSet<String>,
@@ -90,6 +93,9 @@ impl<'a> Walk<'a> {
     fn function(&mut self, function: &Function) {
         let outside = std::mem::take(&mut self.scopes);
         let was_in_function = std::mem::replace(&mut self.in_function, true);
+        let mut files = self.project.files.values();
+        let sees_callers = files.any(|file| file.capturing.contains(&function.name));
+        let saw_callers = std::mem::replace(&mut self.sees_callers, sees_callers);
         self.scopes.push(Vec::new());
         for parameter in &function.parameters {
             self.define(parameter, Kind::Given, Position::NONE);
@@ -98,6 +104,7 @@ impl<'a> Walk<'a> {
         self.end_scope();
         self.scopes = outside;
         self.in_function = was_in_function;
+        self.sees_callers = saw_callers;
     }
 
     fn define(&mut self, name: &str, kind: Kind, place: Position) {
@@ -314,7 +321,7 @@ impl<'a> Walk<'a> {
         }
         // The name of a function is a pointer to it.
         let file = self.file;
-        if file.evaluates || file.function(name).is_some() {
+        if file.evaluates || self.sees_callers || file.function(name).is_some() {
             return;
         }
         if file.constants.contains_key(name) {
@@ -370,6 +377,9 @@ impl<'a> Walk<'a> {
         if call.op_token.is_some() {
             call.args.iter().for_each(|argument| self.expression(argument));
             return;
+        }
+        if call.capture_parent_scope {
+            self.scopes.iter_mut().flatten().for_each(|name| name.is_used = true);
         }
         let name = call.name.as_str();
         let count = call.args.len();

@@ -172,10 +172,12 @@ fn handler(event, context) {
     do { this.note(1) } until this.seen == ();
     [shape.area(), curried.call(2), named.call(1, 2), call(named, 1, 2), event.items.map(add),
      is_def_fn(\"x\", 1), money::RATE, global::CURRENCY, event?.a?.b ?? context.remaining_ms(),
-     event.items.sum_by(\"n\"), [1, 2].reduce(|a, b| a + b, 0), 1.add(2), \"a\" in event.items]
+     event.items.sum_by(\"n\"), caller!(), 2.doubled(), [1, 2].reduce(|a, b| a + b, 0), 1.add(2), \"a\" in event.items]
 }
 fn note(x) { this.noted = x; }
 fn add(a, b) { a + b }
+fn caller() { shape.a }
+fn int.doubled() { this * 2 }
 ";
     let money = "\
 import \"lib/inner\" as inner;
