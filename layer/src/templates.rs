@@ -18,6 +18,8 @@ pub(crate) struct Template {
     event: Event,
     /// The response to that event, where it is JSON.
     response: &'static str,
+    /// The response where it is streamed text.
+    streamed: &'static str,
     test: &'static str,
     /// The variables it needs.
     variables: &'static str,
@@ -47,6 +49,7 @@ macro_rules! template {
             event: $event,
             response: file!($name, "response.json"),
             test: file!($name, "test.rhai"),
+            streamed: "",
             variables: "",
         }
     };
@@ -106,6 +109,7 @@ pub(crate) const ALL: &[Template] = &[
         event: Sample("function-url"),
         response: "",
         test: file!("stream", "test.rhai"),
+        streamed: file!("stream", "response.txt"),
         variables: "",
     },
 ];
@@ -143,6 +147,7 @@ impl Template {
             (".rhai", script),
             (".event.json", event.to_owned()),
             (".response.json", self.response.to_owned()),
+            (".response.txt", self.streamed.to_owned()),
             (".test.rhai", self.test.to_owned()),
             (".env", self.variables.to_owned()),
         ];

@@ -195,6 +195,7 @@ impl<'a> Walk<'a> {
                 }
                 self.statements(&flow.branch);
                 self.end_scope();
+                self.lost_value(&flow.branch);
             }
             Stmt::Switch(parts, _) => {
                 let (expression, cases) = &**parts;
@@ -244,6 +245,24 @@ impl<'a> Walk<'a> {
             }
             _ => {}
         }
+    }
+
+    /// A `catch` gives `()`, whatever it ends with, even where the `try` gives a value.
+    fn lost_value(&mut self, block: &StmtBlock) {
+        let call = match block.statements().last() {
+            Some(Stmt::Expr(value)) if is_only_a_value(value) => match &**value {
+                Expr::FnCall(call, position) => Err((call, position)),
+                other => Ok(other.start_position()),
+            },
+            Some(Stmt::FnCall(call, position)) if makes_a_response(call) => Err((call, position)),
+            _ => return,
+        };
+        let position = call.unwrap_or_else(|(call, position)| {
+            call.namespace.path.first().map_or(*position, |part| part.pos)
+        });
+        let message = "the value that a `catch` ends with is lost";
+        let problem = Problem::warning(&self.file.path, "lost-value", message);
+        self.problems.push(problem.at(position, 1).help("write `return` before it"));
     }
 
     fn expression(&mut self, expression: &Expr) {
@@ -615,6 +634,33 @@ impl<'a> Walk<'a> {
         };
         let message = format!("there is {what} `{name}` in `{module}`");
         self.error("unknown-variable", position, name, message, help);
+    }
+}
+
+/// Whether an expression does nothing but to give a value.
+fn is_only_a_value(expression: &Expr) -> bool {
+    match expression {
+        Expr::FnCall(call, _) => makes_a_response(call),
+        Expr::BoolConstant(..)
+        | Expr::IntegerConstant(..)
+        | Expr::FloatConstant(..)
+        | Expr::CharConstant(..)
+        | Expr::StringConstant(..)
+        | Expr::InterpolatedString(..)
+        | Expr::Array(..)
+        | Expr::Map(..)
+        | Expr::Variable(..) => true,
+        _ => false,
+    }
+}
+
+/// Whether a function only makes what a handler returns.
+fn makes_a_response(call: &FnCallExpr) -> bool {
+    let module = call.namespace.path.first().map(|part| part.name.as_str());
+    match module {
+        Some("response") => true,
+        Some("events") => matches!(call.name.as_str(), "allow" | "deny"),
+        _ => false,
     }
 }
 

@@ -381,6 +381,21 @@ error[unknown-function]: there is no function `prnt`
 }
 
 #[test]
+fn what_a_catch_ends_with_is_lost() {
+    let script = "\
+fn handler(event) {
+    try { event.a() } catch (error) { events::deny(event) }
+    try { print(1) } catch { #{ failed: true } }
+    try { print(1) } catch { print(2); }
+    try { print(1) } catch { return events::deny(event); }
+}
+fn a() { 1 }
+";
+    let lost = "lost-value the value that a `catch` ends with is lost; write `return` before it";
+    assert_eq!(problems(script), [format!("2:39 {lost}"), format!("3:30 {lost}")]);
+}
+
+#[test]
 fn warnings_fail_on_demand_only() {
     let desk = Desk::with(&[("a.rhai", "fn handler(event) { let x = 1; event }")]);
     assert_eq!(desk.run(&["check"]).code, Some(0));

@@ -159,3 +159,11 @@ fn a_card_that_is_not_declined_is_charged_and_a_large_amount_is_reviewed() {
         .without_data()
         .kept_serving();
 }
+
+#[test]
+fn a_token_that_somebody_changed_lets_nobody_in() {
+    let mut event: Value =
+        serde_json::from_str(&text(&folder().join("token_authorizer.event.json"))).expect("JSON");
+    event["headers"]["authorization"] = "Bearer x.y.z".into();
+    sent("token_authorizer", &event).responded_json(r#"{"isAuthorized":false}"#).kept_serving();
+}
