@@ -28,8 +28,8 @@ pub(crate) use problem::{Problem, Severity};
 pub(crate) struct Request {
     /// Scripts by their paths below the root, with `/` between folders.
     pub(crate) scripts: Vec<String>,
-    /// Those that were named one by one, and so have to have a handler.
-    pub(crate) named: Vec<String>,
+    /// Those that were named one by one, and the functions that have to be their handlers.
+    pub(crate) named: Vec<(String, String)>,
     /// Import paths that a layer provides.
     pub(crate) external: Vec<String>,
 }

@@ -319,29 +319,30 @@ impl Project {
 
     /// What keeps a script from being a function of Lambda.
     pub(crate) fn missing_handler(&self, file: &File, request: &Request) -> Option<Problem> {
-        let handlers: Vec<&Function> =
-            file.functions.iter().filter(|function| function.name == "handler").collect();
-        let right = "a handler is `fn handler(event, context)` or `fn handler(event)`";
-        if let Some(handler) = handlers.iter().find(|it| matches!(it.parameters.len(), 1 | 2)) {
-            let problem = Problem::error(&file.path, "handler", "`handler` is private");
-            let problem = problem.at(file.place_of("handler", handler), 7);
+        let named = request.named.iter().find(|(path, _)| *path == file.path);
+        let name = named.map_or("handler", |(_, function)| function);
+        let length = name.chars().count();
+        let right = format!("a handler is `fn {name}(event, context)` or `fn {name}(event)`");
+        let of_name: Vec<&Function> = file.functions_named(name).collect();
+        if let Some(handler) = of_name.iter().find(|it| matches!(it.parameters.len(), 1 | 2)) {
+            let problem = Problem::error(&file.path, "handler", format!("`{name}` is private"));
+            let problem = problem.at(file.place_of(name, handler), length);
             return handler.is_private.then(|| problem.help("Lambda calls public functions only"));
         }
-        if let Some(handler) = handlers.first() {
+        if let Some(handler) = of_name.first() {
             let count = said([handler.parameters.len()]);
-            let problem = Problem::error(&file.path, "handler", format!("`handler` takes {count}"));
-            return Some(problem.at(file.place_of("handler", handler), 7).help(right));
+            let problem = Problem::error(&file.path, "handler", format!("`{name}` takes {count}"));
+            return Some(problem.at(file.place_of(name, handler), length).help(right));
         }
-        if self.is_module(file) || !request.named.contains(&file.path) {
+        if self.is_module(file) || named.is_none() {
             return None;
         }
         let names: Vec<&str> = file.functions.iter().map(|it| it.name.as_str()).collect();
-        let problem = Problem::error(&file.path, "handler", "there is no `fn handler`");
-        match nearest("handler", names.iter().copied()) {
+        let problem = Problem::error(&file.path, "handler", format!("there is no `fn {name}`"));
+        match nearest(name, names.iter().copied()) {
             Some(near) => {
-                let function = file.functions.iter().find(|it| it.name == near)?;
-                let length = near.chars().count();
-                let problem = problem.at(file.place_of(near, function), length);
+                let function = file.function(near)?;
+                let problem = problem.at(file.place_of(near, function), near.chars().count());
                 Some(problem.help(format!("is `{near}` meant? {right}")))
             }
             None => Some(problem.help(right)),

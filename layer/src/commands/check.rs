@@ -32,8 +32,9 @@ Without it, `NAME.event.json` beside the script says it.
 
 Exit codes: 0 nothing is wrong, or warnings only; 1 something is; 2 a wrong command line or file.")]
 pub struct Check {
-    /// Scripts and folders [default: the working directory]
-    #[arg(value_name = "PATH")]
+    /// Scripts and folders [default: the working directory]; `orders.refund` is the function
+    /// `refund` of `orders.rhai` as a handler
+    #[arg(value_name = "PATH[.FUNCTION]")]
     paths: Vec<PathBuf>,
 
     /// The task root: the folder that imports start from [default: the folder, or the script's]
@@ -131,8 +132,8 @@ impl Check {
                 root.get_or_insert_with(|| script.root.clone());
                 // Modules are below `lib`, here and for `rhambda dev`.
                 let is_library = path.components().any(|part| part.as_os_str() == "lib");
-                if !script.function_was_named && !is_library {
-                    request.named.push(script.path.clone());
+                if script.function_was_named || !is_library {
+                    request.named.push((script.path.clone(), script.function));
                 }
                 request.scripts.push(script.path);
             }

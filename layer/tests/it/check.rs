@@ -249,6 +249,13 @@ fn a_script_has_a_handler_unless_it_is_a_module() {
     for path in ["a.main", "lib/b.rhai", "."] {
         is_clean(&desk.run(&["check", path]));
     }
+    assert_eq!(
+        problems_of(&[("a.rhai", "fn main(e) { e }")], &["a.mian"]),
+        [
+            "1:4 handler there is no `fn mian`; is `main` meant? a handler is `fn mian(event, context)` or \
+         `fn mian(event)`"
+        ]
+    );
 }
 
 #[test]
