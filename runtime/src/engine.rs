@@ -26,7 +26,7 @@ use crate::invocation::Invocation;
 use crate::modules::{Modules, Roots, Source};
 use crate::sink::Sink;
 use crate::vocabulary::Vocabulary;
-use crate::{json, library, memory, suggest};
+use crate::{json, library, loans, memory, suggest};
 
 /// A script, compiled and run once at its top level, whose handler can be called.
 pub struct Script {
@@ -261,17 +261,22 @@ impl Script {
         let options =
             CallFnOptions::new().eval_ast(false).in_all_namespaces(true).bind_this_ptr(&mut state);
         let scope = &mut Scope::new();
-        let name = &self.handler.function;
+        let (name, in_its_place) = (&self.handler.function, Dynamic::UNIT);
+        loans::send(event);
         let result: Result<Dynamic, _> = match context {
             Some(context) => self.engine.call_fn_with_options(
                 options,
                 scope,
                 &self.empty,
                 name,
-                (event, Dynamic::from(context)),
+                (in_its_place, Dynamic::from(context)),
             ),
-            None => self.engine.call_fn_with_options(options, scope, &self.empty, name, (event,)),
+            None => {
+                self.engine.call_fn_with_options(options, scope, &self.empty, name, (in_its_place,))
+            }
         };
+        // The handler may never have begun.
+        drop(loans::returned());
         library::flush_metrics();
         result.or_else(|error| match *error {
             EvalAltResult::Exit(value, _) => Ok(value),
