@@ -12,6 +12,9 @@
 //! rhambda dev
 //!   dev          Lambda's API and its HTTP fronts ──► an environment for each function
 //!
+//! rhambda test
+//!   testing      each test in a process of its own, where the runtime's engine meets mocks
+//!
 //! rhambda package hello.rhai
 //!   script       functions and imports, without running anything
 //!   bundle       the script and what it imports, recursively
@@ -48,6 +51,8 @@ mod script_name;
 mod stream_view;
 pub mod surroundings;
 pub mod terminal;
+mod testing;
+mod watch;
 
 use cli::{Cli, Command};
 use failure::Exit;
@@ -67,6 +72,7 @@ pub fn run(surroundings: &Surroundings) -> ExitCode {
     let result = match &cli.command {
         Command::Invoke(invoke) => invoke.run(surroundings),
         Command::Dev(dev) => dev.run(surroundings),
+        Command::Test(test) => test.run(surroundings),
         Command::Package(package) => package.run(surroundings),
         Command::Layer(layer) => layer.run(surroundings),
     };

@@ -5,3 +5,4 @@ pub mod invoke;
 pub mod layer;
 pub mod package;
 pub(crate) mod settings;
+pub mod test;

@@ -29,5 +29,6 @@ mod router;
 mod scripts;
 mod stream;
 mod tails;
+mod test_command;
 mod tidy;
 mod time;
