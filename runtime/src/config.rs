@@ -262,6 +262,15 @@ impl Config {
 }
 
 impl Limits {
+    /// The limits of a function of 128 MB whose owner set none.
+    ///
+    /// # Errors
+    /// Never; the defaults are within their ranges.
+    #[cfg(feature = "tool")]
+    pub fn standard() -> Result<Self, InitError> {
+        Self::from_environment(&Environment::read(std::iter::empty()), 128)
+    }
+
     /// The defaults for a function of this memory size, and what the owner set instead.
     ///
     /// Lambda gives CPU in step with memory, so the operations do the same: twenty million for

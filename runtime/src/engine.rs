@@ -412,6 +412,30 @@ fn engine(
     engine
 }
 
+/// An engine that knows every function a script can call and reads scripts as `bootstrap` does, to
+/// be asked what it knows and to parse with.
+#[cfg(feature = "tool")]
+#[must_use]
+pub fn whole(limits: &Limits) -> Engine {
+    let roots = Rc::new(Roots::new(Vec::new()));
+    // With this word in it, a source has all words.
+    let vocabulary = Vocabulary::of("eval", &roots);
+    let trace = Rc::new(RefCell::new(Trace::new(roots)));
+    engine(limits, &Bounds::new(limits), &trace, &vocabulary)
+}
+
+/// The same, with the modules below some roots, to run scripts on a desk: bounds on time and memory
+/// are the caller's to set.
+#[cfg(feature = "tool")]
+#[must_use]
+pub fn whole_with_modules(limits: &Limits, roots: &Rc<Roots>) -> Engine {
+    let mut engine = whole(limits);
+    let (bounds, trace) = (Bounds::new(limits), Rc::new(RefCell::new(Trace::new(roots.clone()))));
+    let frames = Rc::new(Frames::new(&engine, false, &bounds, &trace));
+    engine.set_module_resolver(Modules::new(roots.clone(), frames));
+    engine
+}
+
 /// The functions of the engine's standard library that are in the vocabulary.
 ///
 /// The engine lets the functions of a script be picked, not those of a module, so the library is
