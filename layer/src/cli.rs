@@ -13,8 +13,9 @@ use crate::commands::man::ManPages;
 use crate::commands::new::New;
 use crate::commands::package::Package;
 use crate::commands::repl::Repl;
+use crate::commands::test::Test;
 
-/// Runs, packages and publishes Rhai scripts for AWS Lambda.
+/// Runs, tests, packages and publishes Rhai scripts for AWS Lambda.
 #[derive(Debug, Parser)]
 #[command(
     name = "rhambda",
@@ -25,11 +26,12 @@ Examples:
   rhambda new hello
   rhambda invoke hello.rhai --event '{\"name\": \"Ada\"}'
   rhambda dev
+  rhambda test
   rhambda check
   rhambda package hello.rhai
   rhambda layer --arch arm64
 
-Exit codes: 0 success, 1 the function or the check failed, 2 a wrong command line or file, 3 the runtime or the \
+Exit codes: 0 success, 1 the function, a test or the check failed, 2 a wrong command line or file, 3 the runtime or the \
 tool failed. Colours appear on a terminal only, and not where NO_COLOR is set."
 )]
 pub struct Cli {
@@ -42,6 +44,7 @@ pub(crate) enum Command {
     New(New),
     Invoke(Box<Invoke>),
     Dev(Box<Dev>),
+    Test(Box<Test>),
     Check(Check),
     Event(Event),
     Repl(Repl),

@@ -12,6 +12,9 @@
 //! rhambda dev
 //!   dev          Lambda's API and its HTTP fronts ──► an environment for each function
 //!
+//! rhambda test
+//!   testing      each test in a process of its own, where the runtime's engine meets mocks
+//!
 //! rhambda package hello.rhai
 //!   script       functions and imports, without running anything
 //!   bundle       the script and what it imports, recursively
@@ -53,6 +56,8 @@ mod stream_view;
 pub mod surroundings;
 mod templates;
 pub mod terminal;
+mod testing;
+mod watch;
 
 use cli::{Cli, Command};
 use failure::Exit;
@@ -73,6 +78,7 @@ pub fn run(surroundings: &Surroundings) -> ExitCode {
         Command::New(new) => new.run(surroundings),
         Command::Invoke(invoke) => invoke.run(surroundings),
         Command::Dev(dev) => dev.run(surroundings),
+        Command::Test(test) => test.run(surroundings),
         Command::Check(check) => check.run(surroundings),
         Command::Event(event) => event.run(surroundings),
         Command::Repl(repl) => repl.run(surroundings),

@@ -167,8 +167,10 @@ pub(crate) fn find(name: &str) -> Result<Sample, Failure> {
     }
     let plain_name = plain(name);
     let names = all.iter().map(|sample| sample.name);
-    let meant = nearest(&plain_name, names)
-        .or_else(|| of_triggers().map(|sample| sample.name).find(|it| it.starts_with(&plain_name)));
+    let begins = |it: &&str| !plain_name.is_empty() && it.starts_with(&plain_name);
+    let triggers = || of_triggers().map(|sample| sample.name);
+    let near = nearest(&plain_name, names).filter(|_| !plain_name.is_empty());
+    let meant = near.or_else(|| triggers().find(begins));
     let meant = meant.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
     Err(Failure::usage(format!(
         "there is no sample event `{name}`{meant}\n`rhambda event` lists them"

@@ -12,3 +12,4 @@ pub mod new;
 pub mod package;
 pub mod repl;
 pub(crate) mod settings;
+pub mod test;

@@ -113,6 +113,7 @@ fn next(name: &str, template: &Template) -> Vec<String> {
     };
     vec![
         format!("rhambda invoke {name} --event {name}.event.json{variables}"),
+        format!("rhambda test {name}.test.rhai"),
         format!("rhambda check {name}"),
         format!("rhambda package {name}"),
     ]

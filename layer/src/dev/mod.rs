@@ -28,7 +28,6 @@ mod proxy_response;
 pub(crate) mod registry;
 pub(crate) mod schedule;
 pub(crate) mod server;
-mod watch;
 pub(crate) mod workers;
 
 use front::Front;

@@ -11,9 +11,9 @@ use crate::commands::settings::Resolved;
 use crate::dev::dependencies;
 use crate::dev::journal::Journal;
 use crate::dev::registry::Found;
-use crate::dev::watch::Watched;
 use crate::emulator::{Emulator, FunctionError, Invocation, Outcome, Response, new_request_id};
 use crate::environment::{Environment, Invoked};
+use crate::watch::Watched;
 
 /// The environments of all functions. Dropping it ends their processes.
 #[derive(Debug)]

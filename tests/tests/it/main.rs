@@ -30,5 +30,6 @@ mod scripts;
 mod stream;
 mod tails;
 mod templates;
+mod test_command;
 mod tidy;
 mod time;

@@ -53,4 +53,6 @@ fn every_template_answers_its_event_as_its_response_says_and_can_be_packaged() {
         }
         succeeded(&run(folder, &["package", name]));
     }
+    succeeded(&run(folder, &["test"]));
+    succeeded(&run(folder, &["check", "--deny-warnings"]));
 }
