@@ -147,7 +147,11 @@ fn section(page: &mut String, title: &str, module: Option<&str>, docs: &str, all
 fn functions(described: &Value) -> Vec<Function<'_>> {
     let mut all: Vec<Function> =
         described.as_array().into_iter().flatten().filter_map(Function::of).collect();
-    all.sort_by_key(|function| (function.name, function.parameters.len()));
+    // The engine tells those of one name in an order that changes from build to build.
+    all.sort_by(|one, other| {
+        let key = |function: &Function| (function.name, function.parameters.len());
+        key(one).cmp(&key(other)).then_with(|| one.parameters.cmp(&other.parameters))
+    });
     all
 }
 
