@@ -63,8 +63,11 @@ fn run(root: &Path, request: &Request) -> Result<Findings, Failure> {
     let table = table::Table::of_the_engine()?;
     let project = project::Project::read(root, request, &table)?;
     let mut problems = project.problems.clone();
+    let has_tests = project.files.values().any(|file| file.is_test());
+    let of_tests = if has_tests { Some(table::Table::of_tests()?) } else { None };
     for file in project.files.values() {
-        problems.extend(walk::check(file, &project, &table));
+        let known = of_tests.as_ref().filter(|_| file.is_test()).unwrap_or(&table);
+        problems.extend(walk::check(file, &project, known));
         if file.is_test() {
             continue;
         }

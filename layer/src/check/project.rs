@@ -115,7 +115,8 @@ impl Project {
                 }
             }
         }
-        let mains = project.files.values().filter(|file| !project.imported.contains(&file.path));
+        let is_main = |file: &&File| !file.is_test() && !project.imported.contains(&file.path);
+        let mains = project.files.values().filter(is_main);
         let functions = mains.flat_map(|file| &file.functions);
         let mut of_mains = Functions::new();
         for function in functions.filter(|function| !function.is_closure()) {

@@ -9,6 +9,7 @@ use rhambda_runtime::error::InitError;
 use serde_json::Value;
 
 use crate::failure::Failure;
+use crate::testing::functions;
 
 /// Deeper expressions than any limit the runtime may be given.
 const MAX_EXPRESSION_DEPTH: usize = 512;
@@ -41,10 +42,20 @@ const KEYWORDS: [(&str, &[usize]); 11] = [
 impl Table {
     /// Asks the engine that `bootstrap` has.
     pub(crate) fn of_the_engine() -> Result<Table, Failure> {
+        Self::of(|_| ())
+    }
+
+    /// Asks the engine that tests have.
+    pub(crate) fn of_tests() -> Result<Table, Failure> {
+        Self::of(functions::register)
+    }
+
+    fn of(teach: impl FnOnce(&mut Engine)) -> Result<Table, Failure> {
         let limits = Limits::standard().map_err(|InitError(report)| {
             Failure::broken(format!("the engine cannot be set up: {}", report.message))
         })?;
         let mut engine = engine::whole(&limits);
+        teach(&mut engine);
         // What the optimiser takes away may still be run: a branch of another version, for one.
         engine.set_optimization_level(OptimizationLevel::None);
         engine.set_max_expr_depths(MAX_EXPRESSION_DEPTH, MAX_EXPRESSION_DEPTH);
@@ -52,13 +63,14 @@ impl Table {
             |error| Failure::broken(format!("the engine does not say its functions: {error}"));
         let described = engine.gen_fn_metadata_to_json(true).map_err(unknown)?;
         let described: Value = serde_json::from_str(&described).map_err(unknown)?;
-        let mut table_functions = functions(&described["functions"]);
+        let mut table_functions = described_functions(&described["functions"]);
         for (name, counts) in KEYWORDS {
             table_functions.entry(name.to_owned()).or_default().extend(counts);
         }
         let modules = described["modules"].as_object().into_iter().flatten();
-        let modules =
-            modules.map(|(name, module)| (name.clone(), functions(&module["functions"]))).collect();
+        let modules = modules
+            .map(|(name, module)| (name.clone(), described_functions(&module["functions"])))
+            .collect();
         Ok(Table { engine, functions: table_functions, modules })
     }
 
@@ -68,7 +80,7 @@ impl Table {
     }
 }
 
-fn functions(described: &Value) -> Functions {
+fn described_functions(described: &Value) -> Functions {
     let mut functions = Functions::new();
     for function in described.as_array().into_iter().flatten() {
         let name = function["name"].as_str().unwrap_or_default();

@@ -426,7 +426,7 @@ impl<'a> Walk<'a> {
             || self.table.functions.contains_key(name)
             || self.project.of_mains.contains_key(name)
             || !rhai::is_valid_identifier(name);
-        if !is_there && !self.file.is_test() {
+        if !is_there {
             let message = format!("there is no function `{name}`");
             let help = meant(name, self.own_names());
             self.error("unknown-function", position, name, message, help);
@@ -445,7 +445,9 @@ impl<'a> Walk<'a> {
     fn counts(&self, name: &str, as_method: bool) -> BTreeSet<usize> {
         let of_engine = self.table.functions.get(name).into_iter().flatten().copied();
         let own = self.file.functions_named(name).map(|function| function.parameters.len());
-        let of_mains = self.project.of_mains.get(name).into_iter().flatten().copied();
+        // A test runs by itself, and calls its script by `invoke`.
+        let mains = Some(&self.project.of_mains).filter(|_| !self.file.is_test());
+        let of_mains = mains.and_then(|mains| mains.get(name)).into_iter().flatten().copied();
         // What is called as a method has its object as the first argument, or as `this`.
         let shift = usize::from(as_method);
         let of_engine = of_engine.filter_map(|count| match count {
@@ -457,7 +459,7 @@ impl<'a> Walk<'a> {
 
     fn function_call(&mut self, name: &str, count: usize, position: Position) {
         let counts = self.counts(name, false);
-        if takes(&counts, count) || self.file.is_test() {
+        if takes(&counts, count) {
             return;
         }
         if !counts.is_empty() {
@@ -490,7 +492,7 @@ impl<'a> Walk<'a> {
         let counts = self.counts(name, true);
         // A closure in a map is called like a method, too.
         let may_be_closure = || self.project.files.values().any(|file| file.keys.contains(name));
-        if !takes(&counts, call.args.len()) && !self.file.is_test() && !may_be_closure() {
+        if !takes(&counts, call.args.len()) && !may_be_closure() {
             if counts.is_empty() {
                 let message = format!("nothing has a method `{name}`");
                 let help = meant(name, self.own_names());
@@ -557,7 +559,7 @@ impl<'a> Walk<'a> {
         let modules = self.table.modules.keys().map(String::as_str);
         let own = self.file.imports.keys().map(String::as_str);
         let help = meant(root, imported.chain(own).chain(modules).collect::<Vec<_>>());
-        if !self.file.is_test() && !self.file.evaluates {
+        if !self.file.evaluates {
             self.error(
                 "unknown-module",
                 first.pos,

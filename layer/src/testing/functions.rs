@@ -21,7 +21,7 @@ type Fallible<T> = Result<T, Box<EvalAltResult>>;
 pub(super) const ASSERTION: &str = "Assertion";
 
 /// Gives an engine everything.
-pub(super) fn register(engine: &mut Engine) {
+pub(crate) fn register(engine: &mut Engine) {
     invoke(engine);
     assertions(engine);
     snapshots(engine);

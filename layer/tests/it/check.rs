@@ -403,6 +403,30 @@ fn a() { 1 }
 }
 
 #[test]
+fn tests_are_checked_with_what_tests_can_call() {
+    let test = "\
+fn test_a() {
+    mock::env(\"A\", \"b\");
+    assert_eq(invoke(1), 1);
+    assert_equal(invoke(1), 1);
+    mock::htp(\"GET\", \"https://example.com\", #{ status: 200 });
+    handler(1)
+}
+";
+    let files = [("a.rhai", "fn handler(e) { assert(e) }"), ("a.test.rhai", test)];
+    assert_eq!(
+        problems_of(&files, &["."]),
+        [
+            "1:17 unknown-function there is no function `assert`; did you mean `insert`?",
+            "a.test.rhai:4:5 unknown-function there is no function `assert_equal`; did you mean \
+         `assert_eq`?",
+            "a.test.rhai:5:11 unknown-function there is no function `htp` in `mock`; did you mean `http`?",
+            "a.test.rhai:6:5 unknown-function there is no function `handler`; did you mean `header`?",
+        ]
+    );
+}
+
+#[test]
 fn warnings_fail_on_demand_only() {
     let desk = Desk::with(&[("a.rhai", "fn handler(event) { let x = 1; event }")]);
     assert_eq!(desk.run(&["check"]).code, Some(0));
