@@ -149,8 +149,8 @@ fn functions(described: &Value) -> Vec<Function<'_>> {
         described.as_array().into_iter().flatten().filter_map(Function::of).collect();
     // The engine tells those of one name in an order that changes from build to build.
     all.sort_by(|one, other| {
-        let key = |function: &Function| (function.name, function.parameters.len());
-        key(one).cmp(&key(other)).then_with(|| one.parameters.cmp(&other.parameters))
+        let one = (one.name, one.parameters.len(), &one.parameters);
+        one.cmp(&(other.name, other.parameters.len(), &other.parameters))
     });
     all
 }
