@@ -2,12 +2,20 @@
 
 use clap::{Parser, Subcommand};
 
+use crate::commands::check::Check;
+use crate::commands::completions::Completions;
+use crate::commands::definitions::Definitions;
 use crate::commands::dev::Dev;
+use crate::commands::event::Event;
 use crate::commands::invoke::Invoke;
 use crate::commands::layer::Layer;
+use crate::commands::man::ManPages;
+use crate::commands::new::New;
 use crate::commands::package::Package;
+use crate::commands::repl::Repl;
+use crate::commands::test::Test;
 
-/// Runs, packages and publishes Rhai scripts for AWS Lambda.
+/// Runs, tests, packages and publishes Rhai scripts for AWS Lambda.
 #[derive(Debug, Parser)]
 #[command(
     name = "rhambda",
@@ -15,12 +23,15 @@ use crate::commands::package::Package;
     arg_required_else_help = true,
     after_help = "\
 Examples:
+  rhambda new hello
   rhambda invoke hello.rhai --event '{\"name\": \"Ada\"}'
   rhambda dev
+  rhambda test
+  rhambda check
   rhambda package hello.rhai
   rhambda layer --arch arm64
 
-Exit codes: 0 success, 1 the function failed, 2 a wrong command line or file, 3 the runtime or the \
+Exit codes: 0 success, 1 the function, a test or the check failed, 2 a wrong command line or file, 3 the runtime or the \
 tool failed. Colours appear on a terminal only, and not where NO_COLOR is set."
 )]
 pub struct Cli {
@@ -30,8 +41,16 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    New(New),
     Invoke(Box<Invoke>),
     Dev(Box<Dev>),
+    Test(Box<Test>),
+    Check(Check),
+    Event(Event),
+    Repl(Repl),
     Package(Package),
     Layer(Layer),
+    Definitions(Definitions),
+    Completions(Completions),
+    Man(ManPages),
 }

@@ -6,21 +6,42 @@ use std::path::Path;
 
 use crate::emulator::MAX_RESPONSE;
 use crate::failure::Failure;
+use crate::json_path;
 use crate::json_text::is_json;
+use crate::samples;
 use crate::script_name::closest;
 use crate::terminal::Terminal;
 
 /// The largest event of a synchronous call, in bytes: 6 MiB. Responses may have 100 more.
 pub const MAX_EVENT: usize = MAX_RESPONSE - 100;
 
-/// Reads the event: `{}` without an argument, standard input for `-`, else JSON text or a file.
+/// Reads the event: `{}` without an argument, standard input for `-`, a sample for
+/// `sample:NAME`, else JSON text or a file.
 ///
 /// Whether the event is JSON is for the runtime to say, as it would on Lambda.
-pub fn read(argument: Option<&str>, from: &Path, terminal: &Terminal) -> Result<Vec<u8>, Failure> {
+pub fn read(
+    argument: Option<&str>,
+    changes: &[String],
+    from: &Path,
+    terminal: &Terminal,
+) -> Result<Vec<u8>, Failure> {
     let event = match argument {
         None => Vec::new(),
         Some("-") => read_standard_input(terminal)?,
-        Some(text) => text_or_file(text, from)?,
+        Some(text) => match text.strip_prefix("sample:") {
+            Some(name) => samples::find(name)?.text.as_bytes().to_vec(),
+            None => text_or_file(text, from)?,
+        },
+    };
+    // Lambda makes `{}` of a call without a payload, too.
+    let event = if event.is_empty() { b"{}".to_vec() } else { event };
+    let event = match changes {
+        [] => event,
+        changes => {
+            let text = String::from_utf8(event)
+                .map_err(|_| Failure::usage("cannot set anything: the event is not UTF-8"))?;
+            changed(text, changes)?.into_bytes()
+        }
     };
     if event.len() > MAX_EVENT {
         return Err(Failure::usage(format!(
@@ -28,8 +49,17 @@ pub fn read(argument: Option<&str>, from: &Path, terminal: &Terminal) -> Result<
             event.len()
         )));
     }
-    // Lambda makes `{}` of a call without a payload, too.
-    Ok(if event.is_empty() { b"{}".to_vec() } else { event })
+    Ok(event)
+}
+
+/// An event with these changes, each `path=value` or `path+=value`.
+///
+/// # Errors
+/// A path leads nowhere.
+pub fn changed(event: String, changes: &[String]) -> Result<String, Failure> {
+    changes.iter().try_fold(event, |event, change| {
+        json_path::assign(&event, change).map_err(|why| Failure::usage(format!("--set: {why}")))
+    })
 }
 
 fn read_standard_input(terminal: &Terminal) -> Result<Vec<u8>, Failure> {
@@ -74,7 +104,8 @@ fn no_such_file(text: &str, path: &Path) -> Failure {
     };
     Failure::usage(format!(
         "there is no event file `{text}`, and it is not JSON text either{meant}\n\
-         give a file, `-` for standard input, or JSON in quotes: --event '{{\"name\": \"Ada\"}}'"
+         give a file, `-` for standard input, a sample such as `sample:sqs`, or JSON in quotes: \
+         --event '{{\"name\": \"Ada\"}}'"
     ))
 }
 
@@ -84,7 +115,7 @@ mod tests {
 
     fn given(argument: Option<&str>) -> Result<String, String> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let event = read(argument, folder, &Terminal::plain());
+        let event = read(argument, &[], folder, &Terminal::plain());
         event.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).map_err(|e| e.message)
     }
 

@@ -12,6 +12,9 @@
 //! rhambda dev
 //!   dev          Lambda's API and its HTTP fronts ──► an environment for each function
 //!
+//! rhambda test
+//!   testing      each test in a process of its own, where the runtime's engine meets mocks
+//!
 //! rhambda package hello.rhai
 //!   script       functions and imports, without running anything
 //!   bundle       the script and what it imports, recursively
@@ -29,6 +32,7 @@ use clap::Parser;
 mod archive;
 pub mod bootstrap;
 mod bundle;
+mod check;
 mod cli;
 pub mod commands;
 mod dev;
@@ -40,14 +44,20 @@ mod event;
 mod excerpt;
 pub mod failure;
 mod http;
+mod json_path;
 mod json_text;
 mod log_view;
 mod process;
+mod repl;
+mod samples;
 mod script;
 mod script_name;
 mod stream_view;
 pub mod surroundings;
+mod templates;
 pub mod terminal;
+mod testing;
+mod watch;
 
 use cli::{Cli, Command};
 use failure::Exit;
@@ -65,10 +75,18 @@ pub fn run(surroundings: &Surroundings) -> ExitCode {
         }
     };
     let result = match &cli.command {
+        Command::New(new) => new.run(surroundings),
         Command::Invoke(invoke) => invoke.run(surroundings),
         Command::Dev(dev) => dev.run(surroundings),
+        Command::Test(test) => test.run(surroundings),
+        Command::Check(check) => check.run(surroundings),
+        Command::Event(event) => event.run(surroundings),
+        Command::Repl(repl) => repl.run(surroundings),
         Command::Package(package) => package.run(surroundings),
         Command::Layer(layer) => layer.run(surroundings),
+        Command::Definitions(definitions) => definitions.run(surroundings),
+        Command::Completions(completions) => completions.run(surroundings),
+        Command::Man(man) => man.run(surroundings),
     };
     let exit = result.unwrap_or_else(|failure| {
         surroundings.terminal.error(&failure.message);

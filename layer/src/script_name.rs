@@ -106,6 +106,9 @@ fn find(full: &Path, typed: &Path) -> Result<(PathBuf, Option<String>), Failure>
             "`{shown}` is not a script: its name must end in .rhai"
         )));
     }
+    if full.exists() {
+        return Err(Failure::usage(format!("`{shown}` is neither a file nor a folder")));
+    }
     let mut message = format!("no script `{shown}`");
     let scripts = scripts_beside(full);
     if let Some(closest) = closest(name, &scripts) {

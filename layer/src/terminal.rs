@@ -21,6 +21,8 @@ pub struct Terminal {
 pub enum Look {
     /// Something failed.
     Bad,
+    /// Something went well.
+    Good,
     /// Something is odd.
     Warning,
     /// The part to look at first.
@@ -51,6 +53,16 @@ impl Terminal {
         paint(self.stderr_is_terminal && self.wants_colour, look, text)
     }
 
+    /// Gives a text for standard output a look.
+    pub fn paint_out(&self, look: Look, text: &str) -> String {
+        paint(self.stdout_is_terminal && self.wants_colour, look, text)
+    }
+
+    /// The same outputs, where what is painted goes to standard output.
+    pub fn for_out(&self) -> Terminal {
+        Terminal { stderr_is_terminal: self.stdout_is_terminal, ..*self }
+    }
+
     /// Writes to standard output. That its reader has gone is no error.
     pub fn out(&self, bytes: &[u8]) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
@@ -77,6 +89,7 @@ impl Terminal {
 fn paint(colours: bool, look: Look, text: &str) -> String {
     let code = match look {
         Look::Bad => "1;31",
+        Look::Good => "32",
         Look::Warning => "1;33",
         Look::Strong => "1",
         Look::Faint => "2",

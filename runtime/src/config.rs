@@ -43,6 +43,13 @@ impl Environment {
         )
     }
 
+    /// The same with one more variable.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.0.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
     /// The value of a variable; an empty one counts as absent.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
@@ -259,6 +266,15 @@ impl Config {
 }
 
 impl Limits {
+    /// The limits of a function of 128 MB whose owner set none.
+    ///
+    /// # Errors
+    /// Never; the defaults are within their ranges.
+    #[cfg(feature = "tool")]
+    pub fn standard() -> Result<Self, InitError> {
+        Self::from_environment(&Environment::read(std::iter::empty()), 128)
+    }
+
     /// The defaults for a function of this memory size, and what the owner set instead.
     ///
     /// Lambda gives CPU in step with memory, so the operations do the same: twenty million for

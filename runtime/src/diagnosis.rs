@@ -233,14 +233,7 @@ impl Diagnosis<'_> {
 
     /// What is said of a property that a value of some type does not have.
     fn missing_property(&self, text: &str, position: Position) -> String {
-        // The engine says: Unknown property 'x' - a getter is not registered for type 'y'.
-        let quoted: Vec<&str> = text.split('\'').skip(1).step_by(2).collect();
-        let mut message = match quoted.as_slice() {
-            [property, kind] if text.starts_with("Unknown property") => {
-                format!("there is no property `{property}` of `{kind}`")
-            }
-            _ => lower_first(text),
-        };
+        let mut message = reworded(text);
         if let Some(hint) = self.hint(position) {
             message.push_str(&format!("; {hint}"));
         }
@@ -403,7 +396,19 @@ fn thrown(value: &Dynamic) -> Report {
 fn plain(error: &EvalAltResult) -> String {
     let text = error.to_string();
     let place = format!(" ({})", error.position());
-    lower_first(text.strip_suffix(&place).unwrap_or(&text))
+    reworded(text.strip_suffix(&place).unwrap_or(&text))
+}
+
+/// What the engine says, in the words of all messages.
+fn reworded(text: &str) -> String {
+    // The engine says: Unknown property 'x' - a getter is not registered for type 'y'.
+    let quoted: Vec<&str> = text.split('\'').skip(1).step_by(2).collect();
+    match quoted.as_slice() {
+        [property, kind] if text.starts_with("Unknown property") => {
+            format!("there is no property `{property}` of `{kind}`")
+        }
+        _ => lower_first(text),
+    }
 }
 
 fn lower_first(text: &str) -> String {

@@ -26,7 +26,7 @@ use crate::invocation::Invocation;
 use crate::modules::{Modules, Roots, Source};
 use crate::sink::Sink;
 use crate::vocabulary::Vocabulary;
-use crate::{json, library, logging, memory, suggest};
+use crate::{json, library, loans, logging, memory, suggest};
 
 /// A script, compiled and run once at its top level, whose handler can be called.
 pub struct Script {
@@ -58,6 +58,18 @@ impl Script {
     /// An [`InitError`] of the type that fits what failed: the setting, the file, the syntax, the
     /// handler function, or the top level.
     pub fn load(config: &Config) -> Result<Self, InitError> {
+        Self::load_with(config, true, |_| {})
+    }
+
+    /// The same for a script that needs no handler, and for an engine that has more than ours.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_with(
+        config: &Config,
+        needs_handler: bool,
+        prepare: impl FnOnce(&mut Engine),
+    ) -> Result<Self, InitError> {
         let handler = Handler::parse(&config.handler)?;
         let roots = Rc::new(Roots::new(config.roots.clone()));
         let source = roots.read(&handler.file).map_err(|message| {
@@ -73,6 +85,7 @@ impl Script {
         let lowers = !config.limits.counts_each_operation && !vocabulary.has("eval");
         let frames = Rc::new(Frames::new(&engine, lowers, &bounds, &trace));
         engine.set_module_resolver(Modules::new(roots.clone(), frames.clone()));
+        prepare(&mut engine);
         let mut script = Self {
             engine,
             file: source.file.clone(),
@@ -92,7 +105,7 @@ impl Script {
             function: Rc::new(config.function.clone()),
         };
         script.enter_world(config, &source)?;
-        script.compile(&source)?;
+        script.compile(&source, needs_handler)?;
         Ok(script)
     }
 
@@ -109,11 +122,13 @@ impl Script {
             .with_roots(config.roots.clone())
             .with_bounds(self.bounds.clone())
             .traced(config.is_traced);
+        #[cfg(feature = "tool")]
+        let world = world.with_stand_in();
         effects::install(world);
         Ok(())
     }
 
-    fn compile(&mut self, source: &Source) -> Result<(), InitError> {
+    fn compile(&mut self, source: &Source, needs_handler: bool) -> Result<(), InitError> {
         memory::set_limit(memory::used().saturating_add(self.limits.memory_bytes));
         self.bounds.start(Instant::now().checked_add(self.limits.init_timeout));
         let ast = self.engine.compile(&source.text).map_err(|error| {
@@ -128,7 +143,7 @@ impl Script {
         })?;
         self.functions = ast.iter_functions().map(|function| function.name.to_owned()).collect();
         self.top_level_variables = top_level_variables(&ast);
-        self.takes_context = self.handler_takes_context(&ast)?;
+        self.takes_context = needs_handler && self.handler_takes_context(&ast)?;
         let mut scope = Scope::new();
         let global = &mut self.engine.new_global_runtime_state();
         let module = Module::eval_ast_as_new_raw(&self.engine, &mut scope, global, &ast);
@@ -239,6 +254,35 @@ impl Script {
         Ok(response)
     }
 
+    /// Calls a function that takes nothing.
+    ///
+    /// # Errors
+    /// As [`invoke`](Self::invoke).
+    #[cfg(feature = "tool")]
+    pub fn call_function(&self, name: &str, timeout: Duration) -> Result<(), InvocationError> {
+        self.trace.borrow_mut().clear();
+        self.bounds.start(Instant::now().checked_add(timeout));
+        let options = CallFnOptions::new().eval_ast(false).in_all_namespaces(true);
+        let scope = &mut Scope::new();
+        self.engine
+            .call_fn_with_options(options, scope, &self.empty, name, ())
+            .map(|_: Dynamic| ())
+            .map_err(|error| self.failed(&error))
+    }
+
+    /// Calls a function that the script handed out, such as a closure.
+    ///
+    /// # Errors
+    /// What it throws.
+    #[cfg(feature = "tool")]
+    pub fn call_pointer(
+        &self,
+        function: &rhai::FnPtr,
+        argument: Dynamic,
+    ) -> Result<Dynamic, Box<EvalAltResult>> {
+        function.call(&self.engine, &self.empty, (argument,))
+    }
+
     fn finish_stream(&self, result: &Dynamic) -> Result<(), InvocationError> {
         if library::finish_stream(result).map_err(|error| self.failed(&error))? {
             return Ok(());
@@ -269,17 +313,22 @@ impl Script {
         let options =
             CallFnOptions::new().eval_ast(false).in_all_namespaces(true).bind_this_ptr(&mut state);
         let scope = &mut Scope::new();
-        let name = &self.handler.function;
+        let (name, in_its_place) = (&self.handler.function, Dynamic::UNIT);
+        loans::send(event);
         let result: Result<Dynamic, _> = match context {
             Some(context) => self.engine.call_fn_with_options(
                 options,
                 scope,
                 &self.empty,
                 name,
-                (event, Dynamic::from(context)),
+                (in_its_place, Dynamic::from(context)),
             ),
-            None => self.engine.call_fn_with_options(options, scope, &self.empty, name, (event,)),
+            None => {
+                self.engine.call_fn_with_options(options, scope, &self.empty, name, (in_its_place,))
+            }
         };
+        // The handler may never have begun.
+        drop(loans::returned());
         library::flush_metrics();
         result.or_else(|error| match *error {
             EvalAltResult::Exit(value, _) => Ok(value),
@@ -368,6 +417,30 @@ fn engine(
         Token::Reserved(word) if *word == "debug" => Token::Identifier(word),
         other => other,
     });
+    engine
+}
+
+/// An engine that knows every function a script can call and reads scripts as `bootstrap` does, to
+/// be asked what it knows and to parse with.
+#[cfg(feature = "tool")]
+#[must_use]
+pub fn whole(limits: &Limits) -> Engine {
+    let roots = Rc::new(Roots::new(Vec::new()));
+    // With this word in it, a source has all words.
+    let vocabulary = Vocabulary::of("eval", &roots);
+    let trace = Rc::new(RefCell::new(Trace::new(roots)));
+    engine(limits, &Bounds::new(limits), &trace, &vocabulary)
+}
+
+/// The same, with the modules below some roots, to run scripts on a desk: bounds on time and memory
+/// are the caller's to set.
+#[cfg(feature = "tool")]
+#[must_use]
+pub fn whole_with_modules(limits: &Limits, roots: &Rc<Roots>) -> Engine {
+    let mut engine = whole(limits);
+    let (bounds, trace) = (Bounds::new(limits), Rc::new(RefCell::new(Trace::new(roots.clone()))));
+    let frames = Rc::new(Frames::new(&engine, false, &bounds, &trace));
+    engine.set_module_resolver(Modules::new(roots.clone(), frames));
     engine
 }
 

@@ -119,7 +119,7 @@ fn run_body(
     let Some(body) = body.read_lock::<SharedBody>() else {
         return Err(format!("`{NODE}` is a word of the runtime's own").into());
     };
-    let lent = loans::accept();
+    let lent = loans::accept(context, &body.parameters);
     if let Some(function) = &body.lowered {
         let result = function.run(context, &body.parameters, lent);
         if let Some(parameter) = lent.and_then(|index| body.parameters.get(index)) {

@@ -49,6 +49,10 @@ mod wrapper;
 #[cfg(feature = "tool")]
 pub use library::whole as documented_engine;
 
+/// What the library has, as the Rhai language server reads it; written by `make docs`.
+#[cfg(feature = "tool")]
+pub const DEFINITIONS: &str = include_str!("../docs/rhambda.d.rhai");
+
 use api::Api;
 use config::{Config, Environment, Logging};
 use engine::Script;

@@ -4,6 +4,9 @@
 //! function of no parameters first. Here a closure is called as what it is, and where it never
 //! changes its parameter, it is given the element itself, which the body's wrapper gives back at the
 //! end, on whichever way the body ends.
+//!
+//! The event comes to its handler in a like way: the engine walks through every argument twice before
+//! a function begins, so it is sent and put in its place afterwards.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -31,9 +34,11 @@ pub struct Known {
     pub lowered: Option<Rc<lowered::Function>>,
 }
 
-/// Where a lent argument is.
+/// Where an argument is that does not go through the engine.
 enum Loan {
     None,
+    /// On its way to the function that is called next, as its first parameter.
+    Sent(Dynamic),
     /// On its way to the closure that is called next, as its parameter of this index.
     Asked(usize),
     /// Given back.
@@ -84,11 +89,24 @@ pub fn returned() -> Option<Dynamic> {
     }
 }
 
-/// The index of the parameter that is lent to the body that begins.
+/// Sends the first argument to the function that is called next, with nothing in its place.
+pub fn send(argument: Dynamic) {
+    LOAN.set(Loan::Sent(argument));
+}
+
+/// The index of the parameter that is lent to the body that begins. An argument that was sent is put
+/// in its place.
 #[must_use]
-pub fn accept() -> Option<usize> {
+pub fn accept(context: &mut EvalContext, parameters: &[ImmutableString]) -> Option<usize> {
     match LOAN.replace(Loan::None) {
         Loan::Asked(index) => Some(index),
+        Loan::Sent(argument) => {
+            let place = parameters.first().and_then(|name| context.scope_mut().get_mut(name));
+            if let Some(place) = place {
+                *place = argument;
+            }
+            None
+        }
         _ => None,
     }
 }

@@ -39,6 +39,13 @@ impl Roots {
         Self { roots, read: RefCell::default() }
     }
 
+    /// The same folders, of which nothing has been read.
+    #[cfg(feature = "tool")]
+    #[must_use]
+    pub fn again(&self) -> Self {
+        Self::new(self.roots.clone())
+    }
+
     /// Reads the script of this name, such as `lib/money` or `lib/money.rhai`, once.
     ///
     /// # Errors

@@ -33,6 +33,7 @@ Examples:
   rhambda invoke hello --event '{\"name\": \"Ada\"}'
   rhambda invoke scripts/orders.handler --event order.json --env TABLE=orders
   curl -s https://example.com/event.json | rhambda invoke hook.rhai --event -
+  rhambda invoke orders --event sample:sqs --set 'Records[0].body={\"order\": 7}'
   rhambda invoke hello --repeat 1000 --json | jq .report.p50Ms
 
 Exit codes: 0 a response, 1 the function failed, 2 a wrong command line or file, 3 the runtime or \
@@ -42,10 +43,15 @@ pub struct Invoke {
     #[arg(value_name = "FILE[.FUNCTION]")]
     script: PathBuf,
 
-    /// The event: JSON text, a file, or `-` for standard input. Without it the event is `{}`, and
-    /// standard input is not touched
-    #[arg(short, long, value_name = "JSON|FILE|-", allow_hyphen_values = true)]
+    /// The event: JSON text, a file, `-` for standard input, or a sample such as `sample:sqs`.
+    /// Without it the event is `{}`, and standard input is not touched
+    #[arg(short, long, value_name = "JSON|FILE|-|sample:NAME", allow_hyphen_values = true)]
     event: Option<String>,
+
+    /// Changes a value of the event: JSON if it parses, else text; `PATH+=VALUE` adds a key or an
+    /// element
+    #[arg(long, value_name = "PATH=VALUE")]
+    set: Vec<String>,
 
     /// The task root: the folder that imports start from [default: the script's folder]
     #[arg(long, value_name = "DIR")]
@@ -73,8 +79,12 @@ impl Invoke {
     pub fn run(&self, surroundings: &Surroundings) -> Result<Exit, Failure> {
         let script =
             ScriptName::resolve(&self.script, self.root.as_deref(), &surroundings.directory)?;
-        let event =
-            event::read(self.event.as_deref(), &surroundings.directory, &surroundings.terminal)?;
+        let event = event::read(
+            self.event.as_deref(),
+            &self.set,
+            &surroundings.directory,
+            &surroundings.terminal,
+        )?;
         let settings = self.settings.resolve(surroundings)?;
         let function = settings.function(&script.root, script.handler())?;
 

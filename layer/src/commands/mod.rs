@@ -1,7 +1,15 @@
 //! One file a command.
 
+pub mod check;
+pub mod completions;
+pub mod definitions;
 pub mod dev;
+pub mod event;
 pub mod invoke;
 pub mod layer;
+pub mod man;
+pub mod new;
 pub mod package;
+pub mod repl;
 pub(crate) mod settings;
+pub mod test;

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use rhambda_runtime::error::InitError;
+use rhambda_runtime::handler::Handler;
 use serde_json::json;
 
 use crate::archive::Archive;
@@ -14,7 +16,7 @@ use crate::surroundings::Surroundings;
 /// Zips a script with every file it imports, ready for Lambda.
 ///
 /// The same files give the same bytes on every machine. What Lambda would refuse is refused here:
-/// syntax errors, missing handlers and imports, too large a zip.
+/// syntax errors, missing handlers and imports, names that cannot be a handler, too large a zip.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -49,6 +51,23 @@ pub struct Package {
     json: bool,
 }
 
+/// Lambda takes so many characters of a handler setting.
+const MAX_HANDLER: usize = 128;
+
+/// A handler setting that Lambda and the runtime take.
+fn accepted(handler: String) -> Result<String, Failure> {
+    if let Err(InitError(report)) = Handler::parse(&handler) {
+        return Err(Failure::usage(report.message.clone()));
+    }
+    let length = handler.chars().count();
+    if length > MAX_HANDLER {
+        return Err(Failure::usage(format!(
+            "the handler `{handler}` has {length} characters, and Lambda takes {MAX_HANDLER}"
+        )));
+    }
+    Ok(handler)
+}
+
 impl Package {
     /// Runs the command.
     pub fn run(&self, surroundings: &Surroundings) -> Result<Exit, Failure> {
@@ -65,7 +84,7 @@ impl Package {
         let mut refusal = None;
         for name in &scripts {
             match bundle.add(&name.path)?.check_handler(&name.function) {
-                Ok(()) => handlers.push(name.handler()),
+                Ok(()) => handlers.push(accepted(name.handler())?),
                 Err(why) => {
                     let why = format!("`{}` cannot be a function: {why}", name.path);
                     if name.function_was_named {

@@ -57,23 +57,7 @@ impl Settings {
     pub(crate) fn resolve(&self, surroundings: &Surroundings) -> Result<Resolved, Failure> {
         let asked_for = self.bootstrap.as_deref();
         let bootstrap = bootstrap::find(asked_for, Arch::of_this_machine(), surroundings)?;
-        let mut variables = Vec::new();
-        for argument in &self.variables {
-            let (name, value) = match argument.split_once('=') {
-                Some((name, value)) => (name, value.to_owned()),
-                None => {
-                    let own = (surroundings.variable)(argument).ok_or_else(|| {
-                        Failure::usage(format!(
-                            "--env {argument}: there is no such variable to pass on; \
-                             give a value: --env {argument}=VALUE"
-                        ))
-                    })?;
-                    (argument.as_str(), own.to_string_lossy().into_owned())
-                }
-            };
-            check_variable(name, "--env")?;
-            variables.push((name.to_owned(), value));
-        }
+        let mut variables = given(&self.variables, surroundings)?;
         if let Some(folder) = &self.layer_root {
             let found = surroundings.directory.join(folder).canonicalize();
             let found = found.map_err(|error| Failure::reading(folder, &error))?;
@@ -112,18 +96,50 @@ impl Resolved {
         function.timeout = self.timeout;
         function.memory_mb = self.memory_mb;
         if let Some((typed, path)) = &self.env_file {
-            let text = fs::read_to_string(path).map_err(|error| Failure::reading(typed, &error))?;
-            for (index, line) in text.lines().enumerate() {
-                let place = format!("{}:{}", typed.display(), index + 1);
-                function.variables.extend(env_file_line(line, &place)?);
-            }
+            function.variables.extend(env_file(path, typed)?);
         }
         function.variables.extend(self.variables.iter().cloned());
         Ok(function)
     }
 }
 
-fn timeout(text: &str) -> Result<Duration, String> {
+/// The variables of `--env` arguments: `NAME=VALUE`, or a name only for our own value of it.
+pub(crate) fn given(
+    arguments: &[String],
+    surroundings: &Surroundings,
+) -> Result<Vec<(String, String)>, Failure> {
+    let mut variables = Vec::new();
+    for argument in arguments {
+        let (name, value) = match argument.split_once('=') {
+            Some((name, value)) => (name, value.to_owned()),
+            None => {
+                let own = (surroundings.variable)(argument).ok_or_else(|| {
+                    Failure::usage(format!(
+                        "--env {argument}: there is no such variable to pass on; \
+                         give a value: --env {argument}=VALUE"
+                    ))
+                })?;
+                (argument.as_str(), own.to_string_lossy().into_owned())
+            }
+        };
+        check_variable(name, "--env")?;
+        variables.push((name.to_owned(), value));
+    }
+    Ok(variables)
+}
+
+/// The variables in a file of NAME=VALUE lines, which is called as it was typed.
+pub(crate) fn env_file(path: &Path, typed: &Path) -> Result<Vec<(String, String)>, Failure> {
+    let text = fs::read_to_string(path).map_err(|error| Failure::reading(typed, &error))?;
+    let mut variables = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let place = format!("{}:{}", typed.display(), index + 1);
+        variables.extend(env_file_line(line, &place)?);
+    }
+    Ok(variables)
+}
+
+pub(crate) fn timeout(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
     if seconds > 0.0 && seconds <= 900.0 {
         Ok(Duration::from_secs_f64(seconds))

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::bundle::normalised;
-use crate::dev::watch::Watched;
 use crate::script::Script;
+use crate::watch::Watched;
 
 /// Notes the script and all it imports, as far as imports can be read off the sources.
 pub(super) fn watch(root: &Path, script: &str, others: &[PathBuf]) -> Watched {

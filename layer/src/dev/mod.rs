@@ -34,7 +34,6 @@ mod samples;
 pub(crate) mod schedule;
 pub(crate) mod server;
 mod trace;
-mod watch;
 pub(crate) mod workers;
 
 use console::Console;

@@ -5,10 +5,10 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use crate::dev::watch::Stamp;
 use crate::failure::Failure;
 use crate::script::{Script, SyntaxError};
 use crate::script_name::{DEFAULT_FUNCTION, closest};
+use crate::watch::Stamp;
 
 /// Folders with scripts that are not the user's functions.
 const FOLDERS_PASSED_OVER: [&str; 3] = ["lib", "node_modules", "target"];

@@ -13,9 +13,9 @@ use crate::dev::history::{Record, Streamed};
 use crate::dev::journal::Journal;
 use crate::dev::registry::Found;
 use crate::dev::trace::{self, Call, Trace};
-use crate::dev::watch::Watched;
 use crate::emulator::{Emulator, FunctionError, Invocation, Outcome, Response, new_request_id};
 use crate::environment::{Environment, Invoked};
+use crate::watch::Watched;
 
 /// The environments of all functions. Dropping it ends their processes.
 #[derive(Debug)]

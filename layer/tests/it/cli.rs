@@ -14,18 +14,18 @@ use serde_json::Value;
 use crate::fake;
 
 /// A folder with scripts, in which the tool is run.
-struct Desk {
-    folder: PathBuf,
+pub(crate) struct Desk {
+    pub(crate) folder: PathBuf,
 }
 
-struct Said {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
+pub(crate) struct Said {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Desk {
-    fn with(files: &[(&str, &str)]) -> Desk {
+    pub(crate) fn with(files: &[(&str, &str)]) -> Desk {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("desk-{}-{number}", std::process::id());
@@ -38,7 +38,7 @@ impl Desk {
         Desk { folder }
     }
 
-    fn tool(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn tool(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rhambda"));
         command.args(arguments).current_dir(&self.folder).env("NO_COLOR", "1");
         command.env("RHAMBDA_BOOTSTRAP", fake::bootstrap()).stdin(Stdio::null());
@@ -49,7 +49,7 @@ impl Desk {
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> Said {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Said {
         let output = self.tool(arguments).output().unwrap();
         Said {
             code: output.status.code(),
@@ -65,7 +65,7 @@ impl Drop for Desk {
     }
 }
 
-fn hello() -> Desk {
+pub(crate) fn hello() -> Desk {
     Desk::with(&[("hello.rhai", "fn handler(event) { event }"), ("event.json", "{\"a\": 1}")])
 }
 
@@ -293,8 +293,12 @@ fn package_refuses_what_lambda_would_refuse() {
         ("up.rhai", "import \"../secret\" as secret;\nfn handler(event) {}"),
         ("a.rhai", "import \"b\" as b;\nfn handler(event) {}"),
         ("b.rhai", "import \"a\" as a;"),
+        ("my script.rhai", "fn handler(event) {}"),
+        (&format!("{}.rhai", "x".repeat(121)), "fn handler(event) {}"),
     ]);
     for (script, says) in [
+        ("my script", "bad handler `my script.handler`: the file part holds a character"),
+        (&"x".repeat(121), "has 129 characters, and Lambda takes 128"),
         ("syntax", "syntax error in syntax.rhai:2:15: "),
         ("none", "it has `hanlder(event)`"),
         ("three", "`handler` takes 3 parameters"),

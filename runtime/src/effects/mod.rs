@@ -201,6 +201,26 @@ pub fn install(world: World) {
     WORLD.set(Some(Rc::new(world)));
 }
 
+/// Brings back a world that was left for another one.
+#[cfg(feature = "tool")]
+pub fn reinstall(world: Rc<World>) {
+    WORLD.set(Some(world));
+}
+
+#[cfg(feature = "tool")]
+type MakeEffects = fn() -> Box<dyn Effects>;
+
+#[cfg(feature = "tool")]
+thread_local! {
+    static STAND_IN: Cell<Option<MakeEffects>> = const { Cell::new(None) };
+}
+
+/// Has these stand in for the real effects of every script that this thread loads from now on.
+#[cfg(feature = "tool")]
+pub fn stand_in(make: MakeEffects) {
+    STAND_IN.set(Some(make));
+}
+
 /// How much of the remaining time a script keeps to react when something took all the rest: a tenth,
 /// and at most this.
 const LONGEST_KEPT: Duration = Duration::from_secs(1);
@@ -243,6 +263,16 @@ impl World {
     #[must_use]
     pub fn with_bounds(self, bounds: Rc<Bounds>) -> Self {
         Self { bounds: Some(bounds), ..self }
+    }
+
+    /// Has the effects that stand in for the real ones on this thread, if there are any.
+    #[cfg(feature = "tool")]
+    #[must_use]
+    pub fn with_stand_in(self) -> Self {
+        match STAND_IN.get() {
+            Some(make) => self.with_effects(make()),
+            None => self,
+        }
     }
 
     /// Keeps scripts away from the Runtime API at `host:port`, which may be followed by a path.

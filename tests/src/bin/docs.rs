@@ -147,7 +147,11 @@ fn section(page: &mut String, title: &str, module: Option<&str>, docs: &str, all
 fn functions(described: &Value) -> Vec<Function<'_>> {
     let mut all: Vec<Function> =
         described.as_array().into_iter().flatten().filter_map(Function::of).collect();
-    all.sort_by_key(|function| (function.name, function.parameters.len()));
+    // The engine tells those of one name in an order that changes from build to build.
+    all.sort_by(|one, other| {
+        let one = (one.name, one.parameters.len(), &one.parameters);
+        one.cmp(&(other.name, other.parameters.len(), &other.parameters))
+    });
     all
 }
 

@@ -24,7 +24,7 @@ const ECHO: &str = "fn handler(event) { #{ statusCode: 200, headers: #{}, multiV
 const SLOW: &str = "fn handler(event) { print(\"begun\"); loop {} }";
 
 fn sample(name: &str) -> Value {
-    let path = repository().join("tests/samples/own").join(name);
+    let path = repository().join("layer/samples/own").join(name);
     let text = fs::read_to_string(path).expect("the sample is there");
     serde_json::from_str(&text).expect("a sample is JSON")
 }

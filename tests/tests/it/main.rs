@@ -29,5 +29,7 @@ mod router;
 mod scripts;
 mod stream;
 mod tails;
+mod templates;
+mod test_command;
 mod tidy;
 mod time;

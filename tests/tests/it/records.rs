@@ -3,7 +3,7 @@
 use rhambda_tests::{Function, Run, repository};
 
 fn with_sample(path: &str, script: &str) -> Run {
-    let sample = repository().join("tests/samples").join(path);
+    let sample = repository().join("layer/samples").join(path);
     let event = std::fs::read(sample).expect("the sample is there");
     Function::of(script).event(event).run()
 }

@@ -39,7 +39,7 @@ fn run(statements: &str, event: impl AsRef<[u8]>) -> Run {
 }
 
 fn sample(name: &str) -> String {
-    let path = repository().join("tests/samples").join(name);
+    let path = repository().join("layer/samples").join(name);
     fs::read_to_string(path).expect("a sample event")
 }
 

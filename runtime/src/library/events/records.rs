@@ -128,7 +128,7 @@ mod tests {
     use crate::library::probe::{fails, gives, is_too_large};
 
     fn samples() -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/samples")
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../layer/samples")
     }
 
     /// The value with its blobs marked, which JSON would not tell from text.

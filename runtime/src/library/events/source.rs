@@ -557,7 +557,7 @@ mod tests {
     use crate::json;
 
     fn samples() -> Vec<(String, Dynamic)> {
-        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/samples");
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../layer/samples");
         let mut samples = Vec::new();
         for part in ["aws_lambda_events", "own"] {
             for entry in fs::read_dir(folder.join(part)).unwrap() {

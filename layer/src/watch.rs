@@ -13,7 +13,7 @@ const TICK: Duration = Duration::from_millis(20);
 
 /// What tells two states of a file apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stamp {
+pub(crate) struct Stamp {
     inode: u64,
     length: u64,
     changed: SystemTime,
@@ -24,14 +24,14 @@ pub(super) struct Stamp {
 
 impl Stamp {
     /// Looks at a file now; nothing where there is none.
-    pub(super) fn of(path: &Path) -> Option<Stamp> {
+    pub(crate) fn of(path: &Path) -> Option<Stamp> {
         let stamp = Stamp::without_contents(path)?;
         let contents = if stamp.is_fresh() { digest(path) } else { None };
         Some(Stamp { contents, ..stamp })
     }
 
     /// Whether a file is as it was.
-    pub(super) fn still_holds(before: &mut Option<Stamp>, path: &Path) -> bool {
+    pub(crate) fn still_holds(before: &mut Option<Stamp>, path: &Path) -> bool {
         let (before, mut now) = match (before, Stamp::without_contents(path)) {
             (None, None) => return true,
             (Some(before), Some(now)) => (before, now),
@@ -75,13 +75,13 @@ fn digest(path: &Path) -> Option<u64> {
 
 /// Files, present or missing, as they were at one time.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Watched {
+pub(crate) struct Watched {
     files: BTreeMap<PathBuf, Option<Stamp>>,
 }
 
 impl Watched {
     /// Notes how a file is now, unless it has been noted; says whether that is new.
-    pub(super) fn note(&mut self, path: PathBuf) -> bool {
+    pub(crate) fn note(&mut self, path: PathBuf) -> bool {
         if self.files.contains_key(&path) {
             return false;
         }
@@ -91,7 +91,7 @@ impl Watched {
     }
 
     /// Whether each file is as it was.
-    pub(super) fn still_holds(&mut self) -> bool {
+    pub(crate) fn still_holds(&mut self) -> bool {
         self.files.iter_mut().all(|(path, stamp)| Stamp::still_holds(stamp, path))
     }
 }

@@ -1,0 +1,81 @@
+//! `rhambda definitions`: what the Rhai language server has to know.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use rhai::Engine;
+use rhambda_runtime::DEFINITIONS;
+use serde_json::json;
+
+use crate::failure::{Exit, Failure};
+use crate::surroundings::Surroundings;
+
+/// Tells the language server which files belong together.
+const CONFIGURATION: &str = "\
+# For the Rhai language server: https://github.com/rhaiscript/lsp
+[source]
+include = [\"**/*.rhai\"]
+exclude = [\"target/**\", \"node_modules/**\"]
+";
+
+/// Writes what the Rhai language server has to know: `rhai.d.rhai`, `rhambda.d.rhai`, `Rhai.toml`.
+///
+/// With them an editor completes the library's functions and shows their documentation. The
+/// definitions are those of this version of rhambda and are written anew each time; a `Rhai.toml` that
+/// is there stays as it is.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  rhambda definitions
+  rhambda definitions -o scripts
+
+Exit codes: 0 written, 2 the folder cannot be written to.")]
+pub struct Definitions {
+    /// The folder with the scripts [default: the working directory]
+    #[arg(short, long, value_name = "DIR", default_value = ".")]
+    output: PathBuf,
+
+    /// Prints one JSON object about what was written
+    #[arg(long)]
+    json: bool,
+}
+
+impl Definitions {
+    /// Runs the command.
+    pub fn run(&self, surroundings: &Surroundings) -> Result<Exit, Failure> {
+        let folder = surroundings.directory.join(&self.output);
+        fs::create_dir_all(&folder).map_err(|error| failed(&self.output, &error))?;
+        let mut files =
+            vec![("rhai.d.rhai", language()), ("rhambda.d.rhai", DEFINITIONS.to_owned())];
+        if folder.join("Rhai.toml").symlink_metadata().is_err() {
+            files.push(("Rhai.toml", CONFIGURATION.to_owned()));
+        }
+        let mut written = Vec::new();
+        for (name, text) in files {
+            let path = self.output.join(name);
+            fs::write(folder.join(name), text).map_err(|error| failed(&path, &error))?;
+            written.push(path);
+        }
+        let names: Vec<String> = written.iter().map(|path| plain(path)).collect();
+        let said = match self.json {
+            true => format!("{}\n", json!({ "files": names })),
+            false => format!("{}\n", names.join("\n")),
+        };
+        surroundings.terminal.out(said.as_bytes()).map_err(Failure::output)?;
+        Ok(Exit::Success)
+    }
+}
+
+/// What the language itself has, as the engine says it.
+fn language() -> String {
+    Engine::new().definitions().with_headers(true).single_file()
+}
+
+fn plain(path: &Path) -> String {
+    path.strip_prefix(".").unwrap_or(path).display().to_string()
+}
+
+fn failed(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::usage(format!("cannot write `{}`: {error}", path.display()))
+}

@@ -1,0 +1,211 @@
+//! A process for each case, a few at a time.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::cases::Case;
+use super::functions::Snapshots;
+use super::worker::{Job, Verdict};
+use crate::commands::settings;
+use crate::failure::Failure;
+
+/// How much longer than its timeout a case may take before its process counts as stuck.
+const GRACE: Duration = Duration::from_secs(5);
+const POLL: Duration = Duration::from_millis(1);
+/// The end of a log that is shown, in bytes.
+const LONGEST_LOG: usize = 64 << 10;
+
+/// How cases are run.
+pub(crate) struct Plan {
+    /// The tool's own executable.
+    pub(crate) executable: PathBuf,
+    pub(crate) jobs: usize,
+    pub(crate) timeout: Duration,
+    pub(crate) memory_mb: u32,
+    pub(crate) variables: Vec<(String, String)>,
+    pub(crate) updates: bool,
+    pub(crate) covers: bool,
+    pub(crate) fails_fast: bool,
+}
+
+/// A case that was run.
+pub(crate) struct Done {
+    pub(crate) case: Case,
+    pub(crate) verdict: Verdict,
+    /// What the script logged.
+    pub(crate) log: String,
+}
+
+impl Done {
+    pub(crate) fn has_passed(&self) -> bool {
+        self.verdict.error.is_none()
+    }
+}
+
+/// Runs the cases, and shows each one when those before it have been shown.
+pub(crate) fn all(
+    plan: &Plan,
+    cases: &[Case],
+    mut show: impl FnMut(&Done),
+) -> Result<Vec<Done>, Failure> {
+    let folder = scratch().map_err(|error| {
+        Failure::broken(format!("cannot make a folder for the tests' files: {error}"))
+    })?;
+    let (next, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let mut done: Vec<Done> = Vec::new();
+    thread::scope(|scope| {
+        let (sender, results) = channel();
+        for _ in 0..plan.jobs.clamp(1, cases.len().max(1)) {
+            let (sender, folder, next, is_over) = (sender.clone(), &folder, &next, &is_over);
+            scope.spawn(move || {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(case) = cases.get(index).filter(|_| !is_over.load(Ordering::Relaxed))
+                    else {
+                        return;
+                    };
+                    let one = run(plan, case, &folder.join(index.to_string()));
+                    if plan.fails_fast && one.as_ref().is_ok_and(|one| !one.has_passed()) {
+                        is_over.store(true, Ordering::Relaxed);
+                    }
+                    drop(sender.send((index, one)));
+                }
+            });
+        }
+        drop(sender);
+        let mut waiting = BTreeMap::new();
+        for (index, one) in results {
+            waiting.insert(index, one?);
+            while let Some(one) = waiting.remove(&done.len()) {
+                show(&one);
+                done.push(one);
+            }
+        }
+        // After a failure that ends everything some in between may be missing.
+        for (_, one) in waiting {
+            show(&one);
+            done.push(one);
+        }
+        Ok(())
+    })?;
+    drop(fs::remove_dir_all(&folder));
+    Ok(done)
+}
+
+fn scratch() -> std::io::Result<PathBuf> {
+    let folder = std::env::temp_dir().join(format!("rhambda-test-{}", std::process::id()));
+    drop(fs::remove_dir_all(&folder));
+    fs::create_dir_all(&folder)?;
+    folder.canonicalize()
+}
+
+fn run(plan: &Plan, case: &Case, folder: &Path) -> Result<Done, Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::broken(format!("cannot run `{}` of {}: {error}", case.name, case.file))
+    };
+    let tmp = folder.join("tmp");
+    fs::create_dir_all(&tmp).map_err(failed)?;
+    let mut variables = of_script(case)?;
+    variables.extend(plan.variables.iter().cloned());
+    let job = Job {
+        case: case.clone(),
+        parent: std::process::id(),
+        timeout: plan.timeout,
+        memory_mb: plan.memory_mb,
+        variables,
+        folder: tmp,
+        verdict: folder.join("verdict.json"),
+        snapshots: snapshots(case)?,
+        updates: plan.updates,
+        covers: plan.covers,
+    };
+    let log = folder.join("log");
+    let output = File::create(&log).map_err(failed)?;
+    let errors = output.try_clone().map_err(failed)?;
+    let mut child = Command::new(&plan.executable)
+        .args(["test", "--worker"])
+        .stdin(Stdio::piped())
+        .stdout(output)
+        .stderr(errors)
+        .spawn()
+        .map_err(failed)?;
+    if let Some(mut input) = child.stdin.take() {
+        let job = serde_json::to_vec(&job).map_err(|error| failed(error.into()))?;
+        // A worker that is gone is told by how it ended.
+        drop(input.write_all(&job));
+    }
+    let begun = Instant::now();
+    let ended = wait(&mut child, plan.timeout + GRACE).map_err(failed)?;
+    let verdict = fs::read(&job.verdict).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    let verdict = verdict.unwrap_or_else(|| Verdict {
+        error: Some(json!({ "errorType": "Test.Crashed", "errorMessage": crash(ended) })),
+        ms: begun.elapsed().as_secs_f64() * 1000.0,
+        ..Verdict::default()
+    });
+    let log = fs::read(&log).map_err(failed)?;
+    let log = String::from_utf8_lossy(&log[log.len().saturating_sub(LONGEST_LOG)..]).into_owned();
+    drop(fs::remove_dir_all(folder));
+    Ok(Done { case: case.clone(), verdict, log })
+}
+
+/// Waits for a process; one that takes longer is ended, which is `None`.
+fn wait(child: &mut Child, longest: Duration) -> std::io::Result<Option<ExitStatus>> {
+    let begun = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if begun.elapsed() > longest {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        thread::sleep(POLL);
+    }
+}
+
+fn crash(ended: Option<ExitStatus>) -> String {
+    match ended {
+        None => "the test did not end in time, and was ended".to_owned(),
+        Some(status) => match status.signal() {
+            Some(libc::SIGABRT) => "the test's process ran out of memory".to_owned(),
+            Some(signal) => format!("the test's process was ended by signal {signal}"),
+            None => format!("the test's process ended: {status}"),
+        },
+    }
+}
+
+/// The variables in `NAME.env` beside the script.
+fn of_script(case: &Case) -> Result<Vec<(String, String)>, Failure> {
+    let path = case.folder.join(format!("{}.env", case.script));
+    if !path.is_file() {
+        return Ok(Vec::new());
+    }
+    settings::env_file(&path, &path)
+}
+
+/// Where the snapshots of a test file are.
+pub(crate) fn snapshot_file(case: &Case) -> PathBuf {
+    case.folder.join(format!("{}.test.snap", case.script))
+}
+
+/// The snapshots that there are.
+pub(crate) fn snapshots(case: &Case) -> Result<Snapshots, Failure> {
+    let path = snapshot_file(case);
+    match fs::read(&path) {
+        Ok(text) => serde_json::from_slice(&text).map_err(|error| {
+            Failure::usage(format!("{} is not a file of snapshots: {error}", path.display()))
+        }),
+        Err(_) => Ok(Snapshots::new()),
+    }
+}

@@ -1,0 +1,462 @@
+//! One case in a process of its own.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext};
+use rhambda_runtime::config::{Config, Environment, Logging, STACK_BYTES};
+use rhambda_runtime::effects;
+use rhambda_runtime::engine::Script;
+use rhambda_runtime::error::{ErrorType, InitError, InvocationError, Report};
+use rhambda_runtime::invocation::Invocation;
+use rhambda_runtime::json;
+use rhambda_runtime::logging;
+use rhambda_runtime::sink::{Broken, Sink};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::cases::{Case, Expected, Kind};
+use super::coverage::{self, Coverage, Seen};
+use super::difference::{self, By, shown};
+use super::functions::{self, Snapshots};
+use super::mocks;
+
+/// What a worker is told, on its standard input.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Job {
+    pub(crate) case: Case,
+    /// The process that waits for the verdict.
+    pub(crate) parent: u32,
+    pub(crate) timeout: Duration,
+    pub(crate) memory_mb: u32,
+    pub(crate) variables: Vec<(String, String)>,
+    /// What stands for `/tmp`.
+    pub(crate) folder: PathBuf,
+    /// Where the verdict goes.
+    pub(crate) verdict: PathBuf,
+    /// The snapshots that there are.
+    pub(crate) snapshots: Snapshots,
+    /// Whether values of snapshots are taken as they are.
+    pub(crate) updates: bool,
+    pub(crate) covers: bool,
+}
+
+/// How a case ended.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Verdict {
+    /// The body of the error that it failed with, as Lambda would get it.
+    pub(crate) error: Option<Value>,
+    /// The error of the script that was behind it.
+    pub(crate) cause: Option<Value>,
+    /// Snapshots that are new or other.
+    pub(crate) snapshots: Snapshots,
+    pub(crate) coverage: Coverage,
+    /// How long it took, in ms.
+    pub(crate) ms: f64,
+}
+
+/// What there is of a snapshot.
+pub(super) enum Snapshot {
+    Same,
+    /// The value is the snapshot from now on.
+    Taken,
+    Missing,
+    Other(Value),
+}
+
+/// What is known while a case runs.
+struct Running {
+    job: Job,
+    script: Option<(String, Rc<Script>)>,
+    cause: Option<Value>,
+    snapshots: Snapshots,
+    /// How many snapshots without a name there were.
+    unnamed: usize,
+    seen: Seen,
+}
+
+thread_local! {
+    static RUNNING: RefCell<Option<Running>> = const { RefCell::new(None) };
+    static INVOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+fn running<T>(act: impl FnOnce(&mut Running) -> T) -> Option<T> {
+    RUNNING.with_borrow_mut(|running| running.as_mut().map(act))
+}
+
+/// Runs the job and writes its verdict. What the script logs goes to standard output and error.
+pub(crate) fn work(job: Job) -> std::io::Result<()> {
+    outlive_nobody(job.parent);
+    let path = job.verdict.clone();
+    // A script that is invoked begins with what its test has left of the stack.
+    let worker = thread::Builder::new().stack_size(2 * STACK_BYTES).spawn(move || run(job))?;
+    let verdict = worker.join().unwrap_or_else(|_| Verdict {
+        error: Some(
+            json!({ "errorType": "Runtime.Panic", "errorMessage": "the runtime panicked" }),
+        ),
+        ..Verdict::default()
+    });
+    fs::write(path, serde_json::to_vec(&verdict)?)
+}
+
+/// Ends this process with its parent, and lets it have some memory, but not all.
+fn outlive_nobody(parent: u32) {
+    const MOST: libc::rlim_t = 4 << 30;
+    let limit = libc::rlimit { rlim_cur: MOST, rlim_max: MOST };
+    // SAFETY: the calls take numbers and a value that lives as long as they do.
+    unsafe {
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+        libc::setrlimit(libc::RLIMIT_AS, &raw const limit);
+    }
+    // It may have gone before.
+    if std::os::unix::process::parent_id() != parent {
+        std::process::exit(1);
+    }
+}
+
+fn run(job: Job) -> Verdict {
+    let environment = environment(&job, &job.case.script);
+    logging::start(Logging::from_environment(&environment));
+    effects::stand_in(mocks::effects);
+    mocks::with(|mocks| {
+        mocks.random.seed(0);
+        mocks.folder.clone_from(&job.folder);
+        let lambda = [("AWS_REGION", "us-east-1"), ("AWS_LAMBDA_FUNCTION_NAME", &job.case.script)];
+        let lambda = lambda.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        mocks.variables.extend(lambda);
+        mocks.variables.extend(job.variables.iter().cloned());
+    });
+    let case = job.case.clone();
+    RUNNING.set(Some(Running {
+        job,
+        script: None,
+        cause: None,
+        snapshots: Snapshots::new(),
+        unnamed: 0,
+        seen: Seen::default(),
+    }));
+    let begun = Instant::now();
+    let failed = match &case.kind {
+        Kind::Function(name) => run_function(&case, name),
+        Kind::Event { function, event, expected } => run_event(function, event, expected),
+    };
+    let ms = begun.elapsed().as_secs_f64() * 1000.0;
+    let missing = mocks::with(|mocks| std::mem::take(&mut mocks.missing));
+    let error = match missing.as_slice() {
+        [] => failed.err(),
+        // Whether the script went on after it or not.
+        lines => Some(unmocked(lines, failed.err())),
+    };
+    let Some(running) = RUNNING.take() else { return Verdict::default() };
+    let is_thrown_on = |error: &Value| {
+        running.cause.as_ref().is_some_and(|cause| cause["errorMessage"] == error["errorMessage"])
+    };
+    let coverage = running.coverage();
+    Verdict {
+        cause: error.as_ref().filter(|error| is_thrown_on(error)).and(running.cause),
+        error,
+        snapshots: running.snapshots,
+        coverage,
+        ms,
+    }
+}
+
+fn unmocked(lines: &[String], failed: Option<Value>) -> Value {
+    let message = format!(
+        "{} without a mock; add to the test:\n{}",
+        if lines.len() == 1 { "a request".to_owned() } else { format!("{} requests", lines.len()) },
+        lines.join("\n")
+    );
+    let mut error = failed.unwrap_or_else(|| json!({}));
+    error["errorType"] = "Mock.Missing".into();
+    error["errorMessage"] = message.into();
+    error
+}
+
+impl Running {
+    fn coverage(&self) -> Coverage {
+        let mut files = BTreeMap::new();
+        if self.job.covers {
+            for (file, times) in self.seen.borrow().iter() {
+                let source = fs::read_to_string(self.job.case.folder.join(file));
+                let lines = coverage::lines_of(&source.unwrap_or_default());
+                let times = |line: usize| (line, times.get(&line).copied().unwrap_or(0));
+                files.insert(file.clone(), lines.into_iter().map(times).collect());
+            }
+        }
+        Coverage(files)
+    }
+}
+
+fn environment(job: &Job, script: &str) -> Environment {
+    let memory = job.memory_mb.to_string();
+    let root = job.case.folder.to_string_lossy();
+    let lambda = [
+        ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9"),
+        ("LAMBDA_TASK_ROOT", &root),
+        ("AWS_LAMBDA_FUNCTION_NAME", script),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &memory),
+    ];
+    let all = lambda.into_iter().map(|(name, value)| (name.into(), value.into()));
+    let own = job.variables.iter().map(|(name, value)| (name.into(), value.into()));
+    Environment::read(all.chain(own))
+}
+
+fn config(job: &Job, handler: String) -> Result<Config, InitError> {
+    let environment = environment(job, &job.case.script);
+    let environment = environment.with("_HANDLER", &handler);
+    let mut config = Config::from_environment(&environment, "127.0.0.1:9")?;
+    if job.covers {
+        // The engine has to come by each line itself.
+        config.limits.counts_each_operation = true;
+    }
+    Ok(config)
+}
+
+fn body(report: &Report) -> Value {
+    serde_json::from_slice(&report.to_json()).unwrap_or_default()
+}
+
+fn run_function(case: &Case, name: &str) -> Result<(), Value> {
+    let (config, timeout) = running(|running| {
+        (config(&running.job, format!("{}.test.{name}", case.script)), running.job.timeout)
+    })
+    .unwrap_or_else(|| (Err(lost()), Duration::ZERO));
+    let load = || {
+        let config = config?;
+        Script::load_with(&config, false, functions::register)
+    };
+    let tests = Rc::new(load().map_err(|InitError(report)| body(&report))?);
+    mocks::keep(tests.clone());
+    tests.call_function(name, timeout).map_err(|InvocationError(report)| body(&report))
+}
+
+fn lost() -> InitError {
+    InitError(Box::new(Report::new(ErrorType::Panic, "no case is running")))
+}
+
+/// The script with this function as its handler, loaded once for a case.
+fn script(function: &str) -> Result<Rc<Script>, InitError> {
+    let loaded = running(|running| match &running.script {
+        Some((loaded, script)) if loaded == function => Some(script.clone()),
+        _ => None,
+    });
+    if let Some(script) = loaded.flatten() {
+        return Ok(script);
+    }
+    let (config, seen) = running(|running| {
+        let handler = format!("{}.{function}", running.job.case.script);
+        (config(&running.job, handler), running.job.covers.then(|| running.seen.clone()))
+    })
+    .ok_or_else(lost)?;
+    let config = config?;
+    let script = Rc::new(Script::load_with(&config, true, |engine| {
+        if let Some(seen) = &seen {
+            coverage::watch(engine, seen);
+        }
+    })?);
+    running(|running| running.script = Some((function.to_owned(), script.clone())));
+    Ok(script)
+}
+
+/// What came of an event.
+enum Came {
+    Response(Vec<u8>),
+    Stream(Collected),
+}
+
+fn send(function: &str, event: Vec<u8>) -> Result<Came, Box<Report>> {
+    let script = script(function).map_err(|InitError(report)| report)?;
+    let timeout = running(|running| running.job.timeout).unwrap_or_default();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let count = INVOCATIONS.get();
+    INVOCATIONS.set(count + 1);
+    let name = running(|running| running.job.case.script.clone()).unwrap_or_default();
+    let request_id = format!("00000000-0000-4000-8000-{count:012}");
+    let mut invocation = Invocation {
+        request_path: request_id.clone(),
+        request_id,
+        deadline_ms: u64::try_from((now + timeout).as_millis()).ok(),
+        function_arn: Some(format!("arn:aws:lambda:us-east-1:123456789012:function:{name}")),
+        payload: event,
+        ..Invocation::default()
+    };
+    let sink = Rc::new(RefCell::new(Collected::default()));
+    let offered: Option<Rc<RefCell<dyn Sink>>> =
+        script.may_stream().then(|| sink.clone() as Rc<RefCell<dyn Sink>>);
+    let response = script.invoke(&mut invocation, count == 0, offered);
+    let response = response.map_err(|InvocationError(report)| report)?;
+    let collected = sink.take();
+    Ok(if collected.has_begun { Came::Stream(collected) } else { Came::Response(response) })
+}
+
+/// Sends an event to the script for a test; the world of the test comes back afterwards.
+pub(super) fn invoke(
+    context: &NativeCallContext,
+    function: &str,
+    event: &Dynamic,
+) -> Result<Dynamic, Box<EvalAltResult>> {
+    let thrown = |kind: &str, message: String, data: Option<&Value>| {
+        let mut map = Map::new();
+        for (name, value) in data.and_then(Value::as_object).into_iter().flatten() {
+            map.insert(name.as_str().into(), dynamic(value));
+        }
+        map.insert("type".into(), kind.to_owned().into());
+        map.insert("message".into(), message.into());
+        Box::new(EvalAltResult::ErrorRuntime(map.into(), context.call_position()))
+    };
+    let mut text = Vec::new();
+    json::write(event, &mut text)
+        .map_err(|error| thrown("Test.Event", format!("the event has {error}"), None))?;
+    let world = effects::world();
+    let came = send(function, text);
+    effects::reinstall(world);
+    match came {
+        Ok(Came::Response(text)) => json::read(&text)
+            .map_err(|error| thrown("Test.Response", format!("the response: {error}"), None)),
+        Ok(Came::Stream(stream)) => Ok(stream.to_dynamic()),
+        Err(report) => {
+            let cause = body(&report);
+            let error = thrown(report.type_name(), report.error_message(), report.data.as_ref());
+            running(|running| running.cause = Some(cause));
+            Err(error)
+        }
+    }
+}
+
+fn dynamic(value: &Value) -> Dynamic {
+    json::read(value.to_string().as_bytes()).unwrap_or_default()
+}
+
+fn run_event(function: &str, event: &Path, expected: &Expected) -> Result<(), Value> {
+    let failed =
+        |message: String| json!({ "errorType": functions::ASSERTION, "errorMessage": message });
+    let read = |path: &Path| {
+        fs::read(path).map_err(|error| failed(format!("cannot read {}: {error}", path.display())))
+    };
+    let parse = |path: &Path| {
+        let text = read(path)?;
+        serde_json::from_slice::<Value>(&text)
+            .map_err(|error| failed(format!("{} is not JSON: {error}", path.display())))
+    };
+    let came = send(function, read(event)?);
+    let compared =
+        |found: &Value, expected: &Value, by: By| match difference::of(found, expected, by)
+            .as_slice()
+        {
+            [] => Ok(()),
+            [line] => Err(failed(line.strip_prefix("$: ").unwrap_or(line).to_owned())),
+            lines => Err(failed(format!("{} differences\n{}", lines.len(), lines.join("\n")))),
+        };
+    match (expected, came) {
+        (Expected::Response(path), Ok(Came::Response(text))) => compared(
+            &serde_json::from_slice(&text).unwrap_or_default(),
+            &parse(path)?,
+            By::Everything,
+        ),
+        (Expected::Text(path), Ok(came)) => {
+            let found = match came {
+                Came::Response(text) => text,
+                Came::Stream(stream) => stream.data,
+            };
+            let (found, expected) = (text(&found), text(&read(path)?));
+            compared(&found.into(), &expected.into(), By::Everything)
+        }
+        (Expected::Response(path), Ok(Came::Stream(stream))) => {
+            let found = json::to_value(&stream.to_dynamic());
+            compared(&found, &parse(path)?, By::Everything)
+        }
+        (Expected::Error(path), Err(report)) => {
+            compared(&body(&report), &parse(path)?, By::Pattern)
+        }
+        (Expected::Error(_), Ok(came)) => {
+            let found = match came {
+                Came::Response(text) => serde_json::from_slice(&text).unwrap_or_default(),
+                Came::Stream(stream) => text(&stream.data).into(),
+            };
+            Err(failed(format!("an error was expected, and the response is {}", shown(&found))))
+        }
+        (_, Err(report)) => Err(body(&report)),
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Compares a value with its snapshot, and takes the value where that is wanted.
+pub(super) fn snapshot(name: &str, value: &Value) -> Snapshot {
+    running(|running| {
+        let Kind::Function(test) = &running.job.case.kind else { return Snapshot::Missing };
+        let key = match name {
+            "" => {
+                running.unnamed += 1;
+                format!("{test} {}", running.unnamed)
+            }
+            name => format!("{test} {name}"),
+        };
+        match running.job.snapshots.get(&key) {
+            Some(known) if known == value => Snapshot::Same,
+            _ if running.job.updates => {
+                running.snapshots.insert(key, value.clone());
+                Snapshot::Taken
+            }
+            Some(known) => Snapshot::Other(known.clone()),
+            None => Snapshot::Missing,
+        }
+    })
+    .unwrap_or(Snapshot::Missing)
+}
+
+/// A streamed response, all of it.
+#[derive(Debug, Default)]
+struct Collected {
+    has_begun: bool,
+    prelude: Vec<u8>,
+    data: Vec<u8>,
+}
+
+impl Collected {
+    /// The status and the headers, where there are any, and the body.
+    fn to_dynamic(&self) -> Dynamic {
+        let prelude = self.prelude.strip_suffix(&[0; 8]).unwrap_or(&self.prelude);
+        let mut map: Map = json::read(prelude).unwrap_or_default().try_cast().unwrap_or_default();
+        let body = match std::str::from_utf8(&self.data) {
+            Ok(text) => text.to_owned().into(),
+            Err(_) => Dynamic::from_blob(self.data.clone()),
+        };
+        map.insert("body".into(), body);
+        map.into()
+    }
+}
+
+impl Sink for Collected {
+    fn has_begun(&self) -> bool {
+        self.has_begun
+    }
+
+    fn begin(&mut self, _: &str, prelude: &[u8], _: Option<Instant>) -> Result<(), Broken> {
+        self.has_begun = true;
+        self.prelude = prelude.to_vec();
+        Ok(())
+    }
+
+    fn write(&mut self, data: &[u8], _: Option<Instant>) -> Result<(), Broken> {
+        self.data.extend_from_slice(data);
+        Ok(())
+    }
+
+    fn flush(&mut self, _: Option<Instant>) -> Result<(), Broken> {
+        Ok(())
+    }
+
+    fn is_open(&mut self) -> bool {
+        true
+    }
+}
