@@ -1,7 +1,8 @@
 //! Just enough of an HTTP/1.1 server for the emulator: requests in, answers out, one connection.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
+use std::time::{Duration, Instant};
 
 /// More than Go's server takes (1 MiB), so that a test can see what a runtime really sent.
 const MAX_HEAD: usize = 2 << 20;
@@ -53,11 +54,42 @@ pub(crate) type OnData<'a> = dyn Fn(&[u8]) + 'a;
 pub(crate) struct Connection {
     stream: TcpStream,
     unread: Vec<u8>,
+    max_head: usize,
+    max_body: usize,
 }
 
 impl Connection {
     pub(crate) fn new(stream: TcpStream) -> Connection {
-        Connection { stream, unread: Vec::new() }
+        Connection { stream, unread: Vec::new(), max_head: MAX_HEAD, max_body: MAX_BODY }
+    }
+
+    /// The same, with less room for what strangers send: bytes of a request's headers, and of its
+    /// body. More is an error of the kind `QuotaExceeded`, or `FileTooLarge`.
+    pub(crate) fn with_limits(self, max_head: usize, max_body: usize) -> Connection {
+        Connection { max_head, max_body, ..self }
+    }
+
+    /// Whether a part of a request has come already.
+    pub(crate) fn has_begun(&self) -> bool {
+        !self.unread.is_empty()
+    }
+
+    /// Ends the connection so that the last answer arrives: a connection that is closed while
+    /// there is something to read is reset, and takes the answer with it.
+    pub(crate) fn close_gently(mut self, patience: Duration) {
+        let until = Instant::now() + patience;
+        let mut buffer = [0; 16 * 1024];
+        if self.stream.shutdown(Shutdown::Write).is_err() {
+            return;
+        }
+        while let left @ 1.. = until.saturating_duration_since(Instant::now()).as_millis() {
+            let left = Duration::from_millis(u64::try_from(left).unwrap_or(u64::MAX));
+            let is_over = self.stream.set_read_timeout(Some(left)).is_err()
+                || !self.stream.read(&mut buffer).is_ok_and(|length| length > 0);
+            if is_over {
+                return;
+            }
+        }
     }
 
     /// Reads the next request up to its body. `None` once the peer has gone.
@@ -77,9 +109,10 @@ impl Connection {
                         self.unread.drain(..length);
                         return Ok(Some(head));
                     }
-                    Ok(httparse::Status::Partial) if self.unread.len() < MAX_HEAD => {}
-                    Ok(httparse::Status::Partial) => {
-                        return Err(invalid("the request's headers have no end"));
+                    Ok(httparse::Status::Partial) if self.unread.len() < self.max_head => {}
+                    Ok(httparse::Status::Partial) | Err(httparse::Error::TooManyHeaders) => {
+                        let message = "the request's headers are too many or too long";
+                        return Err(io::Error::new(io::ErrorKind::QuotaExceeded, message));
                     }
                     Err(error) => return Err(invalid(&format!("not an HTTP request: {error}"))),
                 }
@@ -102,23 +135,20 @@ impl Connection {
 
     fn read_body_by(&mut self, head: &Head, on: Option<&OnData>) -> io::Result<Body> {
         let header = |wanted: &str| find(&head.headers, wanted);
-        let chunked =
-            header("transfer-encoding").is_some_and(|v| v.eq_ignore_ascii_case("chunked"));
-        let length = match header("content-length") {
-            Some(text) => {
-                text.trim().parse::<usize>().map_err(|_| invalid("bad content-length"))?
-            }
-            None => 0,
-        };
+        let framing = Framing::of(head)?;
+        if matches!(framing, Framing::Length(length) if length > self.max_body) {
+            return Err(self.too_large());
+        }
         if header("expect").is_some_and(|v| v.eq_ignore_ascii_case("100-continue")) {
             self.stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
         }
         let mut body = Body::default();
-        if chunked {
-            self.read_chunks(&mut body, on)?;
-        } else {
-            body.truncated = !self.take(length, &mut body.bytes)?;
-            body.length = body.bytes.len();
+        match framing {
+            Framing::Chunks => self.read_chunks(&mut body, on)?,
+            Framing::Length(length) => {
+                body.truncated = !self.take(length, &mut body.bytes)?;
+                body.length = body.bytes.len();
+            }
         }
         Ok(body)
     }
@@ -130,7 +160,9 @@ impl Connection {
                 return Ok(());
             };
             let size = line.split(';').next().unwrap_or_default().trim();
-            let size = usize::from_str_radix(size, 16).map_err(|_| invalid("bad chunk size"))?;
+            let is_hex = size.bytes().all(|digit| digit.is_ascii_hexdigit());
+            let size = usize::from_str_radix(size, 16).ok().filter(|_| is_hex);
+            let size = size.ok_or_else(|| invalid("bad chunk size"))?;
             if size == 0 {
                 break;
             }
@@ -178,8 +210,8 @@ impl Connection {
 
     /// Moves `length` bytes to `into`; false if the peer stopped before.
     fn take(&mut self, length: usize, into: &mut Vec<u8>) -> io::Result<bool> {
-        if into.len().saturating_add(length) > MAX_BODY {
-            return Err(invalid("the body is larger than 256 MiB"));
+        if into.len().saturating_add(length) > self.max_body {
+            return Err(self.too_large());
         }
         let at_hand = length.min(self.unread.len());
         into.extend(self.unread.drain(..at_hand));
@@ -189,6 +221,11 @@ impl Connection {
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    fn too_large(&self) -> io::Error {
+        let message = format!("the body has more than {} bytes", self.max_body);
+        io::Error::new(io::ErrorKind::FileTooLarge, message)
     }
 
     fn fill(&mut self) -> io::Result<bool> {
@@ -250,6 +287,40 @@ impl Connection {
                 (&raw const linger).cast(),
                 size_of::<libc::linger>() as libc::socklen_t,
             );
+        }
+    }
+}
+
+/// How the end of a body is known.
+enum Framing {
+    Length(usize),
+    Chunks,
+}
+
+impl Framing {
+    /// What the headers say, as long as nobody can read it otherwise: two ends of one body are how
+    /// a second request is hidden in a first (RFC 9112, 6.3 and 11.2).
+    fn of(head: &Head) -> io::Result<Framing> {
+        let all = |wanted: &str| {
+            let headers = head.headers.iter();
+            let named: Vec<&str> = headers
+                .filter(|(name, _)| name.eq_ignore_ascii_case(wanted))
+                .map(|(_, value)| value.trim())
+                .collect();
+            named
+        };
+        match (all("transfer-encoding").as_slice(), all("content-length").as_slice()) {
+            ([], []) => Ok(Framing::Length(0)),
+            ([], [length]) if length.bytes().all(|digit| digit.is_ascii_digit()) => {
+                length.parse().map(Framing::Length).map_err(|_| invalid("bad content-length"))
+            }
+            ([], [_]) => Err(invalid("bad content-length")),
+            ([], _) => Err(invalid("several content-length headers")),
+            (_, [_, ..]) => Err(invalid("both content-length and transfer-encoding")),
+            ([coding], []) if coding.eq_ignore_ascii_case("chunked") && !head.is_http_1_0 => {
+                Ok(Framing::Chunks)
+            }
+            _ => Err(invalid("a transfer-encoding other than chunked")),
         }
     }
 }

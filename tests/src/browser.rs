@@ -114,6 +114,7 @@ impl Browser {
     pub fn open(&mut self, address: &str, width: u32, height: u32) {
         self.resize(width, height);
         self.call("Page.navigate", json!({ "url": address }));
+        self.wait_until("document.readyState === 'complete'");
     }
 
     /// Gives the window another size; below 600 it is a phone's.

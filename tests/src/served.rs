@@ -152,6 +152,12 @@ impl Served {
         self.address
     }
 
+    /// The number of its process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// The folder that is served.
     #[must_use]
     pub fn folder(&self) -> &Path {

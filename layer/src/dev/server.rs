@@ -1,7 +1,7 @@
 //! The HTTP server: a thread for each connection, and one place where requests are answered.
 
 use std::fmt;
-use std::io;
+use std::io::{self, ErrorKind, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,6 +14,17 @@ use crate::http::{Connection, Head, find};
 
 /// So many connections are served at once; each has a thread.
 const MAX_CONNECTIONS: usize = 512;
+
+/// Room for a request's headers, in bytes; for its body, which is more than any function gets,
+/// so that those who stand before functions can say what theirs is.
+const MAX_HEAD: usize = 64 * 1024;
+const MAX_BODY: usize = 16 << 20;
+
+/// How long a client may send or take nothing before its connection is closed.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a refused client may go on sending.
+const GENTLENESS: Duration = Duration::from_secs(5);
 
 /// What a client asks for.
 #[derive(Debug, Clone)]
@@ -126,6 +137,9 @@ pub(crate) fn serve(listener: &TcpListener, answer: Arc<Answer>) -> io::Result<(
         };
         if count.fetch_add(1, Ordering::Relaxed) >= MAX_CONNECTIONS {
             count.fetch_sub(1, Ordering::Relaxed);
+            let reply = Reply::new(503, "text/plain", "too many connections\n");
+            // A socket that was just opened has room for so little.
+            drop((&stream).write_all(&bytes_of(&reply, false, false)));
             continue;
         }
         let (counted, answer) = (Counted(Arc::clone(&count)), Arc::clone(&answer));
@@ -154,21 +168,25 @@ fn converse(
 ) -> io::Result<()> {
     // Without it each reply may wait for the client's delayed acknowledgement.
     stream.set_nodelay(true)?;
-    let mut connection = Connection::new(stream);
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut connection = Connection::new(stream).with_limits(MAX_HEAD, MAX_BODY);
     loop {
         let head = match connection.read_head() {
             Ok(Some(head)) => head,
             Ok(None) => return Ok(()),
-            Err(error) => return refuse(&mut connection, 400, &error),
+            // An idle connection ends without a word.
+            Err(error) if is_late(&error) && !connection.has_begun() => return Ok(()),
+            Err(error) => return refuse(connection, &error),
         };
+        if !head.is_http_1_0 && count(&head, "host") != 1 {
+            let error = io::Error::new(ErrorKind::InvalidData, "a request has one host header");
+            return refuse(connection, &error);
+        }
         let body = match connection.read_body(&head) {
             Ok(body) if body.truncated => return Ok(()),
             Ok(body) => body.bytes,
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                let status = if error.to_string().contains("larger") { 413 } else { 400 };
-                return refuse(&mut connection, status, &error);
-            }
-            Err(error) => return Err(error),
+            Err(error) => return refuse(connection, &error),
         };
         let stays = stays_open(&head);
         let is_head = head.method == "HEAD";
@@ -238,9 +256,32 @@ fn send_parts(
     Ok(true)
 }
 
-fn refuse(connection: &mut Connection, status: u16, error: &io::Error) -> io::Result<()> {
-    let reply = Reply::new(status, "text/plain; charset=utf-8", format!("{error}\n"));
-    connection.send_raw(&bytes_of(&reply, false, false))
+/// Tells a client what is wrong with its request, of which no more is read.
+fn refuse(mut connection: Connection, error: &io::Error) -> io::Result<()> {
+    let status = match error.kind() {
+        ErrorKind::InvalidData => 400,
+        ErrorKind::FileTooLarge => 413,
+        ErrorKind::QuotaExceeded => 431,
+        _ if is_late(error) => 408,
+        // The connection itself has failed.
+        _ => return Ok(()),
+    };
+    let message = match status {
+        408 => "the request did not come to its end in time\n".to_owned(),
+        _ => format!("{error}\n"),
+    };
+    let reply = Reply::new(status, "text/plain; charset=utf-8", message);
+    connection.send_raw(&bytes_of(&reply, false, false))?;
+    connection.close_gently(GENTLENESS);
+    Ok(())
+}
+
+fn is_late(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}
+
+fn count(head: &Head, wanted: &str) -> usize {
+    head.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case(wanted)).count()
 }
 
 fn stays_open(head: &Head) -> bool {
@@ -306,12 +347,14 @@ fn reason(status: u16) -> &'static str {
         403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
+        408 => "Request Timeout",
         409 => "Conflict",
         410 => "Gone",
         413 => "Content Too Large",
         415 => "Unsupported Media Type",
         422 => "Unprocessable Content",
         429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
         500 => "Internal Server Error",
         502 => "Bad Gateway",
         503 => "Service Unavailable",

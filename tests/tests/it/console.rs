@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rhambda_tests::browser::Browser;
-use rhambda_tests::{After, Client, Replied, Served, Server, answer};
+use rhambda_tests::{Client, Replied, Served, Server, answer};
 use serde_json::{Value, json};
 
 const HELLO: &str = "fn handler(event) { print(`seen ${event.name}`); #{ hello: event.name } }
@@ -98,7 +98,7 @@ fn nothing_outside_the_folder_and_no_other_files_can_be_read() {
 
 #[test]
 fn an_invocation_tells_all_that_came_of_it() {
-    let server = Server::new(|_| answer(204, &[], b""));
+    let server = Server::saying(|_| answer(204, &[], b""));
     let script = format!(
         "fn handler(event) {{ http::get(\"{}/stock?key=secret\"); log::warn(\"low\"); event }}",
         server.url()
@@ -132,7 +132,8 @@ fn operations_are_not_told_where_they_are_not_counted() {
 
 #[test]
 fn a_failure_has_its_type_and_place() {
-    let served = Served::of(&[("shop.rhai", SHOP), ("broken.rhai", "fn handler(e) { (1 + ; }")], &[]);
+    let served =
+        Served::of(&[("shop.rhai", SHOP), ("broken.rhai", "fn handler(e) { (1 + ; }")], &[]);
     let done = sent(&served, "shop", "{\"lines\": 2}");
     let error = &done["error"];
     assert_eq!((&done["response"], &done["errorType"]), (&Value::Null, &json!("NoStock")));
@@ -170,7 +171,10 @@ fn history_has_the_invocations_of_every_caller() {
     for at in [1, 2] {
         let id = all[at]["id"].as_str().expect("an id");
         let response = &get(&served, &format!("/invocations/{id}")).json()["response"];
-        assert_eq!((&response["streamed"], &response["body"]), (&json!(true), &json!("row 1row 2")));
+        assert_eq!(
+            (&response["streamed"], &response["body"]),
+            (&json!(true), &json!("row 1row 2"))
+        );
     }
 }
 
@@ -311,7 +315,8 @@ const OUTCOME: &str = "document.querySelector('.outcome')?.innerText";
 #[test]
 fn a_person_sends_breaks_and_mends_with_keys_alone() {
     let Some(mut browser) = Browser::start() else { return };
-    let files = [("hello.rhai", HELLO), ("hello.event.json", "{\"name\": \"Ada\"}"), ("shop.rhai", SHOP)];
+    let files =
+        [("hello.rhai", HELLO), ("hello.event.json", "{\"name\": \"Ada\"}"), ("shop.rhai", SHOP)];
     let served = Served::of(&files, &[]);
     browser.prefer("light");
     browser.open(&format!("http://{}/", served.address()), 1280, 860);
@@ -352,7 +357,8 @@ fn a_person_sends_breaks_and_mends_with_keys_alone() {
     browser.prefer("dark");
     picture(&mut browser, "broken-dark");
     served.write("hello.rhai", HELLO);
-    browser.wait_until("!document.querySelector('#functions').innerText.includes('does not parse')");
+    browser
+        .wait_until("!document.querySelector('#functions').innerText.includes('does not parse')");
     browser.wait_until("!document.querySelector('.failing')");
     browser.press("Control+Enter");
     browser.wait_until(&format!("{OUTCOME} === 'Responded'"));
@@ -413,7 +419,8 @@ fn the_page_fits_a_phone_and_says_who_it_is_to_those_who_do_not_see_it() {
     assert!(browser.text("#shown").contains("404"));
     for width in [360, 320, 720, 1280] {
         browser.resize(width, 740);
-        let overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
+        let overflow =
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth";
         assert_eq!(browser.value(overflow), 0, "at {width}");
         picture(&mut browser, &format!("width-{width}"));
     }
@@ -448,7 +455,8 @@ const WEAK: &str = r#"(() => {
 fn every_text_can_be_read_in_light_and_dark() {
     let Some(mut browser) = Browser::start() else { return };
     let broken = "fn handler(event) { (1 + ; }";
-    let served = Served::of(&[("hello.rhai", HELLO), ("shop.rhai", SHOP), ("worse.rhai", broken)], &[]);
+    let served =
+        Served::of(&[("hello.rhai", HELLO), ("shop.rhai", SHOP), ("worse.rhai", broken)], &[]);
     for scheme in ["light", "dark"] {
         browser.prefer(scheme);
         browser.open(&format!("http://{}/_rhambda/#shop", served.address()), 1280, 860);

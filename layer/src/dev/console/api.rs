@@ -22,7 +22,7 @@ const DESCRIPTION: &str = include_str!("openapi.json");
 /// How often the folder is looked at for changes while somebody listens.
 const LOOK: Duration = Duration::from_millis(500);
 /// A silence this long is broken, to learn whether the listener is still there.
-const SILENCE: Duration = Duration::from_secs(10);
+const SILENCE: Duration = Duration::from_secs(3);
 
 type Answer = fn(&Console, &Request, &[String]) -> Result<Reply, Problem>;
 
