@@ -374,7 +374,8 @@ fn a_person_sends_breaks_and_mends_with_keys_alone() {
     browser.wait_until("document.querySelector('.failing .no')?.innerText === '3'");
     picture(&mut browser, "failed-dark");
 
-    // From the history, send again and save as a test.
+    // From the history, send again and save as a test. It hears of an invocation by itself.
+    browser.wait_until("document.querySelector('#history .pick')?.innerText.startsWith('shop')");
     browser.press("h");
     browser.press("ArrowDown");
     browser.press("Enter");
