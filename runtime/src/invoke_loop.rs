@@ -1,8 +1,10 @@
 //! next -> call -> response | error, again.
 
 use std::cell::RefCell;
+use std::ffi::CString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+use std::sync::{Mutex, PoisonError};
 
 use crate::api::Api;
 use crate::engine::Script;
@@ -114,11 +116,18 @@ pub fn keep_panics_quiet() {
 /// Sets what tracing libraries read; removed where the invocation has no trace.
 fn set_trace_id(trace_id: Option<&str>) {
     const NAME: &str = "_X_AMZN_TRACE_ID";
-    // SAFETY: this process has this one thread only.
+    // What `set_var` sets is copied by glibc and never freed, which is a leak with each invocation;
+    // what `putenv` is given stays ours.
+    static ENTRY: Mutex<Option<CString>> = Mutex::new(None);
+    let entry = trace_id.and_then(|value| CString::new(format!("{NAME}={value}")).ok());
+    let mut kept = ENTRY.lock().unwrap_or_else(PoisonError::into_inner);
+    // SAFETY: this process has this one thread only. The entry lives in `ENTRY` until the
+    // environment has another one, or none, of its name.
     unsafe {
-        match trace_id {
-            Some(value) if !value.contains('\0') => std::env::set_var(NAME, value),
-            _ => std::env::remove_var(NAME),
+        match &entry {
+            Some(entry) => drop(libc::putenv(entry.as_ptr().cast_mut())),
+            None => std::env::remove_var(NAME),
         }
     }
+    *kept = entry;
 }
