@@ -12,7 +12,9 @@ use crate::commands::layer::Layer;
 use crate::commands::man::ManPages;
 use crate::commands::new::New;
 use crate::commands::package::Package;
+use crate::commands::record::Record;
 use crate::commands::repl::Repl;
+use crate::commands::replay::Replay;
 use crate::commands::test::Test;
 
 /// Runs, tests, packages and publishes Rhai scripts for AWS Lambda.
@@ -28,6 +30,7 @@ Examples:
   rhambda dev
   rhambda test
   rhambda check
+  rhambda replay orders.log
   rhambda package hello.rhai
   rhambda layer --arch arm64
 
@@ -48,6 +51,8 @@ pub(crate) enum Command {
     Check(Check),
     Event(Event),
     Repl(Repl),
+    Record(Record),
+    Replay(Replay),
     Package(Package),
     Layer(Layer),
     Definitions(Definitions),

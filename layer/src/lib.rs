@@ -15,6 +15,9 @@
 //! rhambda test
 //!   testing      each test in a process of its own, where the runtime's engine meets mocks
 //!
+//! rhambda replay orders.log
+//!   recording    found in the log, opened with its key ──► testing, in the world as it was
+//!
 //! rhambda package hello.rhai
 //!   script       functions and imports, without running anything
 //!   bundle       the script and what it imports, recursively
@@ -48,6 +51,7 @@ mod json_path;
 mod json_text;
 mod log_view;
 mod process;
+mod recording;
 mod repl;
 mod samples;
 mod script;
@@ -82,6 +86,8 @@ pub fn run(surroundings: &Surroundings) -> ExitCode {
         Command::Check(check) => check.run(surroundings),
         Command::Event(event) => event.run(surroundings),
         Command::Repl(repl) => repl.run(surroundings),
+        Command::Record(record) => record.run(surroundings),
+        Command::Replay(replay) => replay.run(surroundings),
         Command::Package(package) => package.run(surroundings),
         Command::Layer(layer) => layer.run(surroundings),
         Command::Definitions(definitions) => definitions.run(surroundings),

@@ -5,9 +5,12 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use log::LevelFilter;
 
 use crate::error::{ErrorType, InitError, Report};
+use crate::recording::KEY_BYTES;
 use crate::suggest;
 
 /// The stack of the thread that runs scripts. Untouched pages cost nothing.
@@ -142,10 +145,48 @@ pub struct Config {
     pub function: Function,
     /// `RHAMBDA_POLICY` is `strict`: what a script does not declare is refused.
     pub is_strict: bool,
+    /// `RHAMBDA_RECORD`: whether invocations are recorded, and for whom.
+    pub record: Option<Record>,
     /// `RHAMBDA_TRACE` is set: outgoing calls and counted operations are told to the tool.
     pub is_traced: bool,
     /// What a script may use up.
     pub limits: Limits,
+}
+
+/// What is recorded, and for whom.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// The public key that recordings are sealed for.
+    pub key: [u8; KEY_BYTES],
+    /// Whether invocations that succeed are recorded, too.
+    pub records_all: bool,
+    /// The owner's settings that an invocation depends on, which are recorded with it.
+    pub settings: Vec<(String, String)>,
+}
+
+impl Record {
+    /// A key as `rhambda record` prints it, perhaps after `all:`.
+    fn from_environment(environment: &Environment) -> Result<Option<Self>, InitError> {
+        let Some(value) = environment.get("RHAMBDA_RECORD") else { return Ok(None) };
+        let (records_all, key) = match value.strip_prefix("all:") {
+            Some(key) => (true, key),
+            None => (false, value),
+        };
+        let key = BASE64_URL_SAFE_NO_PAD.decode(key).ok().and_then(|key| key.try_into().ok());
+        let key = key.ok_or_else(|| {
+            invalid(
+                "`RHAMBDA_RECORD` is no key; it takes the 43 letters that `rhambda record` prints, or \
+                 `all:` before them"
+                    .into(),
+            )
+        })?;
+        let needless = ["RHAMBDA_RECORD", "RHAMBDA_TRACE", "RHAMBDA_LOG", "RHAMBDA_LAYER_ROOT"];
+        let settings = (environment.0.iter())
+            .filter(|(name, _)| SETTINGS.contains(&name.as_str()))
+            .filter(|(name, _)| !needless.contains(&name.as_str()))
+            .map(|(name, value)| (name.clone(), value.clone()));
+        Ok(Some(Self { key, records_all, settings: settings.collect() }))
+    }
 }
 
 impl Logging {
@@ -184,7 +225,7 @@ impl Logging {
 }
 
 /// The settings a function's owner may make, and what each takes.
-pub const SETTINGS: [&str; 13] = [
+pub const SETTINGS: [&str; 14] = [
     "RHAMBDA_DEADLINE_MARGIN_MS",
     "RHAMBDA_INIT_TIMEOUT_MS",
     "RHAMBDA_LAYER_ROOT",
@@ -197,6 +238,7 @@ pub const SETTINGS: [&str; 13] = [
     "RHAMBDA_MAX_OPERATIONS",
     "RHAMBDA_MAX_STRING_SIZE",
     "RHAMBDA_POLICY",
+    "RHAMBDA_RECORD",
     "RHAMBDA_TRACE",
 ];
 
@@ -259,6 +301,7 @@ impl Config {
                 log_stream: environment.owned("AWS_LAMBDA_LOG_STREAM_NAME"),
             },
             is_strict,
+            record: Record::from_environment(environment)?,
             is_traced: environment.get("RHAMBDA_TRACE").is_some(),
             limits: Limits::from_environment(environment, memory_mb.unwrap_or(128))?,
         })
@@ -366,6 +409,8 @@ mod tests {
             ("RHAMBDA_MAX_MEMORY_MB", "-1", "`-1`"),
             ("RHAMBDA_LOG", "loud", "it takes off, error"),
             ("RHAMBDA_POLICY", "Strict", "it takes open or strict"),
+            ("RHAMBDA_RECORD", "on", "it takes the 43 letters"),
+            ("RHAMBDA_RECORD", "all:AAAA", "it takes the 43 letters"),
         ] {
             let message = config(&[("_HANDLER", "a.b"), (name, value)]).unwrap_err().to_string();
             assert!(message.contains(said), "{message}");

@@ -24,6 +24,7 @@ use crate::frames::{self, Frames, Trace};
 use crate::handler::Handler;
 use crate::invocation::Invocation;
 use crate::modules::{Modules, Roots, Source};
+use crate::recording::Recorder;
 use crate::sink::Sink;
 use crate::vocabulary::Vocabulary;
 use crate::{json, library, loans, logging, memory, suggest};
@@ -49,6 +50,7 @@ pub struct Script {
     frames: Rc<Frames>,
     trace: Rc<RefCell<Trace>>,
     function: Rc<Function>,
+    recorder: Option<Recorder>,
 }
 
 impl Script {
@@ -103,6 +105,7 @@ impl Script {
             frames,
             trace,
             function: Rc::new(config.function.clone()),
+            recorder: Recorder::of(config, &source.file, &source.text),
         };
         script.enter_world(config, &source)?;
         script.compile(&source, needs_handler)?;
@@ -124,6 +127,10 @@ impl Script {
             .traced(config.is_traced);
         #[cfg(feature = "tool")]
         let world = world.with_stand_in();
+        let world = match &self.recorder {
+            Some(recorder) => world.through(|effects| recorder.taped(effects)),
+            None => world,
+        };
         effects::install(world);
         Ok(())
     }
@@ -215,6 +222,11 @@ impl Script {
         sink: Option<Rc<RefCell<dyn Sink>>>,
     ) -> Result<Vec<u8>, InvocationError> {
         self.trace.borrow_mut().clear();
+        if let Some(recorder) = &self.recorder {
+            recorder.begin(invocation, is_cold_start, &self.state.borrow());
+            // What is drawn in this invocation shall depend on nothing before it.
+            effects::world().forget_seed();
+        }
         self.bounds.start(self.deadline(invocation.deadline_ms));
         // The text is given up as soon as the value is there.
         let payload = std::mem::take(&mut invocation.payload);
@@ -252,6 +264,41 @@ impl Script {
             return Err(InvocationError(Box::new(report)));
         }
         Ok(response)
+    }
+
+    /// Writes the recording of the last invocation, where recordings are wanted.
+    pub fn keep_recording(&self, outcome: &Result<Vec<u8>, InvocationError>) {
+        if let Some(recorder) = &self.recorder {
+            recorder.end(outcome);
+        }
+    }
+
+    /// Brings back what the script and the library kept before the invocation of a recording.
+    #[cfg(feature = "tool")]
+    pub fn restore(&self, recording: &Map) {
+        let entries = |name: &str| {
+            let all = recording.get(name).and_then(|all| all.clone().try_cast::<rhai::Array>());
+            all.unwrap_or_default().into_iter().filter_map(Dynamic::try_cast::<Map>)
+        };
+        let text =
+            |entry: &Map, name: &str| entry.get(name).map(ToString::to_string).unwrap_or_default();
+        let moment = |entry: &Map, name: &str| {
+            let ms = entry.get(name).and_then(|ms| u64::try_from(ms.as_int().ok()?).ok());
+            UNIX_EPOCH + Duration::from_millis(ms.unwrap_or_default())
+        };
+        if let Some(state) = recording.get("state").filter(|state| state.is_map()) {
+            *self.state.borrow_mut() = state.clone();
+        }
+        for entry in entries("cache") {
+            let value = entry.get("value").cloned().unwrap_or_default();
+            library::cache_again(&text(&entry, "key"), value, moment(&entry, "until_ms"));
+        }
+        for set in entries("key_sets") {
+            if let Some(keys) = set.get("keys").and_then(|keys| keys.clone().try_cast()) {
+                library::keep_key_set(&text(&set, "url"), keys, moment(&set, "fetched_ms"));
+            }
+        }
+        effects::world().forget_seed();
     }
 
     /// Calls a function that takes nothing.

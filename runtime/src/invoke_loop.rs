@@ -44,9 +44,11 @@ pub fn serve(
         let outcome = guarded(|| script.invoke(&mut invocation, is_cold_start, sink))
             .unwrap_or_else(|report| Err(InvocationError(report)));
         match stream.filter(|stream| stream.borrow().has_begun()) {
-            Some(stream) => end_stream(&mut stream.borrow_mut(), outcome)?,
-            None => deliver(api, &invocation, outcome, working_directory)?,
+            Some(stream) => end_stream(&mut stream.borrow_mut(), &outcome)?,
+            None => deliver(api, &invocation, &outcome, working_directory)?,
         }
+        // The caller has waited long enough.
+        script.keep_recording(&outcome);
         logging::set_request("", None);
         is_cold_start = false;
     }
@@ -55,15 +57,15 @@ pub fn serve(
 fn deliver(
     api: &Api,
     invocation: &Invocation,
-    outcome: Result<Vec<u8>, InvocationError>,
+    outcome: &Result<Vec<u8>, InvocationError>,
     working_directory: &str,
 ) -> Result<(), ApiError> {
     match outcome {
-        Ok(response) => api.send_response(invocation, &response)?,
+        Ok(response) => api.send_response(invocation, response)?,
         Err(InvocationError(report)) => {
             // Lambda does not print what it is told at `/error`.
-            logging::error_report(&report);
-            api.send_error(invocation, &report, working_directory)?
+            logging::error_report(report);
+            api.send_error(invocation, report, working_directory)?
         }
     };
     Ok(())
@@ -72,16 +74,16 @@ fn deliver(
 /// Ends a response that has begun: what went wrong can only be told behind it.
 fn end_stream(
     stream: &mut ResponseStream,
-    outcome: Result<Vec<u8>, InvocationError>,
+    outcome: &Result<Vec<u8>, InvocationError>,
 ) -> Result<(), ApiError> {
-    let report = outcome.err().map(|InvocationError(report)| report);
-    if let Some(report) = &report {
+    let report = outcome.as_ref().err().map(|InvocationError(report)| &**report);
+    if let Some(report) = report {
         // That nobody reads any more is no failure of the script.
         if !stream.is_closed() || report.type_name() != sink::CLOSED {
             logging::error_report(report);
         }
     }
-    stream.end(report.as_deref())?;
+    stream.end(report)?;
     Ok(())
 }
 

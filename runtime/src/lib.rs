@@ -37,6 +37,7 @@ mod names;
 mod natives;
 pub mod pages;
 mod pool;
+pub mod recording;
 pub mod response_stream;
 pub mod sink;
 pub mod suggest;

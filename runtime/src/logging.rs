@@ -110,6 +110,21 @@ pub fn error_report(report: &Report) {
     emit(STDERR, Level::Error, &line);
 }
 
+/// Writes the recording of an invocation to standard error, whatever the level: it was asked for.
+#[cold]
+pub fn recording(recording: &str) {
+    const WHAT: &str = "a recording of this invocation; `rhambda replay` runs it again";
+    let line = match format() {
+        LogFormat::Text => rendered(Level::Info, &format!("{WHAT}: {recording}"), None, None),
+        LogFormat::Json => {
+            let mut fields = Map::new();
+            fields.insert("recording".into(), recording.into());
+            rendered(Level::Info, WHAT, Some(fields), None)
+        }
+    };
+    emit(STDERR, Level::Info, &line);
+}
+
 /// Tells the tool something, on a line that no script and no record of ours can write: scripts
 /// have no way to standard error, and records begin with their time.
 #[cold]

@@ -13,11 +13,11 @@ use std::ffi::{c_char, c_int};
 use std::panic::catch_unwind;
 
 use rhambda_runtime::config::{self, Environment};
-use rhambda_runtime::memory::Counting;
+use rhambda_runtime::memory::{Counting, Pooled};
 
 /// Counts what the script's thread holds, so that a runaway script ends in an error.
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: Counting = Counting(Pooled);
 
 const FAILURE: c_int = 1;
 

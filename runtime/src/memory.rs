@@ -7,18 +7,18 @@
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
 
-use crate::pool::Pooled;
+pub use crate::pool::Pooled;
 
 thread_local! {
     static USED: Cell<isize> = const { Cell::new(0) };
     static LIMIT: Cell<isize> = const { Cell::new(isize::MAX) };
 }
 
-/// The allocator of the `bootstrap` process: the pool's, with a count for each thread.
+/// An allocator with a count for each thread; that of the `bootstrap` process is the pool's.
 #[derive(Debug)]
-pub struct Counting;
+pub struct Counting<A = Pooled>(pub A);
 
-impl Counting {
+impl<A> Counting<A> {
     #[inline(always)]
     fn add(bytes: isize) {
         // A thread that is going away has no counter any more; what it frees does not matter.
@@ -26,35 +26,35 @@ impl Counting {
     }
 }
 
-// SAFETY: every call goes to the pool unchanged; the counter neither allocates nor
+// SAFETY: every call goes to the other allocator unchanged; the counter neither allocates nor
 // unwinds, being a constant-initialised thread-local without a destructor.
-unsafe impl GlobalAlloc for Counting {
+unsafe impl<A: GlobalAlloc> GlobalAlloc for Counting<A> {
     #[inline(never)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         Self::add(layout.size() as isize);
         // SAFETY: the caller's promises are passed on.
-        unsafe { Pooled.alloc(layout) }
+        unsafe { self.0.alloc(layout) }
     }
 
     #[inline(never)]
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         Self::add(-(layout.size() as isize));
         // SAFETY: the caller's promises are passed on.
-        unsafe { Pooled.dealloc(pointer, layout) }
+        unsafe { self.0.dealloc(pointer, layout) }
     }
 
     #[inline(never)]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         Self::add(layout.size() as isize);
         // SAFETY: the caller's promises are passed on.
-        unsafe { Pooled.alloc_zeroed(layout) }
+        unsafe { self.0.alloc_zeroed(layout) }
     }
 
     #[inline(never)]
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         Self::add(size as isize - layout.size() as isize);
         // SAFETY: the caller's promises are passed on.
-        unsafe { Pooled.realloc(pointer, layout, size) }
+        unsafe { self.0.realloc(pointer, layout, size) }
     }
 }
 
@@ -69,6 +69,14 @@ pub fn settle() {
         libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT);
         libc::mallopt(libc::M_MMAP_THRESHOLD, 32 << 20);
     }
+}
+
+/// Does what the script does not answer for: what is kept, or given back, in here counts for nothing.
+pub fn uncounted<T>(work: impl FnOnce() -> T) -> T {
+    let before = USED.with(Cell::get);
+    let done = work();
+    USED.with(|used| used.set(before));
+    done
 }
 
 /// Sets how many bytes this thread may hold from now on.

@@ -1,10 +1,12 @@
 //! `rhambda invoke`: runs a script on an event, through the real `bootstrap`.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use clap::Args;
+use rhambda_runtime::recording::MARK;
 use serde_json::{Map, Value, json};
 
 use crate::commands::settings::Settings;
@@ -12,6 +14,7 @@ use crate::emulator::{FunctionError, Invocation, Outcome};
 use crate::environment::{Environment, Function, Invoked, LogLine, Stream};
 use crate::failure::{Exit, Failure};
 use crate::json_text::{is_json, pretty};
+use crate::recording::{Key, Sealed};
 use crate::script_name::ScriptName;
 use crate::stream_view::StreamView;
 use crate::surroundings::Surroundings;
@@ -35,6 +38,7 @@ Examples:
   curl -s https://example.com/event.json | rhambda invoke hook.rhai --event -
   rhambda invoke orders --event sample:sqs --set 'Records[0].body={\"order\": 7}'
   rhambda invoke hello --repeat 1000 --json | jq .report.p50Ms
+  rhambda invoke orders --event order.json --record order.recording.json
 
 Exit codes: 0 a response, 1 the function failed, 2 a wrong command line or file, 3 the runtime or \
 the tool failed.")]
@@ -69,6 +73,10 @@ pub struct Invoke {
           value_parser = clap::value_parser!(u32).range(1..))]
     repeat: u32,
 
+    /// Writes all that the last invocation was given to a file, for `rhambda replay`
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+
     /// Prints one JSON object with the response or error, the logs and the report
     #[arg(long)]
     json: bool,
@@ -86,10 +94,23 @@ impl Invoke {
             &surroundings.terminal,
         )?;
         let settings = self.settings.resolve(surroundings)?;
-        let function = settings.function(&script.root, script.handler())?;
+        let mut function = settings.function(&script.root, script.handler())?;
+        let key = self.record.as_ref().map(|_| Key::new()).transpose();
+        let key =
+            key.map_err(|error| Failure::broken(format!("no key to record with: {error}")))?;
+        if let Some(key) = &key {
+            let setting = format!("all:{}", key.setting());
+            function.variables.push(("RHAMBDA_RECORD".to_owned(), setting));
+        }
 
         let terminal = surroundings.terminal;
-        let logs = Arc::new(Logs { terminal, live: !self.json, lines: Mutex::default() });
+        let logs = Arc::new(Logs {
+            terminal,
+            live: !self.json,
+            records: key.is_some(),
+            lines: Mutex::default(),
+            recording: Mutex::default(),
+        });
         let mut environment = Environment::start(&function, {
             let logs = Arc::clone(&logs);
             move |line| logs.take(line)
@@ -107,6 +128,9 @@ impl Invoke {
             session.print_json(&function, &logs, &terminal)?;
         } else {
             session.print(&function, &logs, &terminal)?;
+        }
+        if let (Some(file), Some(key)) = (&self.record, &key) {
+            keep_recording(file, &surroundings.directory.join(file), &logs, key)?;
         }
         Ok(session.exit())
     }
@@ -297,6 +321,19 @@ impl Session {
     }
 }
 
+/// Writes the last recording in the logs, opened, to a file.
+fn keep_recording(typed: &Path, path: &Path, logs: &Logs, key: &Key) -> Result<(), Failure> {
+    let line = logs.recording.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let sealed = line.and_then(|line| Sealed::find_all(&line).pop());
+    let opened = sealed.map(|sealed| sealed?.open(key));
+    let recording = opened.ok_or_else(|| {
+        Failure::usage("the invocation was not recorded; what the function logged says why")
+    })?;
+    let recording = recording.map_err(Failure::broken)?;
+    fs::write(path, pretty(&recording.text) + "\n")
+        .map_err(|error| Failure::usage(format!("cannot write `{}`: {error}", typed.display())))
+}
+
 fn ms(duration: Duration) -> String {
     format!("{:.2} ms", duration.as_secs_f64() * 1000.0)
 }
@@ -312,11 +349,18 @@ fn percentile(sorted: &[Duration], percent: usize) -> Duration {
 struct Logs {
     terminal: Terminal,
     live: bool,
+    /// Recordings are for a file, not to be shown.
+    records: bool,
     lines: Mutex<Vec<(LogLine, bool)>>,
+    recording: Mutex<Option<String>>,
 }
 
 impl Logs {
     fn take(&self, line: LogLine) {
+        if self.records && line.stream == Stream::Stderr && line.text.contains(MARK) {
+            *self.recording.lock().unwrap_or_else(PoisonError::into_inner) = Some(line.text);
+            return;
+        }
         let held = line.stream == Stream::Stderr && log_view::is_error(&line);
         if self.live && !held {
             self.terminal.err(&log_view::view(&line, &self.terminal));

@@ -10,6 +10,8 @@ pub mod layer;
 pub mod man;
 pub mod new;
 pub mod package;
+pub mod record;
 pub mod repl;
+pub mod replay;
 pub(crate) mod settings;
 pub mod test;

@@ -3,14 +3,19 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
+use crate::recording::Recording;
 use crate::script::Script;
 
 /// Folders that nobody keeps tests in.
 const SKIPPED: [&str; 2] = ["target", "node_modules"];
+
+/// What the name of a recording ends with.
+pub(crate) const RECORDING: &str = ".recording.json";
 
 /// What a case does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +24,8 @@ pub(crate) enum Kind {
     Function(String),
     /// Sends the event to this function of the script and compares what comes.
     Event { function: String, event: PathBuf, expected: Expected },
+    /// Runs a recorded invocation again, and compares where there is something to compare with.
+    Recording { text: String, timeout: Duration, expected: Option<Expected> },
 }
 
 /// What has to come of an event, and the file that says it.
@@ -30,6 +37,23 @@ pub(crate) enum Expected {
     Error(PathBuf),
     /// A streamed response with this text.
     Text(PathBuf),
+}
+
+impl Expected {
+    /// What is beside the files that begin so.
+    fn beside(folder: &Path, stem: &str) -> Option<Expected> {
+        let file =
+            |end: &str| Some(folder.join(format!("{stem}.{end}"))).filter(|path| path.is_file());
+        file("response.json")
+            .map(Expected::Response)
+            .or_else(|| file("error.json").map(Expected::Error))
+            .or_else(|| file("response.txt").map(Expected::Text))
+    }
+
+    fn file_name(&self) -> String {
+        let (Expected::Response(path) | Expected::Error(path) | Expected::Text(path)) = self;
+        path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
 }
 
 /// One test.
@@ -65,6 +89,8 @@ pub(crate) fn find(typed: &Path, from: &Path) -> Result<Vec<Case>, Failure> {
             cases.extend(functions(file, &shown, folder, stem)?);
         } else if let Some(stem) = name.strip_suffix(".event.json") {
             cases.extend(event(&shown, folder, stem)?);
+        } else if let Some(stem) = name.strip_suffix(RECORDING) {
+            cases.extend(recording(file, &shown, folder, stem)?);
         } else if let Some(stem) = name.strip_suffix(".rhai").filter(|_| files.len() == 1) {
             return Err(Failure::usage(format!(
                 "{shown} is a script; its tests are in {stem}.test.rhai, or in {stem}.event.json \
@@ -85,7 +111,7 @@ fn collect(folder: &Path, files: &mut BTreeSet<PathBuf>) -> std::io::Result<()> 
         let kind = entry.file_type()?;
         if kind.is_dir() {
             collect(&entry.path(), files)?;
-        } else if name.ends_with(".test.rhai") || name.ends_with(".event.json") {
+        } else if [".test.rhai", ".event.json", RECORDING].iter().any(|end| name.ends_with(end)) {
             files.insert(entry.path());
         }
     }
@@ -124,13 +150,7 @@ fn functions(file: &Path, shown: &str, folder: &Path, script: &str) -> Result<Ve
 /// An event is a test if it is beside a script and what comes of it is known. `NAME.event.json` goes
 /// to `handler` of `NAME.rhai`, and so does `NAME.CASE.event.json`, unless there is a function `CASE`.
 fn event(shown: &str, folder: &Path, stem: &str) -> Result<Option<Case>, Failure> {
-    let beside =
-        |end: &str| Some(folder.join(format!("{stem}.{end}"))).filter(|path| path.is_file());
-    let expected = beside("response.json")
-        .map(Expected::Response)
-        .or_else(|| beside("error.json").map(Expected::Error))
-        .or_else(|| beside("response.txt").map(Expected::Text));
-    let Some(expected) = expected else { return Ok(None) };
+    let Some(expected) = Expected::beside(folder, stem) else { return Ok(None) };
     let mut script = stem;
     let mut function = "handler";
     if !folder.join(format!("{stem}.rhai")).is_file() {
@@ -148,11 +168,7 @@ fn event(shown: &str, folder: &Path, stem: &str) -> Result<Option<Case>, Failure
     }
     Ok(Some(Case {
         file: shown.to_owned(),
-        name: match &expected {
-            Expected::Response(path) | Expected::Error(path) | Expected::Text(path) => {
-                path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-            }
-        },
+        name: expected.file_name(),
         folder: folder.to_owned(),
         script: script.to_owned(),
         kind: Kind::Event {
@@ -161,4 +177,32 @@ fn event(shown: &str, folder: &Path, stem: &str) -> Result<Option<Case>, Failure
             expected,
         },
     }))
+}
+
+/// `NAME.CASE.recording.json` is a test of `NAME.rhai` if what comes of it is known.
+fn recording(file: &Path, shown: &str, folder: &Path, stem: &str) -> Result<Option<Case>, Failure> {
+    let Some(expected) = Expected::beside(folder, stem) else { return Ok(None) };
+    let Some((script, _)) = stem.rsplit_once('.') else { return Ok(None) };
+    let text = fs::read_to_string(file).map_err(|error| Failure::reading(file, &error))?;
+    let recording = Recording::read(text)
+        .map_err(|why| Failure::usage(format!("cannot use {shown}: {why}")))?;
+    Ok(Some(Case {
+        file: shown.to_owned(),
+        name: expected.file_name(),
+        folder: folder.to_owned(),
+        script: script.to_owned(),
+        kind: recorded(&recording, None, Some(expected)),
+    }))
+}
+
+/// What runs a recording again, in the time that it had then.
+pub(crate) fn recorded(
+    recording: &Recording,
+    timeout: Option<Duration>,
+    expected: Option<Expected>,
+) -> Kind {
+    const WITHOUT_DEADLINE: Duration = Duration::from_secs(3);
+    let then = recording.timeout_ms().map_or(WITHOUT_DEADLINE, Duration::from_millis);
+    let timeout = timeout.unwrap_or(then);
+    Kind::Recording { text: recording.text.clone(), timeout, expected }
 }

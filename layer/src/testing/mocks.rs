@@ -12,6 +12,8 @@ use rhambda_runtime::effects::{Effects, Failure, FileInfo, Request, Response, Sy
 use rhambda_runtime::engine::Script;
 use rhambda_runtime::json;
 
+use super::recorded::Recorded;
+
 /// What a mock answers.
 #[derive(Debug, Clone)]
 pub(super) enum Answer {
@@ -47,6 +49,8 @@ pub(super) struct Mocks {
     pub(super) variables: BTreeMap<String, String>,
     /// What is `/tmp` to the script.
     pub(super) folder: PathBuf,
+    /// A world that was recorded, which answers instead.
+    pub(super) recorded: Option<Recorded>,
 }
 
 thread_local! {
@@ -69,6 +73,16 @@ impl Mocks {
     pub(super) fn answer(&mut self, method: &str, url: &str, answer: Answer) {
         let (method, url) = (method.to_uppercase(), url.to_owned());
         self.http.insert(0, Mock { method, url, answer, asked: 0 });
+    }
+
+    /// What was answered in the recording, if one is run again.
+    fn recorded_answer(&mut self, request: &Request) -> Option<Result<Response, Failure>> {
+        let answer = self.recorded.as_mut()?.answer(request);
+        Some(answer.unwrap_or_else(|line| {
+            let message = format!("the recording has no answer to {line}");
+            self.missing.push(line);
+            Err(Failure::new("Replay.NotRecorded", message))
+        }))
     }
 
     fn answer_to(&mut self, request: &Request, url: &str) -> Option<Answer> {
@@ -123,7 +137,10 @@ fn inside(path: &Path) -> PathBuf {
 
 impl Effects for Mocked {
     fn now(&self) -> SystemTime {
-        with(|mocks| mocks.frozen.unwrap_or_else(SystemTime::now) + mocks.passed)
+        with(|mocks| match &mut mocks.recorded {
+            Some(recorded) => recorded.now(),
+            None => mocks.frozen.unwrap_or_else(SystemTime::now) + mocks.passed,
+        })
     }
 
     fn sleep(&self, length: Duration) {
@@ -131,11 +148,17 @@ impl Effects for Mocked {
     }
 
     fn random(&self, bytes: &mut [u8]) {
-        with(|mocks| mocks.random.fill(bytes));
+        with(|mocks| match &mut mocks.recorded {
+            Some(recorded) => recorded.fill(bytes),
+            None => mocks.random.fill(bytes),
+        });
     }
 
     fn variable(&self, name: &str) -> Option<String> {
-        with(|mocks| mocks.variables.get(name).cloned())
+        with(|mocks| {
+            let recorded = || mocks.recorded.as_ref()?.variable(name);
+            mocks.variables.get(name).cloned().or_else(recorded)
+        })
     }
 
     fn real_path(&self, path: &Path) -> io::Result<PathBuf> {
@@ -173,6 +196,9 @@ impl Effects for Mocked {
     }
 
     fn exchange(&self, request: &Request) -> Result<Response, Failure> {
+        if let Some(answer) = with(|mocks| mocks.recorded_answer(request)) {
+            return answer;
+        }
         let url = request.url.to_string();
         let call = told(request, &url);
         let answer = with(|mocks| {

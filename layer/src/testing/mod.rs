@@ -6,6 +6,7 @@
 //! worker     the script in the runtime's own engine, in a world of mocks
 //!   functions  what a test can call: `invoke`, `assert_…`, `mock::…`
 //!   mocks      what stands in for the network, the clock, chance, variables and files
+//!   recorded   the same, as it was when an invocation was recorded
 //!   difference what is wrong with a value, with paths
 //!   coverage   which lines were run
 //! report     what a person, or a program, sees of it
@@ -16,6 +17,7 @@ pub(crate) mod coverage;
 mod difference;
 pub(crate) mod functions;
 mod mocks;
+mod recorded;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod worker;

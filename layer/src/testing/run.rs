@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::cases::Case;
+use super::cases::{Case, Kind};
 use super::functions::Snapshots;
 use super::worker::{Job, Verdict};
 use crate::commands::settings;
@@ -115,12 +115,18 @@ fn run(plan: &Plan, case: &Case, folder: &Path) -> Result<Done, Failure> {
     };
     let tmp = folder.join("tmp");
     fs::create_dir_all(&tmp).map_err(failed)?;
-    let mut variables = of_script(case)?;
+    // A recording has the variables that there were.
+    let is_recorded = matches!(case.kind, Kind::Recording { .. });
+    let mut variables = if is_recorded { Vec::new() } else { of_script(case)? };
+    let timeout = match case.kind {
+        Kind::Recording { timeout, .. } => timeout,
+        _ => plan.timeout,
+    };
     variables.extend(plan.variables.iter().cloned());
     let job = Job {
         case: case.clone(),
         parent: std::process::id(),
-        timeout: plan.timeout,
+        timeout,
         memory_mb: plan.memory_mb,
         variables,
         folder: tmp,
@@ -145,7 +151,7 @@ fn run(plan: &Plan, case: &Case, folder: &Path) -> Result<Done, Failure> {
         drop(input.write_all(&job));
     }
     let begun = Instant::now();
-    let ended = wait(&mut child, plan.timeout + GRACE).map_err(failed)?;
+    let ended = wait(&mut child, timeout + GRACE).map_err(failed)?;
     let verdict = fs::read(&job.verdict).ok().and_then(|text| serde_json::from_slice(&text).ok());
     let verdict = verdict.unwrap_or_else(|| Verdict {
         error: Some(json!({ "errorType": "Test.Crashed", "errorMessage": crash(ended) })),

@@ -8,6 +8,8 @@ use std::rc::Rc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext};
 use rhambda_runtime::config::{Config, Environment, Logging, STACK_BYTES};
 use rhambda_runtime::effects;
@@ -25,6 +27,8 @@ use super::coverage::{self, Coverage, Seen};
 use super::difference::{self, By, shown};
 use super::functions::{self, Snapshots};
 use super::mocks;
+use super::recorded::{self, Recorded};
+use crate::recording::Recording;
 
 /// What a worker is told, on its standard input.
 #[derive(Debug, Serialize, Deserialize)]
@@ -58,6 +62,11 @@ pub(crate) struct Verdict {
     pub(crate) coverage: Coverage,
     /// How long it took, in ms.
     pub(crate) ms: f64,
+    /// The response to a recorded event, in base64.
+    pub(crate) response: Option<String>,
+    pub(crate) streamed: bool,
+    /// The requests of a recording that were not made again.
+    pub(crate) unused: Vec<String>,
 }
 
 /// What there is of a snapshot.
@@ -74,6 +83,8 @@ struct Running {
     job: Job,
     script: Option<(String, Rc<Script>)>,
     cause: Option<Value>,
+    response: Option<String>,
+    streamed: bool,
     snapshots: Snapshots,
     /// How many snapshots without a name there were.
     unnamed: usize,
@@ -120,7 +131,14 @@ fn outlive_nobody(parent: u32) {
 }
 
 fn run(job: Job) -> Verdict {
-    let environment = environment(&job, &job.case.script);
+    let recording = match &job.case.kind {
+        Kind::Recording { text, .. } => match Recording::read(text.clone()) {
+            Ok(recording) => Some(recording),
+            Err(why) => return Verdict { error: Some(failed(&why)), ..Verdict::default() },
+        },
+        _ => None,
+    };
+    let environment = environment(&job, recording.as_ref());
     logging::start(Logging::from_environment(&environment));
     effects::stand_in(mocks::effects);
     mocks::with(|mocks| {
@@ -128,7 +146,12 @@ fn run(job: Job) -> Verdict {
         mocks.folder.clone_from(&job.folder);
         let lambda = [("AWS_REGION", "us-east-1"), ("AWS_LAMBDA_FUNCTION_NAME", &job.case.script)];
         let lambda = lambda.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        mocks.variables.extend(lambda);
+        match &recording {
+            Some(recording) => {
+                mocks.recorded = Some(Recorded::new(&recording.init, recording.started_ms));
+            }
+            None => mocks.variables.extend(lambda),
+        }
         mocks.variables.extend(job.variables.iter().cloned());
     });
     let case = job.case.clone();
@@ -136,6 +159,8 @@ fn run(job: Job) -> Verdict {
         job,
         script: None,
         cause: None,
+        response: None,
+        streamed: false,
         snapshots: Snapshots::new(),
         unnamed: 0,
         seen: Seen::default(),
@@ -144,13 +169,21 @@ fn run(job: Job) -> Verdict {
     let failed = match &case.kind {
         Kind::Function(name) => run_function(&case, name),
         Kind::Event { function, event, expected } => run_event(function, event, expected),
+        Kind::Recording { timeout, expected, .. } => match &recording {
+            Some(recording) => run_recording(recording, *timeout, expected.as_ref()),
+            None => Err(failed("there is no recording")),
+        },
     };
     let ms = begun.elapsed().as_secs_f64() * 1000.0;
-    let missing = mocks::with(|mocks| std::mem::take(&mut mocks.missing));
-    let error = match missing.as_slice() {
-        [] => failed.err(),
-        // Whether the script went on after it or not.
-        lines => Some(unmocked(lines, failed.err())),
+    let (missing, unused) = mocks::with(|mocks| {
+        let unused = mocks.recorded.as_ref().map(Recorded::unused).unwrap_or_default();
+        (std::mem::take(&mut mocks.missing), unused)
+    });
+    // Whether the script went on after it or not.
+    let error = match (missing.as_slice(), &recording) {
+        ([], _) => failed.err(),
+        (lines, None) => Some(unmocked(lines, failed.err())),
+        (lines, Some(_)) => Some(unrecorded(lines, failed.err())),
     };
     let Some(running) = RUNNING.take() else { return Verdict::default() };
     let is_thrown_on = |error: &Value| {
@@ -163,7 +196,26 @@ fn run(job: Job) -> Verdict {
         snapshots: running.snapshots,
         coverage,
         ms,
+        response: running.response,
+        streamed: running.streamed,
+        unused,
     }
+}
+
+fn unrecorded(lines: &[String], failed: Option<Value>) -> Value {
+    let all = mocks::with(|mocks| mocks.recorded.as_ref().map(Recorded::all).unwrap_or_default());
+    let has = match all.as_slice() {
+        [] => "it has no requests at all".to_owned(),
+        all => format!("it has\n{}", all.join("\n")),
+    };
+    let message = format!(
+        "the recording has no answer to what the script asks for now:\n{}\n{has}",
+        lines.join("\n")
+    );
+    let mut error = failed.unwrap_or_else(|| json!({}));
+    error["errorType"] = "Replay.NotRecorded".into();
+    error["errorMessage"] = message.into();
+    error
 }
 
 fn unmocked(lines: &[String], failed: Option<Value>) -> Value {
@@ -193,23 +245,28 @@ impl Running {
     }
 }
 
-fn environment(job: &Job, script: &str) -> Environment {
-    let memory = job.memory_mb.to_string();
+fn environment(job: &Job, recording: Option<&Recording>) -> Environment {
+    let function = recording.map(|recording| recording.function.clone()).unwrap_or_default();
+    let memory = function.memory_mb.unwrap_or(job.memory_mb).to_string();
     let root = job.case.folder.to_string_lossy();
     let lambda = [
         ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9"),
         ("LAMBDA_TASK_ROOT", &root),
-        ("AWS_LAMBDA_FUNCTION_NAME", script),
-        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+        ("AWS_LAMBDA_FUNCTION_NAME", function.name.as_deref().unwrap_or(&job.case.script)),
+        ("AWS_LAMBDA_FUNCTION_VERSION", function.version.as_deref().unwrap_or("$LATEST")),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &memory),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", function.log_group.as_deref().unwrap_or_default()),
+        ("AWS_LAMBDA_LOG_STREAM_NAME", function.log_stream.as_deref().unwrap_or_default()),
     ];
     let all = lambda.into_iter().map(|(name, value)| (name.into(), value.into()));
+    let pair = |(name, value): (&String, &String)| (name.into(), value.into());
+    let settings = recording.into_iter().flat_map(|recording| &recording.settings).map(pair);
     let own = job.variables.iter().map(|(name, value)| (name.into(), value.into()));
-    Environment::read(all.chain(own))
+    Environment::read(all.chain(settings).chain(own))
 }
 
-fn config(job: &Job, handler: String) -> Result<Config, InitError> {
-    let environment = environment(job, &job.case.script);
+fn config(job: &Job, recording: Option<&Recording>, handler: String) -> Result<Config, InitError> {
+    let environment = environment(job, recording);
     let environment = environment.with("_HANDLER", &handler);
     let mut config = Config::from_environment(&environment, "127.0.0.1:9")?;
     if job.covers {
@@ -225,7 +282,7 @@ fn body(report: &Report) -> Value {
 
 fn run_function(case: &Case, name: &str) -> Result<(), Value> {
     let (config, timeout) = running(|running| {
-        (config(&running.job, format!("{}.test.{name}", case.script)), running.job.timeout)
+        (config(&running.job, None, format!("{}.test.{name}", case.script)), running.job.timeout)
     })
     .unwrap_or_else(|| (Err(lost()), Duration::ZERO));
     let load = || {
@@ -242,7 +299,7 @@ fn lost() -> InitError {
 }
 
 /// The script with this function as its handler, loaded once for a case.
-fn script(function: &str) -> Result<Rc<Script>, InitError> {
+fn script(function: &str, recording: Option<&Recording>) -> Result<Rc<Script>, InitError> {
     let loaded = running(|running| match &running.script {
         Some((loaded, script)) if loaded == function => Some(script.clone()),
         _ => None,
@@ -252,7 +309,7 @@ fn script(function: &str) -> Result<Rc<Script>, InitError> {
     }
     let (config, seen) = running(|running| {
         let handler = format!("{}.{function}", running.job.case.script);
-        (config(&running.job, handler), running.job.covers.then(|| running.seen.clone()))
+        (config(&running.job, recording, handler), running.job.covers.then(|| running.seen.clone()))
     })
     .ok_or_else(lost)?;
     let config = config?;
@@ -272,14 +329,14 @@ enum Came {
 }
 
 fn send(function: &str, event: Vec<u8>) -> Result<Came, Box<Report>> {
-    let script = script(function).map_err(|InitError(report)| report)?;
+    let script = script(function, None).map_err(|InitError(report)| report)?;
     let timeout = running(|running| running.job.timeout).unwrap_or_default();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let count = INVOCATIONS.get();
     INVOCATIONS.set(count + 1);
     let name = running(|running| running.job.case.script.clone()).unwrap_or_default();
     let request_id = format!("00000000-0000-4000-8000-{count:012}");
-    let mut invocation = Invocation {
+    let invocation = Invocation {
         request_path: request_id.clone(),
         request_id,
         deadline_ms: u64::try_from((now + timeout).as_millis()).ok(),
@@ -287,10 +344,18 @@ fn send(function: &str, event: Vec<u8>) -> Result<Came, Box<Report>> {
         payload: event,
         ..Invocation::default()
     };
+    deliver(&script, invocation, count == 0)
+}
+
+fn deliver(
+    script: &Script,
+    mut invocation: Invocation,
+    is_cold_start: bool,
+) -> Result<Came, Box<Report>> {
     let sink = Rc::new(RefCell::new(Collected::default()));
     let offered: Option<Rc<RefCell<dyn Sink>>> =
         script.may_stream().then(|| sink.clone() as Rc<RefCell<dyn Sink>>);
-    let response = script.invoke(&mut invocation, count == 0, offered);
+    let response = script.invoke(&mut invocation, is_cold_start, offered);
     let response = response.map_err(|InvocationError(report)| report)?;
     let collected = sink.take();
     Ok(if collected.has_begun { Came::Stream(collected) } else { Came::Response(response) })
@@ -335,24 +400,85 @@ fn dynamic(value: &Value) -> Dynamic {
 }
 
 fn run_event(function: &str, event: &Path, expected: &Expected) -> Result<(), Value> {
-    let failed =
-        |message: String| json!({ "errorType": functions::ASSERTION, "errorMessage": message });
-    let read = |path: &Path| {
-        fs::read(path).map_err(|error| failed(format!("cannot read {}: {error}", path.display())))
+    let came = send(function, read(event)?);
+    compare(expected, came)
+}
+
+/// Runs an invocation again as it was, with a deadline as far away as it was.
+fn run_recording(
+    recording: &Recording,
+    timeout: Duration,
+    expected: Option<&Expected>,
+) -> Result<(), Value> {
+    let folder = mocks::with(|mocks| mocks.folder.clone());
+    let lay_out = |files| {
+        recorded::lay_out(files, &folder)
+            .map_err(|error| failed(&format!("the recorded files cannot be laid out: {error}")))
     };
+    lay_out(&recording.init.files)?;
+    let (_, function) = recording.script_and_function();
+    let script = script(function, Some(recording)).map_err(|InitError(report)| body(&report))?;
+    lay_out(&recording.answers.files)?;
+    mocks::with(|mocks| {
+        if let Some(recorded) = &mut mocks.recorded {
+            recorded.go_on(&recording.answers);
+        }
+    });
+    script.restore(&recording.values());
+    let facts = recording.invocation.clone();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let invocation = Invocation {
+        request_path: facts.request_id.clone(),
+        request_id: facts.request_id,
+        deadline_ms: u64::try_from((now + timeout).as_millis()).ok(),
+        function_arn: facts.function_arn,
+        trace_id: facts.trace_id,
+        client_context: facts.client_context,
+        cognito_identity: facts.cognito_identity,
+        tenant_id: facts.tenant_id,
+        payload: recording.event(),
+        ..Invocation::default()
+    };
+    logging::set_request(&invocation.request_id, invocation.tenant_id.as_deref());
+    let came = deliver(&script, invocation, facts.cold_start);
+    if let Ok(came) = &came {
+        let (response, streamed) = match came {
+            Came::Response(text) => (text, false),
+            Came::Stream(stream) => (&stream.data, true),
+        };
+        running(|running| {
+            running.response = Some(BASE64_STANDARD.encode(response));
+            running.streamed = streamed;
+        });
+    }
+    match expected {
+        Some(expected) => compare(expected, came),
+        None => came.map(drop).map_err(|report| body(&report)),
+    }
+}
+
+fn failed(message: &str) -> Value {
+    json!({ "errorType": functions::ASSERTION, "errorMessage": message })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Value> {
+    fs::read(path).map_err(|error| failed(&format!("cannot read {}: {error}", path.display())))
+}
+
+/// Whether what came is what was expected, or why not.
+fn compare(expected: &Expected, came: Result<Came, Box<Report>>) -> Result<(), Value> {
     let parse = |path: &Path| {
         let text = read(path)?;
         serde_json::from_slice::<Value>(&text)
-            .map_err(|error| failed(format!("{} is not JSON: {error}", path.display())))
+            .map_err(|error| failed(&format!("{} is not JSON: {error}", path.display())))
     };
-    let came = send(function, read(event)?);
     let compared =
         |found: &Value, expected: &Value, by: By| match difference::of(found, expected, by)
             .as_slice()
         {
             [] => Ok(()),
-            [line] => Err(failed(line.strip_prefix("$: ").unwrap_or(line).to_owned())),
-            lines => Err(failed(format!("{} differences\n{}", lines.len(), lines.join("\n")))),
+            [line] => Err(failed(line.strip_prefix("$: ").unwrap_or(line))),
+            lines => Err(failed(&format!("{} differences\n{}", lines.len(), lines.join("\n")))),
         };
     match (expected, came) {
         (Expected::Response(path), Ok(Came::Response(text))) => compared(
@@ -380,7 +506,7 @@ fn run_event(function: &str, event: &Path, expected: &Expected) -> Result<(), Va
                 Came::Response(text) => serde_json::from_slice(&text).unwrap_or_default(),
                 Came::Stream(stream) => text(&stream.data).into(),
             };
-            Err(failed(format!("an error was expected, and the response is {}", shown(&found))))
+            Err(failed(&format!("an error was expected, and the response is {}", shown(&found))))
         }
         (_, Err(report)) => Err(body(&report)),
     }

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant, SystemTime};
 pub(crate) use client::Names;
 pub(crate) use dns::Dns;
 pub use files::failed;
-pub use policy::{Folder, Malformed, Policy};
+pub use policy::{Folder, Malformed, Policy, is_credential};
 pub use system::System;
 pub use url::Url;
 
@@ -251,6 +251,12 @@ impl World {
     #[must_use]
     pub fn with_effects(self, effects: Box<dyn Effects>) -> Self {
         Self { effects, ..self }
+    }
+
+    /// Has these effects by way of others that stand before them.
+    #[must_use]
+    pub fn through(self, wrap: impl FnOnce(Box<dyn Effects>) -> Box<dyn Effects>) -> Self {
+        Self { effects: wrap(self.effects), ..self }
     }
 
     /// Lets files be read below these folders.

@@ -18,6 +18,12 @@ const CREDENTIALS: [&str; 9] = [
     "AWS_WEB_IDENTITY_TOKEN_FILE",
 ];
 
+/// Whether a variable has the execution role's credentials, or leads to them.
+#[must_use]
+pub fn is_credential(name: &str) -> bool {
+    CREDENTIALS.contains(&name)
+}
+
 /// A folder that scripts know by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Folder {
@@ -149,10 +155,10 @@ impl Policy {
     /// # Errors
     /// `Policy.Refused`, with the line to add.
     pub fn check_env(&self, name: &str) -> Result<(), Failure> {
-        if self.allowed.is_none() && !CREDENTIALS.contains(&name) {
+        if self.allowed.is_none() && !is_credential(name) {
             return Ok(());
         }
-        let is_credential = CREDENTIALS.contains(&name);
+        let is_credential = is_credential(name);
         let declared = Self { allowed: Some(self.allowed.clone().unwrap_or_default()) };
         declared.check(
             |allowed| match allowed {

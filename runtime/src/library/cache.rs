@@ -54,6 +54,23 @@ pub fn clear() -> bool {
     CACHE.with_borrow_mut(|cache| !std::mem::take(cache).entries.is_empty())
 }
 
+/// Shows each entry with the moment until which it is fresh, those used last at the end.
+pub fn each(mut see: impl FnMut(&str, &Dynamic, SystemTime)) {
+    CACHE.with_borrow(|cache| {
+        for key in cache.order.values() {
+            if let Some(entry) = cache.entries.get(key) {
+                see(key, &entry.value, entry.until);
+            }
+        }
+    });
+}
+
+/// Puts an entry back.
+#[cfg(feature = "tool")]
+pub fn keep_again(key: &str, value: Dynamic, until: SystemTime) {
+    CACHE.with_borrow_mut(|cache| cache.set(key.into(), value, until));
+}
+
 impl Cache {
     fn get(&mut self, key: &str, now: SystemTime) -> Fallible<Option<Dynamic>> {
         let Some(entry) = self.entries.get_mut(key) else { return Ok(None) };

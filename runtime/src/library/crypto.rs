@@ -82,10 +82,15 @@ pub(super) fn is_equal(left: &[u8], right: &[u8]) -> bool {
 }
 
 /// The HMAC of the parts, one after the other.
-pub(super) fn hmac_of(algorithm: hmac::Algorithm, key: &[u8], parts: &[&[u8]]) -> hmac::Tag {
+pub fn hmac_of(algorithm: hmac::Algorithm, key: &[u8], parts: &[&[u8]]) -> hmac::Tag {
     let mut context = hmac::Context::with_key(&hmac::Key::new(algorithm, key));
     parts.iter().for_each(|part| context.update(part));
     context.sign()
+}
+
+/// The SHA-256, in hex.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    hex(digest::digest(&digest::SHA256, bytes).as_ref())
 }
 
 /// Lower-case hex.

@@ -52,7 +52,7 @@ mod functions {
     }
 }
 
-fn compress(bytes: &[u8]) -> Bounded<Blob> {
+pub fn compress(bytes: &[u8]) -> Bounded<Blob> {
     // What cannot be made smaller grows by a few bytes for each block.
     let most = bytes.len().saturating_add(bytes.len() / 1000 + 64);
     room_for(most.saturating_add(COMPRESSOR), 1)?;

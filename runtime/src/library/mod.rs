@@ -102,10 +102,16 @@ fn thrown<const N: usize>(failure: &Failure, fields: [(&str, Dynamic); N]) -> Bo
     Box::new(EvalAltResult::ErrorRuntime(map.into(), Position::NONE))
 }
 
+pub use cache::each as each_cached;
+pub use crypto::{hmac_of, sha256_hex};
 pub use events::request::Front;
+pub use gzip::compress as gzip;
+pub use jwt::each_key_set;
 pub use metrics::flush as flush_metrics;
 pub use response::shaped;
 pub use stream::{finish as finish_stream, is_used as is_streaming, offer as offer_stream};
+#[cfg(feature = "tool")]
+pub use {cache::keep_again as cache_again, jwt::keep_key_set};
 
 /// Empties the cache, and says whether there was something in it.
 pub fn clear_cache() -> bool {

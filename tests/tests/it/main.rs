@@ -27,6 +27,7 @@ mod lowered;
 mod math;
 mod metrics;
 mod records;
+mod replay;
 mod router;
 mod scripts;
 mod stream;

@@ -31,7 +31,10 @@ use crate::bounds::{Bounded, room_for};
 use crate::json::{self, ExactNumber};
 use crate::vocabulary::Vocabulary;
 
+pub use published::each as each_key_set;
 pub(super) use published::forget as forget_sets;
+#[cfg(feature = "tool")]
+pub use published::keep_again as keep_key_set;
 
 pub(super) const PART: Part = Part { words: &["jwt"], register };
 

@@ -46,6 +46,21 @@ pub(in crate::library) fn forget() {
     SETS.with_borrow_mut(HashMap::clear);
 }
 
+/// Shows each set with its URL and the moment when it was fetched.
+pub fn each(mut see: impl FnMut(&str, &Dynamic, SystemTime)) {
+    SETS.with_borrow(|sets| {
+        for (url, set) in sets {
+            see(url, &set.keys.clone().into(), set.fetched);
+        }
+    });
+}
+
+/// Puts a set back.
+#[cfg(feature = "tool")]
+pub fn keep_again(url: &str, keys: Array, fetched: SystemTime) {
+    SETS.with_borrow_mut(|sets| sets.insert(url.to_owned(), Set { keys, fetched }));
+}
+
 /// The keys of the set at a URL that may have signed a token with this header.
 pub(super) fn keys(url: &str, header: &Map, algorithm: Algorithm) -> Fallible<Vec<VerifyingKey>> {
     check(url)?;

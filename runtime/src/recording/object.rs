@@ -1,0 +1,116 @@
+//! A JSON object that is written field by field. It is small, since every cold start loads it.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use rhai::Dynamic;
+
+use crate::json;
+
+/// An object that is not ended yet.
+#[derive(Debug, Clone)]
+pub(super) struct Object(Vec<u8>);
+
+impl Default for Object {
+    fn default() -> Self {
+        Self(b"{".to_vec())
+    }
+}
+
+impl Object {
+    /// How many bytes it has.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    #[inline(never)]
+    fn key(&mut self, name: &str) {
+        separate(&mut self.0);
+        json::push_text(name, &mut self.0);
+        self.0.push(b':');
+    }
+
+    /// A field that is JSON already.
+    #[inline(never)]
+    pub(super) fn json(&mut self, name: &str, json: &[u8]) {
+        self.key(name);
+        self.0.extend_from_slice(json);
+    }
+
+    /// A text, or `null`.
+    #[inline(never)]
+    pub(super) fn text(&mut self, name: &str, text: Option<&str>) {
+        self.key(name);
+        match text {
+            Some(text) => json::push_text(text, &mut self.0),
+            None => self.0.extend_from_slice(b"null"),
+        }
+    }
+
+    /// A whole number, or `null`.
+    #[inline(never)]
+    pub(super) fn number(&mut self, name: &str, number: Option<u64>) {
+        self.key(name);
+        let text = number.map_or_else(|| "null".to_owned(), |number| number.to_string());
+        self.0.extend_from_slice(text.as_bytes());
+    }
+
+    /// Bytes: a text, or base64 in `NAME_base64`.
+    #[inline(never)]
+    pub(super) fn bytes(&mut self, name: &str, bytes: &[u8]) {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => self.text(name, Some(text)),
+            Err(_) => {
+                let encoded = BASE64_STANDARD.encode(bytes);
+                self.text(&[name, "_base64"].concat(), Some(&encoded));
+            }
+        }
+    }
+
+    /// A value of a script; none where it would be another one in JSON, which is `false`.
+    #[inline(never)]
+    pub(super) fn value(&mut self, name: &str, value: &Dynamic) -> bool {
+        let mut text = Vec::new();
+        let fits = json::is_json(value) && json::write(value, &mut text).is_ok();
+        if fits {
+            self.json(name, &text);
+        }
+        fits
+    }
+
+    /// The fields of another object.
+    pub(super) fn append(&mut self, other: &Self) {
+        separate(&mut self.0);
+        self.0.extend_from_slice(&other.0[1..]);
+    }
+
+    /// The whole object.
+    pub(super) fn end(mut self) -> Vec<u8> {
+        self.0.push(b'}');
+        self.0
+    }
+}
+
+/// Adds to an array that is not ended yet.
+#[inline(never)]
+pub(super) fn push(array: &mut Vec<u8>, json: &[u8]) {
+    if array.is_empty() {
+        array.push(b'[');
+    }
+    separate(array);
+    array.extend_from_slice(json);
+}
+
+/// The whole array.
+pub(super) fn array(mut array: Vec<u8>) -> Vec<u8> {
+    if array.is_empty() {
+        array.push(b'[');
+    }
+    array.push(b']');
+    array
+}
+
+fn separate(out: &mut Vec<u8>) {
+    if !out.ends_with(b"{") && !out.ends_with(b"[") {
+        out.push(b',');
+    }
+}
