@@ -59,6 +59,11 @@ pub mod terminal;
 mod testing;
 mod watch;
 
+pub use testing::functions::documented_engine;
+
+/// The script that the examples in the docs of those functions try.
+pub const EXAMPLE_SCRIPT: &str = include_str!("testing/example.rhai");
+
 use cli::{Cli, Command};
 use failure::Exit;
 use surroundings::Surroundings;

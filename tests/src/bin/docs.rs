@@ -1,5 +1,5 @@
-//! Writes the reference of the library, and the definitions that editors read, from what the engine
-//! itself knows about its functions.
+//! Writes the references of the library and of what tests can call, and the definitions that editors
+//! read, from what the engine itself knows about its functions.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -13,7 +13,8 @@ use serde_json::Value;
 const SILENT: [&str; 3] = ["print", "debug", "to_debug"];
 
 /// What the engine calls types, and how a script's author knows them.
-const TYPES: [(&str, &str); 13] = [
+const TYPES: [(&str, &str); 14] = [
+    ("", "()"),
     ("Text", "string"),
     ("ImmutableString", "string"),
     ("String", "string"),
@@ -28,6 +29,53 @@ const TYPES: [(&str, &str); 13] = [
     ("FLOAT", "float"),
     ("Dynamic", "?"),
 ];
+
+/// Words of the language server's own, which no parameter in a definition can be called.
+const RESERVED: [&str; 24] = [
+    "var",
+    "static",
+    "goto",
+    "exit",
+    "match",
+    "case",
+    "public",
+    "protected",
+    "new",
+    "use",
+    "with",
+    "module",
+    "package",
+    "super",
+    "spawn",
+    "thread",
+    "go",
+    "sync",
+    "async",
+    "await",
+    "default",
+    "void",
+    "null",
+    "nil",
+];
+
+/// How a script calls what stands in no module.
+#[derive(Clone, Copy, PartialEq)]
+enum Global {
+    /// As methods, properties and operators of values.
+    OfValues,
+    Functions,
+}
+
+/// A reference and the definitions of the same functions.
+struct Reference {
+    title: &'static str,
+    source: &'static str,
+    intro: String,
+    global: Global,
+    /// The two files that are written.
+    page: &'static str,
+    definitions: &'static str,
+}
 
 /// One way to call a function.
 struct Function<'a> {
@@ -60,11 +108,14 @@ impl<'a> Function<'a> {
         !self.name.starts_with(|first: char| first.is_alphabetic() || first == '_')
     }
 
-    /// As a script calls it; as a method, a property or an operator where it belongs to no module.
-    fn call(&self, module: Option<&str>) -> String {
+    /// As a script calls it.
+    fn call(&self, module: Option<&str>, global: Global) -> String {
         let names: Vec<&str> = self.parameters.iter().map(|(name, _)| *name).collect();
         match (module, names.split_first()) {
             (Some(module), _) => format!("{module}::{}({})", self.name, names.join(", ")),
+            (None, _) if global == Global::Functions => {
+                format!("{}({})", self.name, names.join(", "))
+            }
             (None, Some((receiver, [right]))) if self.is_operator() => {
                 format!("{receiver} {} {right}", self.name)
             }
@@ -81,19 +132,25 @@ impl<'a> Function<'a> {
         }
     }
 
+    /// By the grammar of the language server, which has no word for what brackets do.
     fn definition(&self, out: &mut String, indent: &str) {
+        if self.name.starts_with("index$") {
+            return;
+        }
         for line in self.docs.lines() {
             let _ = writeln!(out, "{}", format!("{indent}/// {line}").trim_end());
         }
-        let parameters: Vec<String> =
-            self.parameters.iter().map(|(name, kind)| format!("{name}: {kind}")).collect();
-        // As the engine's own definitions have it.
-        let kind = if self.is_operator() { "op" } else { "fn" };
-        let name = match self.name.strip_prefix("get$") {
-            Some(property) => format!("get {property}"),
+        let is_operator = self.is_operator();
+        let parameter = |(name, kind): &(&str, String)| {
+            let after = if RESERVED.contains(name) { "_" } else { "" };
+            if is_operator { kind.clone() } else { format!("{name}{after}: {kind}") }
+        };
+        let parameters = self.parameters.iter().map(parameter).collect::<Vec<_>>().join(", ");
+        let name = match self.name.split_once('$') {
+            Some((kind, property)) => format!("{kind} {property}"),
             None => self.name.to_owned(),
         };
-        let (parameters, gives) = (parameters.join(", "), &self.gives);
+        let (kind, gives) = (if is_operator { "op" } else { "fn" }, &self.gives);
         let _ = writeln!(out, "{indent}{kind} {name}({parameters}) -> {gives};\n");
     }
 }
@@ -127,8 +184,14 @@ fn plain_docs(comments: &Value) -> String {
         .to_owned()
 }
 
-/// A module, or what belongs to none, under one heading of the reference.
-fn section(page: &mut String, title: &str, module: Option<&str>, docs: &str, all: &[Function]) {
+/// Functions under one heading of a reference, each as a script calls it.
+fn section(
+    page: &mut String,
+    title: &str,
+    docs: &str,
+    all: &[Function],
+    call: impl Fn(&Function) -> String,
+) {
     let _ = writeln!(page, "\n## {title}\n");
     if !docs.is_empty() {
         let _ = writeln!(page, "{docs}\n");
@@ -139,7 +202,7 @@ fn section(page: &mut String, title: &str, module: Option<&str>, docs: &str, all
             "?" => " → any value".to_owned(),
             gives => format!(" → {gives}"),
         };
-        let _ = writeln!(page, "### `{}`{gives}\n", function.call(module));
+        let _ = writeln!(page, "### `{}`{gives}\n", call(function));
         let _ = writeln!(page, "{}\n", function.docs);
     }
 }
@@ -155,47 +218,84 @@ fn functions(described: &Value) -> Vec<Function<'_>> {
     all
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let engine = rhambda_runtime::documented_engine();
-    let described: Value = serde_json::from_str(&engine.gen_fn_metadata_to_json(false)?)?;
-    let mut page = String::from(
-        "# The library\n\n<!-- Written by `make docs` from the docs in runtime/src/library. -->\n\n\
-         What a script finds at hand beyond Rhai's own functions. Each example is run by the \
-         tests.\n",
-    );
-    let mut definitions = String::from("module static;\n\n");
+impl Reference {
+    /// Writes both files from what an engine says of itself.
+    fn write(&self, described: &str) -> Result<(), Box<dyn Error>> {
+        let described: Value = serde_json::from_str(described)?;
+        let mut page = format!(
+            "# {}\n\n<!-- Written by `make docs` from the docs in {}. -->\n\n{}\n",
+            self.title, self.source, self.intro
+        );
+        let mut definitions = String::from("module static;\n\n");
 
-    let mut methods: BTreeMap<String, Vec<Function>> = BTreeMap::new();
-    let global = functions(&described["functions"]).into_iter();
-    for function in global.filter(|function| !SILENT.contains(&function.name)) {
-        let receiver = function.parameters.first().map(|(_, kind)| kind.clone());
-        methods.entry(receiver.unwrap_or_default()).or_default().push(function);
-    }
-    for (receiver, functions) in &methods {
-        let title = match receiver.as_str() {
-            "" | "?" => "Of any value".to_owned(),
-            receiver => format!("Of {} {receiver}", article(receiver)),
-        };
-        section(&mut page, &title, None, "", functions);
-        functions.iter().for_each(|function| function.definition(&mut definitions, ""));
-    }
-    for (name, module) in described["modules"].as_object().into_iter().flatten() {
-        let functions = functions(&module["functions"]);
-        if functions.is_empty() {
-            continue;
+        let mut groups: BTreeMap<String, Vec<Function>> = BTreeMap::new();
+        let global = functions(&described["functions"]).into_iter();
+        for function in global.filter(|function| !SILENT.contains(&function.name)) {
+            let receiver = function.parameters.first().map(|(_, kind)| kind.clone());
+            let group = match self.global {
+                Global::OfValues => receiver.unwrap_or_default(),
+                Global::Functions => String::new(),
+            };
+            groups.entry(group).or_default().push(function);
         }
-        let docs = plain_docs(&Value::from(vec![module["doc"].clone()]));
-        section(&mut page, &format!("`{name}`"), Some(name), &docs, &functions);
-        let _ = writeln!(definitions, "module {name} {{\n");
-        functions.iter().for_each(|function| function.definition(&mut definitions, "    "));
-        definitions.push_str("}\n\n");
-    }
+        for (receiver, functions) in &groups {
+            let title = match (self.global, receiver.as_str()) {
+                (Global::Functions, _) => "Without a module".to_owned(),
+                (Global::OfValues, "" | "?") => "Of any value".to_owned(),
+                (Global::OfValues, receiver) => format!("Of {} {receiver}", article(receiver)),
+            };
+            section(&mut page, &title, "", functions, |it| it.call(None, self.global));
+            functions.iter().for_each(|function| function.definition(&mut definitions, ""));
+        }
+        for (name, module) in described["modules"].as_object().into_iter().flatten() {
+            let functions = functions(&module["functions"]);
+            if functions.is_empty() {
+                continue;
+            }
+            let docs = plain_docs(&Value::from(vec![module["doc"].clone()]));
+            let call = |it: &Function| it.call(Some(name), self.global);
+            section(&mut page, &format!("`{name}`"), &docs, &functions, call);
+            let _ = writeln!(definitions, "module {name} {{\n");
+            functions.iter().for_each(|function| function.definition(&mut definitions, "    "));
+            definitions.push_str("}\n\n");
+        }
 
-    let folder = repository().join("runtime/docs");
-    fs::create_dir_all(&folder)?;
-    fs::write(folder.join("library.md"), page.trim_end().to_owned() + "\n")?;
-    fs::write(folder.join("rhambda.d.rhai"), definitions.trim_end().to_owned() + "\n")?;
-    Ok(())
+        for (path, text) in [(self.page, page), (self.definitions, definitions)] {
+            let path = repository().join(path);
+            fs::create_dir_all(path.parent().unwrap_or(&path))?;
+            fs::write(path, text.trim_end().to_owned() + "\n")?;
+        }
+        Ok(())
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let library = Reference {
+        title: "The library",
+        source: "runtime/src/library",
+        intro:
+            "What a script finds at hand beyond Rhai's own functions. Each example is run by the \
+                tests."
+                .to_owned(),
+        global: Global::OfValues,
+        page: "runtime/docs/library.md",
+        definitions: "runtime/docs/rhambda.d.rhai",
+    };
+    library.write(&rhambda_runtime::documented_engine().gen_fn_metadata_to_json(false)?)?;
+    let tests = Reference {
+        title: "What a test can call",
+        source: "layer/src/testing/functions.rs",
+        intro: format!(
+            "What `rhambda test` gives the functions `test_…()` of `NAME.test.rhai`, beside \
+             [the library](../../runtime/docs/library.md). Each example is run by the tests, in a \
+             test of this script:\n\n```rhai\n{}```",
+            rhambda_layer::EXAMPLE_SCRIPT
+        ),
+        global: Global::Functions,
+        page: "layer/docs/testing.md",
+        definitions: "layer/docs/rhambda.test.d.rhai",
+    };
+    tests.write(&rhambda_layer::documented_engine().gen_fn_metadata_to_json(false)?)
 }
 
 fn article(noun: &str) -> &'static str {
