@@ -544,9 +544,15 @@ fn a_folder_of_many_functions_leaves_the_history_in_sight() {
     let is_seen = "(selector => { const e = document.querySelector(selector), b = \
         e.getBoundingClientRect(); return e.contains(document.elementFromPoint(b.left + 20, b.top + \
         10)) })";
-    for selector in ["#history .pick", "#functions [aria-current=true]", "#send"] {
-        assert_eq!(browser.value(&format!("{is_seen}({selector:?})")), true, "{selector}");
+    for (width, height) in [(1440, 900), (1440, 620), (1024, 768)] {
+        browser.resize(width, height);
+        for selector in ["#history .pick", "#send"] {
+            let is_seen = browser.value(&format!("{is_seen}({selector:?})"));
+            assert_eq!(is_seen, true, "{selector} at {width} by {height}");
+        }
     }
+    browser.resize(1440, 900);
+    assert_eq!(browser.value(&format!("{is_seen}('#functions [aria-current=true]')")), true);
     // The method stands on one line, whatever the path takes.
     let lines = "(e => { const r = document.createRange(); r.selectNodeContents(e); return \
         r.getClientRects().length })(document.querySelector('td.whole'))";
