@@ -6,7 +6,7 @@ use std::process::Command;
 
 use rhambda_runtime::config::SETTINGS;
 use rhambda_runtime::error::ErrorType;
-use rhambda_tests::repository;
+use rhambda_tests::{reference, repository};
 
 fn readme() -> String {
     fs::read_to_string(repository().join("README.md")).expect("there is a README")
@@ -81,6 +81,18 @@ fn the_references_are_what_the_sources_say() {
         let in_page = examples(&text(page));
         let odd: Vec<_> = in_page.symmetric_difference(&in_sources).collect();
         assert!(odd.is_empty(), "{page}: run `make docs`: {odd:#?}");
+    }
+}
+
+#[test]
+fn what_make_docs_would_write_is_what_there_is() {
+    for (path, would) in reference::files() {
+        let odd = text(path)
+            .lines()
+            .zip(would.lines())
+            .find(|(is, would)| is != would)
+            .map(|(is, would)| format!("`{is}` would be `{would}`"));
+        assert!(text(path) == would, "{path}: run `make docs`: {odd:?}");
     }
 }
 

@@ -227,8 +227,8 @@ fn sample(name: &str) -> Result<Reply, Problem> {
 
 /// Whether a query says `name=true`; without it, it does not.
 fn is_set(query: &str, name: &str) -> Result<bool, Problem> {
-    let values = query.split('&').filter_map(|part| part.strip_prefix(name)?.strip_prefix('='));
-    match values.last() {
+    let mut values = query.split('&').filter_map(|part| part.strip_prefix(name)?.strip_prefix('='));
+    match values.next_back() {
         None | Some("false") => Ok(false),
         Some("true") => Ok(true),
         Some(other) => {
