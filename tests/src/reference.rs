@@ -95,6 +95,9 @@ impl<'a> Function<'a> {
             (None, Some((receiver, [index]))) if self.name == "index$get$" => {
                 format!("{receiver}[{index}]")
             }
+            (None, Some((receiver, [value]))) if self.name.starts_with("set$") => {
+                format!("{receiver}.{} = {value}", &self.name["set$".len()..])
+            }
             (None, Some((receiver, []))) if self.name.starts_with("get$") => {
                 format!("{receiver}.{}", &self.name["get$".len()..])
             }
