@@ -39,8 +39,8 @@ layer: bootstrap tool ## Write the layer's zip
 tool: ## Build the tool, rhambda
 	cargo build -p rhambda-layer --bin rhambda
 
-docs: ## Write runtime/docs, the library's reference and the editors' definitions, from the engine
-	cargo run -q -p rhambda-tests --features docs --bin docs
+docs: ## Write runtime/docs and layer/docs, the references and the editors' definitions, from the engine
+	cargo run -q -p rhambda-tests --bin docs
 
 lint: ## Run the linter on everything
 	cargo clippy --workspace --all-targets -- -D warnings

@@ -67,6 +67,11 @@ use cli::{Cli, Command};
 use failure::Exit;
 use surroundings::Surroundings;
 
+pub use testing::functions::documented_engine;
+
+/// The script that the examples in the docs of what a test can call try.
+pub const EXAMPLE_SCRIPT: &str = include_str!("testing/example.rhai");
+
 /// Runs the command line, and says with which exit code the process should end.
 pub fn run(surroundings: &Surroundings) -> ExitCode {
     let cli = match Cli::try_parse_from(&surroundings.arguments) {

@@ -224,6 +224,10 @@ impl Logging {
     }
 }
 
+/// The operations that an invocation may use unless `RHAMBDA_MAX_OPERATIONS` says otherwise, for each
+/// megabyte of memory.
+pub const OPERATIONS_PER_MB: u64 = 20_000_000;
+
 /// The settings a function's owner may make, and what each takes.
 pub const SETTINGS: [&str; 14] = [
     "RHAMBDA_DEADLINE_MARGIN_MS",
@@ -360,7 +364,7 @@ impl Limits {
             )?),
             operations: number(
                 "RHAMBDA_MAX_OPERATIONS",
-                memory_mb.saturating_mul(20_000_000),
+                memory_mb.saturating_mul(OPERATIONS_PER_MB),
                 0,
                 u64::MAX,
             )?,

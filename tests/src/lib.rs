@@ -7,6 +7,7 @@ pub mod fronts;
 mod function;
 mod http;
 mod process;
+pub mod reference;
 mod root;
 mod run;
 mod runtime_api;

@@ -11,6 +11,9 @@ use serde_json::json;
 use crate::failure::{Exit, Failure};
 use crate::surroundings::Surroundings;
 
+/// What a test can call beside the library; written by `make docs`.
+const OF_TESTS: &str = include_str!("../../docs/rhambda.test.d.rhai");
+
 /// Tells the language server which files belong together.
 const CONFIGURATION: &str = "\
 # For the Rhai language server: https://github.com/rhaiscript/lsp
@@ -19,11 +22,12 @@ include = [\"**/*.rhai\"]
 exclude = [\"target/**\", \"node_modules/**\"]
 ";
 
-/// Writes what the Rhai language server has to know: `rhai.d.rhai`, `rhambda.d.rhai`, `Rhai.toml`.
+/// Writes what the Rhai language server has to know: `rhai.d.rhai`, `rhambda.d.rhai`,
+/// `rhambda.test.d.rhai`, `Rhai.toml`.
 ///
-/// With them an editor completes the library's functions and shows their documentation. The
-/// definitions are those of this version of rhambda and are written anew each time; a `Rhai.toml` that
-/// is there stays as it is.
+/// With them an editor completes the functions of the library and of tests and shows their
+/// documentation. The definitions are those of this version of rhambda and are written anew each time;
+/// a `Rhai.toml` that is there stays as it is.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -46,8 +50,11 @@ impl Definitions {
     pub fn run(&self, surroundings: &Surroundings) -> Result<Exit, Failure> {
         let folder = surroundings.directory.join(&self.output);
         fs::create_dir_all(&folder).map_err(|error| failed(&self.output, &error))?;
-        let mut files =
-            vec![("rhai.d.rhai", language()), ("rhambda.d.rhai", DEFINITIONS.to_owned())];
+        let mut files = vec![
+            ("rhai.d.rhai", language()),
+            ("rhambda.d.rhai", DEFINITIONS.to_owned()),
+            ("rhambda.test.d.rhai", OF_TESTS.to_owned()),
+        ];
         if folder.join("Rhai.toml").symlink_metadata().is_err() {
             files.push(("Rhai.toml", CONFIGURATION.to_owned()));
         }
@@ -67,9 +74,27 @@ impl Definitions {
     }
 }
 
-/// What the language itself has, as the engine says it.
+/// What the language itself has, as the engine says it, but by the language server's grammar.
 fn language() -> String {
-    Engine::new().definitions().with_headers(true).single_file()
+    let told = Engine::new().definitions().with_headers(true).single_file();
+    // To the server `exit` is a word of its own, that nothing can be called.
+    let known = told.split("\n\n").filter(|item| !item.contains("\nfn exit("));
+    let mut text = known.map(grammatical).collect::<Vec<_>>().join("\n\n");
+    text.truncate(text.trim_end().len());
+    text + "\n"
+}
+
+/// One definition with types that can be read: the engine has some without a name, or with signs in it.
+fn grammatical(item: &str) -> String {
+    let (docs, declaration) = item.rsplit_once('\n').unwrap_or(("", item));
+    let declaration = declaration
+        .replace("range=", "range")
+        .replace("<int >", "<int>")
+        .replace("<float >", "<float>")
+        .replace("RhaiResult", "?")
+        .replace("Instant", "timestamp")
+        .replace("-> ;", "-> ?;");
+    if docs.is_empty() { declaration } else { format!("{docs}\n{declaration}") }
 }
 
 fn plain(path: &Path) -> String {

@@ -8,6 +8,9 @@ use crate::environment::{LogLine, Stream};
 /// The variable that has `bootstrap` tell it.
 pub(super) const VARIABLE: &str = "RHAMBDA_TRACE";
 
+/// The variable that has it count operations, up to a limit.
+pub(super) const LIMIT: &str = "RHAMBDA_MAX_OPERATIONS";
+
 /// What begins such a line. Scripts cannot write to standard error, and records begin with a time.
 const MARK: char = '\x1e';
 

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use rhambda_runtime::config::OPERATIONS_PER_MB;
 use serde_json::{Value, json};
 
 use crate::commands::settings::Resolved;
@@ -46,6 +47,7 @@ struct State {
 #[derive(Debug)]
 struct Worker {
     environment: Environment,
+    counts_operations: bool,
     written: Arc<Mutex<Written>>,
     generation: u64,
 }
@@ -86,6 +88,8 @@ pub(crate) struct Event {
     pub(crate) request_id: String,
     pub(crate) client_context: Option<String>,
     pub(crate) trace_id: Option<String>,
+    /// It goes to an environment that counts operations, and is slower for it.
+    pub(crate) counts_operations: bool,
 }
 
 impl Event {
@@ -96,6 +100,7 @@ impl Event {
             request_id: new_request_id(),
             client_context: None,
             trace_id: None,
+            counts_operations: false,
         }
     }
 }
@@ -188,7 +193,8 @@ impl Workers {
     ) -> Result<Done, Refusal> {
         let pool = Arc::clone(locked(&self.pools).entry(found.handler.clone()).or_default());
         let slot = pool.enter(self.concurrency, when_busy).ok_or(Refusal::Throttled)?;
-        let (worker, generation, outdated) = pool.take_idle(|| {
+        let counts = event.counts_operations;
+        let (worker, generation, outdated) = pool.take_idle(counts, || {
             let env_file = self.settings.env_file().map(PathBuf::from);
             dependencies::watch(&self.root, &found.path, env_file.as_slice())
         });
@@ -198,7 +204,7 @@ impl Workers {
         drop(outdated);
         let mut worker = match worker {
             Some(worker) => worker,
-            None => self.start(found, generation).map_err(Refusal::Broken)?,
+            None => self.start(found, generation, counts).map_err(Refusal::Broken)?,
         };
         prepare(worker.environment.emulator());
         let (payload, via) = (event.payload.clone(), event.via);
@@ -215,11 +221,15 @@ impl Workers {
         Ok(done)
     }
 
-    fn start(&self, found: &Found, generation: u64) -> Result<Worker, String> {
+    fn start(&self, found: &Found, generation: u64, counts: bool) -> Result<Worker, String> {
         let function = self.settings.function(&self.root, found.handler.clone());
         let mut function = function.map_err(|failure| failure.message)?;
         function.name = found.lambda_name();
         function.variables.push((trace::VARIABLE.to_owned(), "1".to_owned()));
+        if counts && !function.variables.iter().any(|(name, _)| name == trace::LIMIT) {
+            let usual = u64::from(function.memory_mb).saturating_mul(OPERATIONS_PER_MB);
+            function.variables.push((trace::LIMIT.to_owned(), usual.to_string()));
+        }
         let written: Arc<Mutex<Written>> = Arc::default();
         let environment = Environment::start(&function, {
             let (written, journal) = (Arc::clone(&written), self.journal.clone());
@@ -234,7 +244,7 @@ impl Workers {
             }
         });
         let environment = environment.map_err(|error| error.to_string())?;
-        Ok(Worker { environment, written, generation })
+        Ok(Worker { environment, counts_operations: counts, written, generation })
     }
 }
 
@@ -252,9 +262,13 @@ impl Pool {
         Some(Slot { pool: self })
     }
 
-    /// A warm environment if there is one, the generation to start one for, and the environments
-    /// whose sources have changed.
-    fn take_idle(&self, look: impl FnOnce() -> Watched) -> (Option<Worker>, u64, Vec<Worker>) {
+    /// A warm environment of that kind if there is one, the generation to start one for, and the
+    /// environments whose sources have changed.
+    fn take_idle(
+        &self,
+        counts_operations: bool,
+        look: impl FnOnce() -> Watched,
+    ) -> (Option<Worker>, u64, Vec<Worker>) {
         let mut state = locked(&self.state);
         let mut outdated = Vec::new();
         if !state.sources.as_mut().is_some_and(Watched::still_holds) {
@@ -264,7 +278,9 @@ impl Pool {
         }
         // A process that somebody else ended is no environment any more.
         state.idle.retain(|worker| worker.environment.emulator().ending().is_none());
-        (state.idle.pop(), state.generation, outdated)
+        let fits = |worker: &Worker| worker.counts_operations == counts_operations;
+        let fitting = state.idle.iter().rposition(fits).map(|index| state.idle.remove(index));
+        (fitting, state.generation, outdated)
     }
 
     fn put_back(&self, worker: Worker) {

@@ -60,16 +60,70 @@ fn every_command_has_a_page_of_the_manual_with_its_exit_codes() {
 fn the_language_server_gets_definitions_and_its_settings_once() {
     let desk = Desk::with(&[("Rhai.toml", "mine"), ("a.rhai", "fn handler(e) { e }")]);
     let said = desk.run(&["definitions"]);
-    assert_eq!((said.code, &*said.stdout), (Some(0), "rhai.d.rhai\nrhambda.d.rhai\n"));
+    let files = "rhai.d.rhai\nrhambda.d.rhai\nrhambda.test.d.rhai\n";
+    assert_eq!((said.code, &*said.stdout), (Some(0), files));
     let text = |name: &str| fs::read_to_string(desk.folder.join(name)).unwrap();
     assert_eq!(text("Rhai.toml"), "mine");
     assert!(text("rhambda.d.rhai").contains("module batch {"));
+    assert!(text("rhambda.test.d.rhai").contains("module mock {"));
     assert!(text("rhai.d.rhai").contains("fn len("));
     let said = desk.run(&["definitions", "-o", "other", "--json"]);
     assert!(said.stdout.contains("other/Rhai.toml"), "{}", said.stdout);
     // They are no scripts.
     assert!(desk.run(&["check"]).stdout.ends_with("1 script checked: nothing is wrong\n"));
     assert_eq!(desk.run(&["definitions", "-o", "a.rhai"]).code, Some(2));
+}
+
+/// What the language server takes for a word of its own, and so for no name.
+const KEYWORDS: &str = "let const for do until while in loop break continue if else switch fn private \
+    return throw try catch import export as var static goto exit match case public protected new use \
+    with module package super spawn thread go sync async await yield default void null nil true false";
+
+/// The lines of a file that are not as the language server's grammar of definitions has them:
+/// `parsers/def.rs` in <https://github.com/rhaiscript/lsp>.
+fn ungrammatical(text: &str) -> Vec<&str> {
+    let word = "_*[A-Za-z][0-9A-Za-z_]*";
+    let plain = format!(r"(?:\?|\(\)|{word})");
+    let kind = format!("{plain}(?:<{plain}(?:, {plain})*>)?");
+    let list = |item: &str| format!(r"\((?:{item}(?:, {item})*)?\)(?: -> {kind})?;");
+    let parameters = list(&format!(r"(?:\.\.\.)?(?:_|{word}): {kind}"));
+    let rules: Vec<Regex> = [
+        r" *///.*".to_owned(),
+        "module static;|}|".to_owned(),
+        format!(r"module (?P<name>{word}) \{{"),
+        format!("const (?P<name>{word}): {kind};"),
+        format!(" *fn (?:get |set )?(?P<name>{word}){parameters}"),
+        format!(" *op (?:[-+*/%&|^=!<>.]+|{word}){}", list(&kind)),
+    ]
+    .iter()
+    .map(|rule| Regex::new(&format!("^(?:{rule})$")).unwrap())
+    .collect();
+    let parameter = Regex::new(&format!("({word}): ")).unwrap();
+    let is_name = |name: &str| !KEYWORDS.split_whitespace().any(|keyword| keyword == name);
+    let is_fit = |line: &str| {
+        let Some(found) = rules.iter().find_map(|rule| rule.captures(line)) else { return false };
+        let is_comment = line.trim_start().starts_with("//");
+        is_comment
+            || found.name("name").is_none_or(|name| is_name(name.as_str()))
+                && parameter.captures_iter(line).all(|found| is_name(&found[1]))
+    };
+    text.lines().filter(|line| !is_fit(line)).collect()
+}
+
+#[test]
+fn the_definitions_are_as_the_language_server_reads_them() {
+    let desk = Desk::with(&[("a", "")]);
+    assert_eq!(desk.run(&["definitions"]).code, Some(0));
+    for name in ["rhai.d.rhai", "rhambda.d.rhai", "rhambda.test.d.rhai"] {
+        let text = fs::read_to_string(desk.folder.join(name)).unwrap();
+        assert!(text.starts_with("module static;\n"), "{name}");
+        assert_eq!(ungrammatical(&text), [""; 0], "{name}");
+    }
+    for wrong in
+        ["op ==(left: Time, right: Time) -> bool;", "fn set$body(a: ?) -> ();", "fn a() -> ;"]
+    {
+        assert_eq!(ungrammatical(wrong), [wrong]);
+    }
 }
 
 fn extension(path: &str) -> Value {

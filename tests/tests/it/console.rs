@@ -131,6 +131,27 @@ fn operations_are_not_told_where_they_are_not_counted() {
 }
 
 #[test]
+fn operations_are_counted_where_that_is_asked_for_in_an_environment_of_its_own() {
+    let script = "fn handler(event) { this.n = (this.n ?? 0) + 1; let x = 0; \
+        for i in 0..event { x += i; } this.n }";
+    let served = Served::of(&[("count.rhai", script)], &[]);
+    let counted = |event: &str| {
+        let path = "/functions/count/invocations?count_operations=true";
+        let replied = post(&served, path, event);
+        assert_eq!(replied.status, 200, "{}", replied.text());
+        replied.json()
+    };
+    let (few, many) = (counted("10"), counted("1000"));
+    let operations = |done: &Value| done["operations"].as_u64().expect("a number");
+    assert!(operations(&few) > 10 && operations(&many) > operations(&few) + 990, "{many}");
+    let quick = sent(&served, "count", "10");
+    assert_eq!((&quick["operations"], &quick["response"]["body"]), (&Value::Null, &json!("1")));
+    assert_eq!(counted("10")["response"]["body"], "3", "it is still warm");
+    let refused = post(&served, "/functions/count/invocations?count_operations=perhaps", "1");
+    assert_eq!(refused.status, 400, "{}", refused.text());
+}
+
+#[test]
 fn a_failure_has_its_type_and_place() {
     let served =
         Served::of(&[("shop.rhai", SHOP), ("broken.rhai", "fn handler(e) { (1 + ; }")], &[]);
@@ -425,6 +446,12 @@ fn the_page_fits_a_phone_and_says_who_it_is_to_those_who_do_not_see_it() {
         assert_eq!(browser.value(overflow), 0, "at {width}");
         picture(&mut browser, &format!("width-{width}"));
     }
+    // On a phone each control is as large as a finger; the box to tick has a label around it.
+    browser.resize(360, 740);
+    let small = "[...document.querySelectorAll('button, select, textarea, summary, label.tick')]\
+        .filter(e => e.checkVisibility() && (e.offsetHeight < 40 || e.offsetWidth < 40))\
+        .map(e => e.outerHTML.slice(0, 80))";
+    assert_eq!(browser.value(small), json!([]));
     // Each control has a name, and whatever scrolls can be reached by keys.
     let nameless = "[...document.querySelectorAll('button, select, textarea, input, [role=region], \
         [role=log]')].filter(e => !(e.innerText || '').trim() && !e.ariaLabel && !(e.labels || \
@@ -433,6 +460,128 @@ fn the_page_fits_a_phone_and_says_who_it_is_to_those_who_do_not_see_it() {
     let unreachable = "[...document.querySelectorAll('pre, .lines, .code')].filter(e => \
         e.scrollHeight > e.clientHeight + 1 && e.tabIndex < 0).length";
     assert_eq!(browser.value(unreachable), 0);
+    assert_eq!(browser.problems(), [""; 0]);
+}
+
+/// Opens the console of a folder at a function.
+fn open(browser: &mut Browser, served: &Served, function: &str) {
+    browser.open("about:blank", 1440, 900);
+    browser.open(&format!("http://{}/#{function}", served.address()), 1440, 900);
+    browser.wait_until("document.querySelector('#state')?.innerText === 'Live'");
+    browser.wait_until(&format!(
+        "document.querySelector('#event-title').innerText === 'Event for {function}'"
+    ));
+}
+
+#[test]
+fn operations_are_counted_once_the_box_is_ticked() {
+    let Some(mut browser) = Browser::start() else { return };
+    let served = Served::of(&[("hello.rhai", HELLO)], &[]);
+    open(&mut browser, &served, "hello");
+    let operations = "[...document.querySelectorAll('.facts div')]\
+        .find(e => e.innerText.startsWith('Operations'))?.innerText.split('\\n').pop()";
+    browser.press("Control+Enter");
+    browser.wait_until(&format!("{operations} === 'not counted'"));
+    browser.press("Escape");
+    browser.press("o");
+    browser.press("Control+Enter");
+    browser.wait_until(&format!("/^[0-9]+$/.test({operations})"));
+    browser.press("o");
+    browser.press("a");
+    browser.wait_until(&format!("{operations} === 'not counted'"));
+    assert_eq!(browser.problems(), [""; 0]);
+}
+
+#[test]
+fn what_was_sent_and_what_came_of_it_can_be_looked_at_and_taken_along() {
+    let Some(mut browser) = Browser::start() else { return };
+    let picture = "fn handler(event) { #{ statusCode: 200, headers: #{ \"content-type\": \"image/gif\" }, \
+        isBase64Encoded: true, body: \"R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==\" } }";
+    let long = "fn handler(event) { let s = \"\"; s.pad(1000000, \"x\"); s }";
+    let served = Served::of(&[("long.rhai", long), ("picture.rhai", picture)], &[]);
+    open(&mut browser, &served, "picture");
+    browser.press("e");
+    browser.press("Control+a");
+    browser.type_text("{\"first\": 1}");
+    browser.press("Control+Enter");
+    browser.wait_until("document.querySelector('#shown img')?.naturalWidth === 1");
+    // What is edited afterwards changes nothing of what was sent.
+    browser.press("Control+a");
+    browser.type_text("{\"second\": 2}");
+    let sent = "[...document.querySelectorAll('#shown details')]\
+        .find(e => e.innerText.startsWith('The event that was sent'))";
+    browser.value(&format!("{sent}.open = true"));
+    browser.wait_until(&format!("{sent}.innerText.includes('first')"));
+    assert_eq!(browser.value(&format!("{sent}.innerText.includes('second')")), false);
+
+    // Of a long response there is the beginning, and the rest for the asking.
+    open(&mut browser, &served, "long");
+    browser.press("Control+Enter");
+    browser.wait_until("document.querySelector('#shown .head')?.innerText.includes('1.0 MB')");
+    let length = "document.querySelector('#shown pre').textContent.length";
+    assert!(browser.value(length).as_u64() < Some(200_000));
+    browser.value("document.querySelector('#shown .more').click()");
+    assert_eq!(browser.value(length), 1_000_002);
+    assert_eq!(browser.value("document.activeElement.tagName"), "PRE");
+    assert_eq!(browser.problems(), [""; 0]);
+}
+
+#[test]
+fn a_folder_of_many_functions_leaves_the_history_in_sight() {
+    let Some(mut browser) = Browser::start() else { return };
+    let server = Server::saying(|_| answer(204, &[], b""));
+    let call = format!(
+        "fn handler(event) {{ log::info(\"begun\"); http::delete(\"{}/{}\"); throw \"ended\" }}",
+        server.url(),
+        "stock/".repeat(40)
+    );
+    let names: Vec<String> = (10..50).map(|number| format!("f{number}.rhai")).collect();
+    let files: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), &*call)).collect();
+    let served = Served::of(&files, &[]);
+    open(&mut browser, &served, "f49");
+    browser.press("Control+Enter");
+    browser.wait_until("document.querySelector('#history .pick')?.innerText.includes('failed')");
+    let is_seen = "(selector => { const e = document.querySelector(selector), b = \
+        e.getBoundingClientRect(); return e.contains(document.elementFromPoint(b.left + 20, b.top + \
+        10)) })";
+    for (width, height) in [(1440, 900), (1440, 620), (1024, 768)] {
+        browser.resize(width, height);
+        for selector in ["#history .pick", "#send"] {
+            let is_seen = browser.value(&format!("{is_seen}({selector:?})"));
+            assert_eq!(is_seen, true, "{selector} at {width} by {height}");
+        }
+    }
+    browser.resize(1440, 900);
+    assert_eq!(browser.value(&format!("{is_seen}('#functions [aria-current=true]')")), true);
+    // The method stands on one line, whatever the path takes.
+    let lines = "(e => { const r = document.createRange(); r.selectNodeContents(e); return \
+        r.getClientRects().length })(document.querySelector('td.whole'))";
+    assert_eq!(browser.value(lines), 1);
+    // What was logged first stands first, although errors come by another way.
+    browser.wait_until("document.querySelector('#live').innerText.includes('begun')");
+    browser.wait_until("document.querySelector('#live').innerText.includes('ended')");
+    let live = browser.text("#live");
+    assert!(live.find("begun") < live.find("ended"), "{live}");
+    assert_eq!(browser.problems(), [""; 0]);
+}
+
+#[test]
+fn an_empty_folder_says_what_to_write_and_a_first_script_appears() {
+    let Some(mut browser) = Browser::start() else { return };
+    let served = Served::of(&[], &[]);
+    browser.open(&format!("http://{}/", served.address()), 1440, 900);
+    browser.wait_until("document.querySelector('#state').innerText === 'Live'");
+    browser.wait_until("document.querySelector('#functions').innerText.includes('hello.rhai')");
+    assert!(browser.text("#functions pre").contains("fn handler(event)"));
+    let is_idle = "document.querySelector('#send').ariaDisabled === 'true'";
+    assert_eq!(browser.value(is_idle), true);
+    browser.press("Control+Enter");
+    browser.wait_until("document.querySelector('#said').innerText.includes('no function')");
+    served.write("hello.rhai", HELLO);
+    browser.wait_until("document.querySelector('#event-title').innerText === 'Event for hello'");
+    assert_eq!(browser.value(is_idle), false);
+    browser.press("Control+Enter");
+    browser.wait_until(&format!("{OUTCOME} === 'Responded'"));
     assert_eq!(browser.problems(), [""; 0]);
 }
 

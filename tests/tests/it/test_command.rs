@@ -75,6 +75,43 @@ fn the_examples_pass() {
     assert!(said.contains("✓ hello.response.json"), "{said}");
 }
 
+/// A test function for each example in the reference of what tests can call: `expression; // => value`
+/// has to be equal, `expression; // => error: text` has to be thrown, everything else runs as it is.
+fn tests_of_examples() -> String {
+    let page = repository().join("layer/docs/testing.md");
+    let page = fs::read_to_string(page).expect("there is a reference");
+    let mut tests = String::new();
+    // The first is the script that the others try.
+    for (number, example) in page.split("```rhai\n").skip(2).enumerate() {
+        tests.push_str(&format!("fn test_example_{number}() {{\n"));
+        for line in example.split("\n```").next().unwrap_or_default().lines() {
+            let (expression, says) = line.split_once("; // => ").unwrap_or((line, ""));
+            tests.push_str(&match says.strip_prefix("error: ") {
+                Some(text) => format!("    assert_throws(|| {expression}, {text:?});\n"),
+                None if says.is_empty() => format!("    {line}\n"),
+                None => format!("    assert_eq({expression}, {says});\n"),
+            });
+        }
+        tests.push_str("}\n");
+    }
+    tests
+}
+
+#[test]
+fn every_example_of_the_reference_does_what_it_says() {
+    let tests = tests_of_examples();
+    let count = tests.matches("fn test_").count();
+    assert!(count > 20, "{tests}");
+    let folder =
+        folder(&[("orders.rhai", rhambda_layer::EXAMPLE_SCRIPT), ("orders.test.rhai", &tests)]);
+    let passed = format!("{count} passed in ");
+    // The snapshots are taken, and are the same when they are looked at again.
+    for arguments in [&["--update"][..], &[]] {
+        let said = said(&folder, arguments, 0);
+        assert!(said.contains(&passed), "{said}");
+    }
+}
+
 #[test]
 fn a_test_has_a_clock_a_network_and_chance_of_its_own() {
     let shop = shop(

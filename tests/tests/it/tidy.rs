@@ -6,7 +6,7 @@ use std::process::Command;
 
 use rhambda_runtime::config::SETTINGS;
 use rhambda_runtime::error::ErrorType;
-use rhambda_tests::repository;
+use rhambda_tests::{reference, repository};
 
 fn readme() -> String {
     fs::read_to_string(repository().join("README.md")).expect("there is a README")
@@ -35,38 +35,84 @@ fn files() -> Vec<String> {
             let entry = entry.expect("our folders can be read");
             let is_folder = entry.file_type().expect("a file has a type").is_dir();
             let path = entry.path();
-            if !is_folder {
+            // Where there are several work trees, `.git` is a file.
+            if MADE.iter().any(|made| entry.file_name() == *made) {
+                continue;
+            }
+            if is_folder {
+                folders.push(path);
+            } else {
                 let path = path.strip_prefix(&root).expect("it is below the root");
                 files.push(path.to_str().expect("our paths are UTF-8").to_owned());
-            } else if !MADE.iter().any(|made| entry.file_name() == *made) {
-                folders.push(path);
             }
         }
     }
     files
 }
 
-#[test]
-fn the_reference_of_the_library_is_what_the_sources_say() {
-    let examples = |page: &str| -> BTreeSet<String> {
-        let after = page.split("```rhai\n").skip(1);
-        after.filter_map(|rest| Some(rest.split_once("\n```")?.0.to_owned())).collect()
-    };
-    let reference = fs::read_to_string(repository().join("runtime/docs/library.md"))
-        .expect("there is a reference");
-    let mut in_sources = BTreeSet::new();
-    for (_, source) in library_sources() {
-        let docs: Vec<&str> = source
-            .lines()
-            .filter_map(|line| line.trim_start().strip_prefix("///"))
-            .map(|line| line.strip_prefix(' ').unwrap_or(line))
-            .collect();
-        in_sources.extend(examples(&docs.join("\n")));
-    }
-    let in_reference = examples(&reference);
-    let odd: Vec<_> = in_reference.symmetric_difference(&in_sources).collect();
-    assert!(odd.is_empty(), "run `make docs`: {odd:#?}");
+fn text(path: &str) -> String {
+    fs::read_to_string(repository().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
+
+/// The examples of a page.
+fn examples(page: &str) -> BTreeSet<String> {
+    let after = page.split("```rhai\n").skip(1);
+    after.filter_map(|rest| Some(rest.split_once("\n```")?.0.to_owned())).collect()
+}
+
+/// The examples in the docs of a source.
+fn examples_in_docs(source: &str) -> BTreeSet<String> {
+    let docs: Vec<&str> = source
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("///"))
+        .map(|line| line.strip_prefix(' ').unwrap_or(line))
+        .collect();
+    examples(&docs.join("\n"))
+}
+
+#[test]
+fn the_references_are_what_the_sources_say() {
+    let in_library = library_sources().iter().flat_map(|(_, it)| examples_in_docs(it)).collect();
+    let mut of_tests = examples_in_docs(&text(OF_TESTS));
+    of_tests.insert(rhambda_layer::EXAMPLE_SCRIPT.trim_end().to_owned());
+    for (page, in_sources) in
+        [("runtime/docs/library.md", in_library), ("layer/docs/testing.md", of_tests)]
+    {
+        let in_page = examples(&text(page));
+        let odd: Vec<_> = in_page.symmetric_difference(&in_sources).collect();
+        assert!(odd.is_empty(), "{page}: run `make docs`: {odd:#?}");
+    }
+}
+
+#[test]
+fn what_make_docs_would_write_is_what_there_is() {
+    for (path, would) in reference::files() {
+        let odd = text(path)
+            .lines()
+            .zip(would.lines())
+            .find(|(is, would)| is != would)
+            .map(|(is, would)| format!("`{is}` would be `{would}`"));
+        assert!(text(path) == would, "{path}: run `make docs`: {odd:?}");
+    }
+}
+
+#[test]
+fn the_references_and_the_definitions_tell_the_same_functions() {
+    for (page, definitions) in [
+        ("runtime/docs/library.md", "runtime/docs/rhambda.d.rhai"),
+        ("layer/docs/testing.md", "layer/docs/rhambda.test.d.rhai"),
+    ] {
+        let (page, definitions) = (text(page), text(definitions));
+        // What brackets do has no definition.
+        let in_page = page.lines().filter(|line| line.starts_with("### `") && !line.contains("]`"));
+        let declares =
+            |line: &&str| ["fn ", "op "].iter().any(|word| line.trim_start().starts_with(word));
+        assert_eq!(in_page.count(), definitions.lines().filter(declares).count());
+    }
+}
+
+/// Where the functions are that a test can call.
+const OF_TESTS: &str = "layer/src/testing/functions.rs";
 
 /// The files of the library by their paths.
 fn library_sources() -> Vec<(String, String)> {
@@ -79,32 +125,39 @@ fn library_sources() -> Vec<(String, String)> {
         .collect()
 }
 
-#[test]
-fn every_function_of_the_library_has_docs_with_an_example() {
+/// Looks at each function of each exported module of a source, and says how many there are.
+fn functions_with_examples(path: &str, source: &str) -> usize {
     let mut count = 0;
-    for (path, source) in library_sources() {
-        for module in source.split("#[export_module(manifest)]").skip(1) {
-            let mut docs = String::new();
-            for line in module.lines().take_while(|line| *line != "}") {
-                match line.trim_start() {
-                    doc if doc.starts_with("///") => docs.push_str(doc),
-                    function if line.starts_with("    pub fn ") => {
-                        assert!(docs.contains("/// ```rhai"), "{path}: {function} has no example");
-                        docs.clear();
-                        count += 1;
-                    }
-                    _ => {}
+    for module in source.split("#[export_module").skip(1) {
+        let mut docs = String::new();
+        for line in module.lines().take_while(|line| *line != "}") {
+            match line.trim_start() {
+                doc if doc.starts_with("///") => docs.push_str(doc),
+                function if line.starts_with("    pub fn ") => {
+                    assert!(docs.contains("/// ```rhai"), "{path}: {function} has no example");
+                    docs.clear();
+                    count += 1;
                 }
+                _ => {}
             }
         }
-        // The operators of numbers speak for themselves; everything else is where docs can be.
-        let elsewhere = ["set_native_fn(", "register_into_engine(", "register_fn(", "set_into_"];
-        for line in source.lines().filter(|line| !line.contains(".register_fn(operator, ")) {
-            let is_elsewhere = elsewhere.iter().any(|call| line.contains(call));
-            assert!(!is_elsewhere || path.ends_with("/native.rs"), "{path}: {line}");
-        }
     }
-    assert!(count > 100, "only {count} functions were found");
+    // The operators of numbers speak for themselves; everything else is where docs can be.
+    let elsewhere = ["set_native_fn(", "register_into_engine(", "register_fn(", "set_into_"];
+    for line in source.lines().filter(|line| !line.contains(".register_fn(operator, ")) {
+        let is_elsewhere = elsewhere.iter().any(|call| line.contains(call));
+        assert!(!is_elsewhere || path.ends_with("/native.rs"), "{path}: {line}");
+    }
+    count
+}
+
+#[test]
+fn every_function_of_the_library_and_of_tests_has_docs_with_an_example() {
+    let count: usize =
+        library_sources().iter().map(|(path, source)| functions_with_examples(path, source)).sum();
+    assert!(count > 100, "only {count} functions of the library were found");
+    let count = functions_with_examples(OF_TESTS, &text(OF_TESTS));
+    assert!(count > 20, "only {count} functions of tests were found");
 }
 
 #[test]

@@ -32,9 +32,7 @@ const ROUTES: [(&str, &str, Answer); 12] = [
     ("GET", "/functions", |console, _, _| Ok(console.functions())),
     ("GET", "/functions/{name}/events", |console, _, p| console.events(&p[0])),
     ("GET", "/functions/{name}/events/{event}", |console, _, p| console.event(&p[0], &p[1])),
-    ("POST", "/functions/{name}/invocations", |console, request, p| {
-        console.send(&p[0], request.body.clone())
-    }),
+    ("POST", "/functions/{name}/invocations", |console, request, p| console.send(&p[0], request)),
     ("GET", "/samples", |_, _, _| Ok(sample_list())),
     ("GET", "/samples/{sample}", |_, _, p| sample(&p[0])),
     ("GET", "/source/{file}", |console, _, p| console.source(&p[0])),
@@ -136,8 +134,10 @@ impl Console {
         Ok(Reply::new(200, "application/json", text))
     }
 
-    fn send(&self, name: &str, event: Vec<u8>) -> Result<Reply, Problem> {
+    fn send(&self, name: &str, request: &Request) -> Result<Reply, Problem> {
         let found = self.find(name)?;
+        let counts_operations = is_set(&request.query, "count_operations")?;
+        let event = request.body.clone();
         if event.len() > MAX_EVENT {
             return Err(Problem::new(413, format!("an event has at most {MAX_EVENT} bytes")));
         }
@@ -148,7 +148,7 @@ impl Console {
             problem.body["column"] = json!(error.column());
             return Err(problem);
         }
-        let event = Event::new(Via::Console, event);
+        let event = Event { counts_operations, ..Event::new(Via::Console, event) };
         let id = event.request_id.clone();
         match self.workers.invoke(&found, event, WhenBusy::Refuse) {
             Ok(_) => Ok(Reply::json(200, &self.record(&id)?.json())),
@@ -223,6 +223,18 @@ fn sample(name: &str) -> Result<Reply, Problem> {
     let event = samples::get(name)
         .ok_or_else(|| Problem::new(404, format!("there is no sample event `{name}`")))?;
     Ok(Reply::new(200, "application/json", event))
+}
+
+/// Whether a query says `name=true`; without it, it does not.
+fn is_set(query: &str, name: &str) -> Result<bool, Problem> {
+    let mut values = query.split('&').filter_map(|part| part.strip_prefix(name)?.strip_prefix('='));
+    match values.next_back() {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(other) => {
+            Err(Problem::new(400, format!("`{name}` is `true` or `false`, not `{other}`")))
+        }
+    }
 }
 
 /// The values in a path of that form.
@@ -304,6 +316,7 @@ mod tests {
                     .as_array()
                     .into_iter()
                     .flatten()
+                    .filter(|parameter| parameter["in"] == "path")
                     .filter_map(|parameter| parameter["name"].as_str())
                     .collect();
                 let expected: Vec<&str> = path
