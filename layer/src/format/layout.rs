@@ -21,8 +21,8 @@ pub(crate) fn layout(tokens: &[Token]) -> String {
                 page.write(&INDENT.repeat(place.indent));
             }
             Some((left, role)) => {
-                let before = index.checked_sub(2).map(|before| &tokens[before]);
-                if has_space(role, place.role) || would_join(before, left, token) {
+                let joins = || would_join(&tokens[..index - 1], left, token, tokens.get(index + 1));
+                if has_space(role, place.role) || joins() {
                     page.write(" ");
                 }
             }
@@ -40,15 +40,22 @@ pub(crate) fn layout(tokens: &[Token]) -> String {
     page.text
 }
 
-/// Whether two tokens without a space between them would be read as others.
-fn would_join(before: Option<&Token>, left: &Token, right: &Token) -> bool {
+/// Whether two tokens without a space between them would be read as others, given what is before and
+/// what is behind them.
+fn would_join(before: &[Token], left: &Token, right: &Token, behind: Option<&Token>) -> bool {
     // They stand so already.
     if !right.is_apart {
         return false;
     }
-    let joined = format!("{}{}", left.text, right.text);
+    let before = before.iter().rev().find(|before| before.kind != Kind::Comment);
+    let mut joined = format!("{}{}", left.text, right.text);
+    // Whether a point belongs to the number before it depends on the name behind it.
+    if right.text == "." {
+        let behind = behind.filter(|it| it.line_ends == 0 && it.kind == Kind::Word);
+        joined.push_str(behind.map_or("\n", |it| it.text));
+    }
     let read = tokens_after(&joined, before);
-    !matches!(read.as_slice(), [a, b] if a.text == left.text && b.text == right.text)
+    !matches!(read.as_slice(), [a, b, ..] if a.text == left.text && b.text == right.text)
 }
 
 /// What has been written, and where its end is.
@@ -159,6 +166,7 @@ mod tests {
             ("for x in 0 .. n-1 { }", "for x in 0..n - 1 {}"),
             ("x[1 ..=2]; x[ .. 2 ]; y = .. 2", "x[1..=2]; x[..2]; y = ..2"),
             ("foo ! ( x )", "foo!(x)"),
+            ("1 . abs(); 1 ._a; 1 .\nabs()", "1.abs(); 1._a; 1 .\n    abs()"),
         ]);
     }
 

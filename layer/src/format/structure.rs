@@ -62,8 +62,17 @@ pub(crate) struct Place {
 
 /// The place of each token.
 pub(crate) fn places(tokens: &[Token]) -> Vec<Place> {
+    let mut next = vec![None; tokens.len()];
+    let mut last = None;
+    for (index, token) in tokens.iter().enumerate().rev() {
+        next[index] = last;
+        if token.kind != Kind::Comment {
+            last = Some(index);
+        }
+    }
     let mut reader = Reader {
         tokens,
+        next,
         frames: vec![Frame::new(Bracket::Block, 0)],
         before: None,
         is_first: true,
@@ -130,6 +139,8 @@ fn head(token: &Token) -> Option<&'static str> {
 
 struct Reader<'a> {
     tokens: &'a [Token<'a>],
+    /// Which token is behind each, comments aside.
+    next: Vec<Option<usize>>,
     /// The script itself is the first of them.
     frames: Vec<Frame>,
     before: Option<Before>,
@@ -186,7 +197,7 @@ impl Reader<'_> {
     /// Takes note of what the token opens, closes or announces. Says whether something ends with it.
     fn enter(&mut self, index: usize, role: Role, is_first: bool, indent: usize) -> bool {
         let token = &self.tokens[index];
-        let next = self.next(index).map(|next| &self.tokens[next]);
+        let next = self.next[index].map(|next| &self.tokens[next]);
         let frame = self.frame();
         match role {
             Role::Open(bracket) => {
@@ -247,18 +258,13 @@ impl Reader<'_> {
 
     /// Whether the brace that closes a block here ends its statement.
     fn ends_with_block(&mut self, index: usize) -> bool {
-        let follows = self.next(index).map(|next| self.tokens[next].text);
+        let follows = self.next[index].map(|next| self.tokens[next].text);
         let frame = self.frame();
         let is_statement = matches!(frame.bracket, Bracket::Block | Bracket::Cases);
         let goes_on = matches!(follows, Some("else" | "catch"));
         // A condition may have blocks of its own.
         let is_whole = frame.headers.iter().all(|(header, _)| *header == "=>");
         is_statement && is_whole && !goes_on && frame.head.is_some_and(|head| head != "do")
-    }
-
-    /// The token behind this one, comments aside.
-    fn next(&self, index: usize) -> Option<usize> {
-        (index + 1..self.tokens.len()).find(|next| self.tokens[*next].kind != Kind::Comment)
     }
 
     fn role(&mut self, index: usize) -> Role {
@@ -327,7 +333,7 @@ impl Reader<'_> {
 
     /// A comment belongs to what follows, in the same brackets.
     fn indent_of_comment(&mut self, index: usize) -> usize {
-        let Some(next) = self.next(index) else { return self.frame().inside };
+        let Some(next) = self.next[index] else { return self.frame().inside };
         let is_closed = matches!(self.tokens[next].text, ")" | "]" | "}")
             && self.tokens[next].kind == Kind::Symbol;
         if is_closed {

@@ -70,9 +70,19 @@ pub(crate) fn without_documentation(source: &str) -> String {
     while cutter.next_token().is_some() {}
     let mut plain = source.to_owned();
     for at in cutter.comments {
-        let slashes = if source[at..].starts_with("/*") { "/*" } else { "//" };
-        plain.replace_range(at..at + 2, slashes);
-        if source[at + 2..].starts_with(['/', '!', '*']) && !source[at..].starts_with("/**/") {
+        let comment = &source[at..];
+        if comment.starts_with("/**/") {
+            plain.replace_range(at..at + 4, "    ");
+            continue;
+        }
+        if comment.starts_with("#!") {
+            plain.replace_range(at..at + 2, "//");
+        }
+        let is_documentation = match comment.starts_with("/*") {
+            true => comment[2..].starts_with('*'),
+            false => comment[2..].starts_with(['/', '!']),
+        };
+        if is_documentation {
             plain.replace_range(at + 2..at + 3, " ");
         }
     }
@@ -483,9 +493,8 @@ mod tests {
 
     #[test]
     fn documentation_is_made_plain() {
-        let source =
-            "#!/bin/x\n//! a\n/// b ///\n//// c\n/** d */ /**/ /***/ `/// ${ /** e */ f }`";
-        let plain = "// bin/x\n//  a\n//  b ///\n// / c\n/*  d */ /**/ /* */ `/// ${ /*  e */ f }`";
+        let source = "#!/bin/x\n//! a\n/// b ///\n//// c\n/** d */ /**/ /***/ `/// ${ /** e */ f }` /*/*g*/*/";
+        let plain = "// bin/x\n//  a\n//  b ///\n// / c\n/*  d */      /* */ `/// ${ /*  e */ f }` /*/*g*/*/";
         assert_eq!(without_documentation(source), plain);
     }
 
