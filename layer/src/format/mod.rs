@@ -22,6 +22,7 @@ use rhai::ParseError;
 
 use crate::failure::Failure;
 use proof::Prover;
+pub(crate) use tokens::without_documentation;
 
 /// Lays scripts out.
 pub(crate) struct Formatter {
