@@ -88,12 +88,12 @@ impl Fmt {
         let paths = if self.paths.is_empty() { &here[..] } else { &self.paths };
         let mut scripts = Vec::new();
         for path in paths {
-            let full = directory.join(path);
+            // The working directory is not worth a word.
+            let shown = if path.as_os_str() == "." { Path::new("") } else { path };
+            let full = directory.join(shown);
             if full.is_dir() {
                 let mut below = scripts_below(&full, "", path)?;
                 below.sort();
-                // A folder that is the working directory is not worth a word.
-                let shown = if path.as_os_str() == "." { Path::new("") } else { path };
                 scripts.extend(below.into_iter().map(|script| Script {
                     name: shown.join(&script).to_string_lossy().into_owned(),
                     path: full.join(script),
@@ -353,7 +353,9 @@ fn write_like(path: &Path, contents: &[u8], like: &fs::Metadata) -> io::Result<(
         use std::os::unix::fs::{MetadataExt, fchown};
         let own = file.metadata()?;
         if (own.uid(), own.gid()) != (like.uid(), like.gid()) {
-            fchown(&file, Some(like.uid()), Some(like.gid()))?;
+            fchown(&file, Some(like.uid()), Some(like.gid())).map_err(|error| {
+                io::Error::new(error.kind(), "it belongs to somebody else, who would lose it")
+            })?;
         }
     }
     file.set_permissions(like.permissions())?;

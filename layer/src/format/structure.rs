@@ -149,7 +149,7 @@ struct Reader<'a> {
     places: Vec<Place>,
 }
 
-/// Words that a block follows, and `{` itself.
+/// Words that a block follows, at once or behind a condition.
 const HEADERS: [&str; 11] =
     ["if", "else", "while", "until", "for", "loop", "do", "switch", "fn", "try", "catch"];
 
