@@ -45,8 +45,9 @@ docs: ## Write runtime/docs and layer/docs, the references and the editors' defi
 lint: ## Run the linter on everything
 	cargo clippy --workspace --all-targets -- -D warnings
 
-fmt: ## Format everything
+fmt: tool ## Format everything
 	cargo fmt --all
+	$(RHAMBDA) fmt scripts layer/templates tests/bench/scripts
 
 bench: layer ## Measure bootstrap beside its peers (QUICK=1: about two minutes)
 	tests/bench/install

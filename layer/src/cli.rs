@@ -7,6 +7,7 @@ use crate::commands::completions::Completions;
 use crate::commands::definitions::Definitions;
 use crate::commands::dev::Dev;
 use crate::commands::event::Event;
+use crate::commands::fmt::Fmt;
 use crate::commands::invoke::Invoke;
 use crate::commands::layer::Layer;
 use crate::commands::man::ManPages;
@@ -30,11 +31,12 @@ Examples:
   rhambda dev
   rhambda test
   rhambda check
+  rhambda fmt
   rhambda replay orders.log
   rhambda package hello.rhai
   rhambda layer --arch arm64
 
-Exit codes: 0 success, 1 the function, a test or the check failed, 2 a wrong command line or file, 3 the runtime or the \
+Exit codes: 0 success, 1 the function, a test or a check failed, 2 a wrong command line or file, 3 the runtime or the \
 tool failed. Colours appear on a terminal only, and not where NO_COLOR is set."
 )]
 pub struct Cli {
@@ -49,6 +51,7 @@ pub(crate) enum Command {
     Dev(Box<Dev>),
     Test(Box<Test>),
     Check(Check),
+    Fmt(Fmt),
     Event(Event),
     Repl(Repl),
     Record(Record),

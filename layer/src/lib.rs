@@ -15,6 +15,9 @@
 //! rhambda test
 //!   testing      each test in a process of its own, where the runtime's engine meets mocks
 //!
+//! rhambda fmt
+//!   format       each script as it should be laid out, proved to be the same script
+//!
 //! rhambda replay orders.log
 //!   recording    found in the log, opened with its key ──► testing, in the world as it was
 //!
@@ -46,6 +49,7 @@ mod error_view;
 mod event;
 mod excerpt;
 pub mod failure;
+mod format;
 mod http;
 mod json_path;
 mod json_text;
@@ -56,6 +60,7 @@ mod repl;
 mod samples;
 mod script;
 mod script_name;
+mod scripts;
 mod stream_view;
 pub mod surroundings;
 mod templates;
@@ -89,6 +94,7 @@ pub fn run(surroundings: &Surroundings) -> ExitCode {
         Command::Dev(dev) => dev.run(surroundings),
         Command::Test(test) => test.run(surroundings),
         Command::Check(check) => check.run(surroundings),
+        Command::Fmt(fmt) => fmt.run(surroundings),
         Command::Event(event) => event.run(surroundings),
         Command::Repl(repl) => repl.run(surroundings),
         Command::Record(record) => record.run(surroundings),

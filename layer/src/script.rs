@@ -6,6 +6,7 @@ use rhai::{AST, ASTNode, Engine, Expr, FnAccess, OptimizationLevel, Position, St
 
 use crate::excerpt::excerpt;
 use crate::failure::Failure;
+use crate::format::without_documentation;
 
 /// Deeper expressions than any limit the runtime may be given, with a stack to match.
 const MAX_EXPRESSION_DEPTH: usize = 512;
@@ -121,7 +122,7 @@ fn parse(source: &str) -> Result<Script, (String, Position)> {
     // What the optimiser takes away may still be run: a branch of another version, for one.
     engine.set_optimization_level(OptimizationLevel::None);
     engine.set_max_expr_depths(MAX_EXPRESSION_DEPTH, MAX_EXPRESSION_DEPTH);
-    let ast = engine.compile(source);
+    let ast = engine.compile(without_documentation(source));
     let ast = ast.map_err(|error| (error.err_type().to_string(), error.position()))?;
     let functions =
         ast.iter_functions().filter(|f| !f.name.starts_with("anon$")).map(|function| Function {
@@ -206,6 +207,8 @@ mod tests {
     #[test]
     fn what_the_runtime_takes_is_taken() {
         let script = parsed("fn handler(event) { log::debug(event); debug(event) }");
+        assert_eq!(script.functions.len(), 1);
+        let script = parsed("#!/usr/bin/rhai\n/// a\nconst A = 1; /** b */ fn f() { /// c\nA }");
         assert_eq!(script.functions.len(), 1);
     }
 

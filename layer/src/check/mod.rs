@@ -22,6 +22,7 @@ use std::thread;
 
 use crate::failure::Failure;
 pub(crate) use problem::{Problem, Severity};
+pub(crate) use project::{not_utf8, syntax_error};
 
 /// What to check.
 #[derive(Debug, Clone, Default)]

@@ -3,8 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::path::Path;
+use std::string::FromUtf8Error;
 
-use rhai::{AST, ASTFlags, ASTNode, Expr, FnAccess, Module, Position, ScriptFuncDef, Shared, Stmt};
+use rhai::{
+    AST, ASTFlags, ASTNode, Expr, FnAccess, Module, ParseError, Position, ScriptFuncDef, Shared,
+    Stmt,
+};
 use rhambda_runtime::suggest::nearest;
 
 use super::Request;
@@ -107,10 +111,7 @@ impl Project {
                     project.files.insert(path, file);
                 }
                 Err(error) => {
-                    let position = at_end_if_none(error.position(), &source);
-                    let problem =
-                        Problem::error(&path, "syntax", sentence(&error.err_type().to_string()));
-                    project.problems.push(problem.at(position, 1));
+                    project.problems.push(syntax_error(&path, &source, &error));
                     project.broken.push((path, source));
                 }
             }
@@ -142,11 +143,7 @@ impl Project {
                 Ok(Some(text))
             }
             Err(error) => {
-                let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-                let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
-                let line = u16::try_from(line).unwrap_or(u16::MAX);
-                let problem = Problem::error(path, "not-utf8", "the script is not UTF-8 text");
-                self.problems.push(problem.at(Position::new(line, 1), 1));
+                self.problems.push(not_utf8(path, &error));
                 Ok(None)
             }
         }
@@ -428,6 +425,19 @@ fn function(definition: &Shared<ScriptFuncDef>) -> Function {
         statements,
         start: definition.body.start_position(),
     }
+}
+
+/// The problem of a script that does not parse.
+pub(crate) fn syntax_error(path: &str, source: &str, error: &ParseError) -> Problem {
+    let position = at_end_if_none(error.position(), source);
+    Problem::error(path, "syntax", sentence(&error.err_type().to_string())).at(position, 1)
+}
+
+/// The problem of a script that is no text.
+pub(crate) fn not_utf8(path: &str, error: &FromUtf8Error) -> Problem {
+    let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+    let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
+    Problem::error(path, "not-utf8", "the script is not UTF-8 text").at(place(line, 1), 1)
 }
 
 fn at_end_if_none(position: Position, source: &str) -> Position {

@@ -9,6 +9,7 @@ use rhambda_runtime::error::InitError;
 use serde_json::Value;
 
 use crate::failure::Failure;
+use crate::format::without_documentation;
 use crate::testing::functions;
 
 /// Deeper expressions than any limit the runtime may be given.
@@ -76,7 +77,7 @@ impl Table {
 
     /// Parses a script as `bootstrap` does.
     pub(crate) fn parse(&self, source: &str) -> Result<AST, ParseError> {
-        self.engine.compile(source)
+        self.engine.compile(without_documentation(source))
     }
 }
 

@@ -1,6 +1,5 @@
 //! `rhambda check`: what is wrong with scripts, without running them.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -8,10 +7,8 @@ use clap::{Args, ValueEnum};
 use crate::check::{self, Request, Severity, report};
 use crate::failure::{Exit, Failure};
 use crate::script_name::ScriptName;
+use crate::scripts::scripts_below;
 use crate::surroundings::Surroundings;
-
-/// Folders deeper than this are nobody's.
-const MAX_DEPTH: usize = 32;
 
 /// Checks scripts without running them.
 ///
@@ -119,14 +116,7 @@ impl Check {
                         root.display()
                     )));
                 };
-                let count = request.scripts.len();
-                collect(&folder, &below.to_string_lossy(), 0, &mut request.scripts)?;
-                if request.scripts.len() == count {
-                    return Err(Failure::usage(format!(
-                        "there is no .rhai file in `{}`",
-                        path.display()
-                    )));
-                }
+                request.scripts.extend(scripts_below(&folder, &below.to_string_lossy(), path)?);
             } else {
                 let script = ScriptName::resolve(path, root.as_deref(), directory)?;
                 root.get_or_insert_with(|| script.root.clone());
@@ -147,26 +137,4 @@ impl Check {
 fn folder(directory: &Path, path: &Path) -> Result<PathBuf, Failure> {
     let found = directory.join(path).canonicalize();
     found.map_err(|error| Failure::reading(path, &error))
-}
-
-/// The scripts of a folder by their paths below the root, but for those of hidden and foreign folders.
-fn collect(
-    folder: &Path,
-    prefix: &str,
-    depth: usize,
-    scripts: &mut Vec<String>,
-) -> Result<(), Failure> {
-    let entries = fs::read_dir(folder).map_err(|error| Failure::reading(folder, &error))?;
-    for entry in entries.flatten() {
-        let Ok(name) = entry.file_name().into_string() else { continue };
-        let Ok(kind) = entry.file_type() else { continue };
-        let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}/{name}") };
-        let is_foreign = name.starts_with('.') || name == "node_modules" || name == "target";
-        if kind.is_dir() && !is_foreign && depth < MAX_DEPTH {
-            collect(&entry.path(), &path, depth + 1, scripts)?;
-        } else if name.ends_with(".rhai") && !name.ends_with(".d.rhai") && entry.path().is_file() {
-            scripts.push(path);
-        }
-    }
-    Ok(())
 }

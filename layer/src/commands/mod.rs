@@ -5,6 +5,7 @@ pub mod completions;
 pub mod definitions;
 pub mod dev;
 pub mod event;
+pub mod fmt;
 pub mod invoke;
 pub mod layer;
 pub mod man;

@@ -192,6 +192,11 @@ private fn round(n) { inner::deep(); n }
         ("lib/inner.rhai", "fn deep() { add(1, 2) }"),
     ];
     assert_eq!(problems_of(&files, &["a.rhai"]), [""; 0]);
+    // Documentation may stand anywhere, and a script may be a program.
+    assert_eq!(
+        problems("#!/usr/bin/rhai\n/// a\nconst A = 1;\nfn handler(e) {\n/// b\ne + A }"),
+        [""; 0]
+    );
     // Names that are made at run time may be any.
     assert_eq!(problems("fn handler(event) { eval(event.code); x }"), [""; 0]);
 }

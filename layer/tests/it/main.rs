@@ -9,5 +9,6 @@ mod emulator;
 mod environment;
 mod event;
 mod fake;
+mod fmt;
 mod new;
 mod repl;

@@ -1,0 +1,65 @@
+//! The one way in which scripts are laid out: the author's lines, with everything else in order.
+//!
+//! ```text
+//! tokens     a script as tokens, of which nothing is lost
+//! structure  what each token is to its neighbours, and how far its line is indented
+//! spacing    whether two neighbours have a space between them
+//! layout     the tokens written in their lines
+//! proof      that the result is the same script
+//! difference the lines that differ, for people
+//! ```
+
+pub(crate) mod difference;
+mod layout;
+mod proof;
+mod spacing;
+mod structure;
+#[cfg(test)]
+mod tests;
+mod tokens;
+
+use rhai::ParseError;
+
+use crate::failure::Failure;
+use proof::Prover;
+pub(crate) use tokens::without_documentation;
+
+/// Lays scripts out.
+pub(crate) struct Formatter {
+    prover: Prover,
+}
+
+/// Why a script is left as it is.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// It does not compile.
+    Syntax(ParseError),
+    /// The result would not be the same script, which is our mistake.
+    Defect { line: usize, reason: &'static str },
+}
+
+impl Formatter {
+    pub(crate) fn new() -> Result<Formatter, Failure> {
+        Ok(Formatter { prover: Prover::new()? })
+    }
+
+    /// The script as it should be, proved to be the same script.
+    pub(crate) fn format(&self, source: &str) -> Result<String, Refusal> {
+        // A byte order mark says nothing in UTF-8, and the runtime skips it.
+        let plain = source.strip_prefix('\u{feff}').unwrap_or(source);
+        let meaning = self.prover.meaning(plain)?;
+        let tokens = tokens::tokens(plain);
+        let result = layout::layout(&tokens);
+        if result != source {
+            proof::same_tokens(&tokens, &tokens::tokens(&result))?;
+            match self.prover.meaning(&result) {
+                Ok(same) if same == meaning => {}
+                Ok(_) => {
+                    return Err(Refusal::Defect { line: 1, reason: "it means something else" });
+                }
+                Err(_) => return Err(Refusal::Defect { line: 1, reason: "it does not compile" }),
+            }
+        }
+        Ok(result)
+    }
+}
