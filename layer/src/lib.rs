@@ -34,6 +34,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use rhambda_runtime::modules::documentation_is_comments;
 
 mod archive;
 pub mod bootstrap;
@@ -79,6 +80,7 @@ pub const EXAMPLE_SCRIPT: &str = include_str!("testing/example.rhai");
 
 /// Runs the command line, and says with which exit code the process should end.
 pub fn run(surroundings: &Surroundings) -> ExitCode {
+    documentation_is_comments(format::without_documentation);
     let cli = match Cli::try_parse_from(&surroundings.arguments) {
         Ok(cli) => cli,
         Err(answer) => {

@@ -87,6 +87,15 @@ impl Bounds {
         memory::set_limit(self.most_memory);
     }
 
+    /// Goes on where another script's bounds held on this thread in between.
+    #[cfg(feature = "tool")]
+    pub fn resume(&self) {
+        self.set_deadline(self.deadline.get());
+        IS_LATE.set(false);
+        memory::set_limit(self.most_memory);
+        self.look_soon();
+    }
+
     /// How long the run has taken since the start.
     #[must_use]
     pub fn elapsed(&self) -> Duration {

@@ -138,7 +138,7 @@ impl Script {
     fn compile(&mut self, source: &Source, needs_handler: bool) -> Result<(), InitError> {
         memory::set_limit(memory::used().saturating_add(self.limits.memory_bytes));
         self.bounds.start(Instant::now().checked_add(self.limits.init_timeout));
-        let ast = self.engine.compile(&source.text).map_err(|error| {
+        let ast = self.engine.compile(source.to_compile()).map_err(|error| {
             InitError(Box::new(
                 self.diagnosis(|diagnosis| diagnosis.explain_syntax(&error, &self.file)),
             ))

@@ -32,6 +32,36 @@ pub struct Source {
     pub text: String,
 }
 
+/// How the tool makes comments of documentation.
+#[cfg(feature = "tool")]
+static AS_COMMENTS: once_cell::sync::OnceCell<fn(&str) -> String> =
+    once_cell::sync::OnceCell::new();
+
+/// Has scripts compiled with their documentation made comments by this, which keeps their length.
+///
+/// With what the tool needs of it (`rhai/metadata`) the engine reads documentation, and refuses it where
+/// no function follows; that of `bootstrap` does not.
+#[cfg(feature = "tool")]
+pub fn documentation_is_comments(as_comments: fn(&str) -> String) {
+    AS_COMMENTS.get_or_init(|| as_comments);
+}
+
+impl Source {
+    /// The text as the engine takes it.
+    #[cfg(not(feature = "tool"))]
+    #[must_use]
+    pub fn to_compile(&self) -> &str {
+        &self.text
+    }
+
+    /// The text as the engine takes it.
+    #[cfg(feature = "tool")]
+    #[must_use]
+    pub fn to_compile(&self) -> String {
+        AS_COMMENTS.get().map_or_else(|| self.text.clone(), |as_comments| as_comments(&self.text))
+    }
+}
+
 impl Roots {
     /// These folders, in this order.
     #[must_use]
@@ -212,7 +242,7 @@ impl Modules {
         }
         let inside =
             |error| Box::new(EvalAltResult::ErrorInModule(source.file.clone(), error, position));
-        let ast = engine.compile(&source.text).map_err(|error| inside(error.into()))?;
+        let ast = engine.compile(source.to_compile()).map_err(|error| inside(error.into()))?;
         let ast = self.frames.wrap(&ast, &source.file).map_err(|error| inside(error.into()))?;
         let module = {
             let _loading = Loading::begin(self, &source.file);

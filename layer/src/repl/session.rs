@@ -16,6 +16,7 @@ use rhambda_runtime::{engine, json};
 
 use super::shown::{self, Blame};
 use crate::failure::Failure;
+use crate::format::without_documentation;
 use crate::samples;
 
 /// Set by Ctrl-C, to end what is being evaluated.
@@ -88,7 +89,7 @@ impl Session {
         if !is_whole && input.matches("/*").count() > input.matches("*/").count() {
             return Answer::Incomplete;
         }
-        match self.engine.compile_with_scope(&self.scope, input) {
+        match self.engine.compile_with_scope(&self.scope, without_documentation(input)) {
             Ok(ast) => self.evaluate(input, &ast),
             Err(error) if !is_whole && is_incomplete(&error, input) => Answer::Incomplete,
             Err(error) => {
@@ -195,7 +196,7 @@ impl Session {
         };
         self.loaded.retain(|loaded| loaded.file != source.file);
         self.loaded.push(source.clone());
-        let mut ast = match self.engine.compile(&source.text) {
+        let mut ast = match self.engine.compile(source.to_compile()) {
             Ok(ast) => ast,
             Err(ParseError(kind, position)) => {
                 let blame = Blame::File(&source);

@@ -201,9 +201,12 @@ pub fn install(world: World) {
     WORLD.set(Some(Rc::new(world)));
 }
 
-/// Brings back a world that was left for another one.
+/// Brings back a world that was left for another one, with the bounds of its script.
 #[cfg(feature = "tool")]
 pub fn reinstall(world: Rc<World>) {
+    if let Some(bounds) = &world.bounds {
+        bounds.resume();
+    }
     WORLD.set(Some(world));
 }
 

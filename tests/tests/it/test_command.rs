@@ -325,6 +325,21 @@ fn reports_are_what_build_servers_read() {
 }
 
 #[test]
+fn what_the_runtime_takes_is_taken_and_what_it_ends_is_ended() {
+    let script = "#!/usr/bin/env rhambda\nimport \"lib/more\" as more;\n/// a rate\nconst RATE = more::TWO;\n\
+                  /// by itself\n/** a\n block */\nfn handler(event) { /// inside\n RATE }\n\
+                  fn hungry(event) { let all = []; loop { all.push(blob(1_000_000, 1)); } }\n/// at the end";
+    let tests = "/// of this\nlet x = 1;\nfn test_it() { /// here\n assert_eq(invoke(1), 2); \n\
+                 assert_throws(|| invoke(\"hungry\", 1), \"Function.MemoryLimit\"); }";
+    let folder = folder(&[
+        ("shop.rhai", script),
+        ("lib/more.rhai", "/// two\nexport const TWO = 2;"),
+        ("shop.test.rhai", tests),
+    ]);
+    said(&folder, &["--timeout", "60"], 0);
+}
+
+#[test]
 fn tests_can_be_chosen_listed_and_ended_at_the_first_failure() {
     let shop = shop("fn test_a() { assert(false) }\nfn test_b() { }\nfn helper() { }");
     assert_eq!(said(&shop, &["--list"], 0), "shop.test.rhai: test_a\nshop.test.rhai: test_b\n");
