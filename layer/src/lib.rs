@@ -52,6 +52,7 @@ mod repl;
 mod samples;
 mod script;
 mod script_name;
+mod source_file;
 mod stream_view;
 pub mod surroundings;
 mod templates;

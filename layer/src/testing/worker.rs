@@ -25,6 +25,7 @@ use super::coverage::{self, Coverage, Seen};
 use super::difference::{self, By, shown};
 use super::functions::{self, Snapshots};
 use super::mocks;
+use crate::source_file;
 
 /// What a worker is told, on its standard input.
 #[derive(Debug, Serialize, Deserialize)]
@@ -338,7 +339,8 @@ fn run_event(function: &str, event: &Path, expected: &Expected) -> Result<(), Va
     let failed =
         |message: String| json!({ "errorType": functions::ASSERTION, "errorMessage": message });
     let read = |path: &Path| {
-        fs::read(path).map_err(|error| failed(format!("cannot read {}: {error}", path.display())))
+        source_file::read(path)
+            .map_err(|error| failed(format!("cannot read {}: {error}", path.display())))
     };
     let parse = |path: &Path| {
         let text = read(path)?;
