@@ -7,7 +7,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -340,7 +340,38 @@ pub fn end_children_on_signals() {
     }
 }
 
+/// Lets the same signals leave the terminal as it is now. Whoever edits lines changes it meanwhile.
+pub(crate) fn restore_terminal_on_signals() {
+    // SAFETY: all-zero bytes are a valid `termios`, which is plain data, and it is a valid place for
+    // the answer during the call.
+    let found = unsafe {
+        let mut settings: libc::termios = std::mem::zeroed();
+        (libc::tcgetattr(libc::STDIN_FILENO, &raw mut settings) == 0).then_some(settings)
+    };
+    if let Some(settings) = found {
+        TERMINAL.get_or_init(|| settings);
+    }
+}
+
+/// How the terminal was before lines were edited.
+static TERMINAL: OnceLock<libc::termios> = OnceLock::new();
+
+/// Ends bracketed paste, which line editors begin.
+const END_OF_PASTING: &[u8] = b"\x1b[?2004l";
+
+fn restore_terminal() {
+    let Some(settings) = TERMINAL.get() else { return };
+    // SAFETY: both calls are allowed in a signal handler, and read what lives as long as we do.
+    unsafe {
+        libc::tcsetattr(libc::STDIN_FILENO, libc::TCSANOW, settings);
+        if libc::isatty(libc::STDOUT_FILENO) == 1 {
+            libc::write(libc::STDOUT_FILENO, END_OF_PASTING.as_ptr().cast(), END_OF_PASTING.len());
+        }
+    }
+}
+
 extern "C" fn on_signal(signal: libc::c_int) {
+    restore_terminal();
     for slot in &GROUPS.0 {
         let pid = slot.load(Ordering::Relaxed);
         if pid > 1 {
