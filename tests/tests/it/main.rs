@@ -17,6 +17,7 @@ mod errors;
 mod fs;
 mod handler_contract;
 mod handler_names;
+mod hostile;
 mod http;
 mod init;
 mod invoke_loop;
