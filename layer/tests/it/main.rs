@@ -10,4 +10,5 @@ mod environment;
 mod event;
 mod fake;
 mod new;
+mod pty;
 mod repl;
