@@ -334,9 +334,9 @@ fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 /// sends Ctrl-C to our group only, and the children have groups of their own.
 pub fn end_children_on_signals() {
     for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
-        // SAFETY: `on_signal` has the signature the system expects and calls nothing that is not
+        // SAFETY: `end_on_signal` has the signature the system expects and calls nothing that is not
         // allowed in a signal handler.
-        unsafe { libc::signal(signal, on_signal as extern "C" fn(libc::c_int) as usize) };
+        unsafe { libc::signal(signal, end_on_signal as extern "C" fn(libc::c_int) as usize) };
     }
 }
 
@@ -370,7 +370,8 @@ fn restore_terminal() {
     }
 }
 
-extern "C" fn on_signal(signal: libc::c_int) {
+/// Ends the children and this process. A signal handler may call it.
+pub(crate) extern "C" fn end_on_signal(signal: libc::c_int) {
     restore_terminal();
     for slot in &GROUPS.0 {
         let pid = slot.load(Ordering::Relaxed);

@@ -9,7 +9,7 @@ use clap::Args;
 
 use crate::check::known_names;
 use crate::failure::{Exit, Failure};
-use crate::process::restore_terminal_on_signals;
+use crate::process::{end_on_signal, restore_terminal_on_signals};
 use crate::repl::editor::{LineEditor, Typed};
 use crate::repl::session::{Answer, INTERRUPTED, Session};
 use crate::repl::shown;
@@ -159,12 +159,15 @@ fn read(mut session: Session, terminal: &Terminal) -> Result<Exit, Failure> {
     }
 }
 
-/// Has Ctrl-C end what is being evaluated, and not the session.
+/// Has Ctrl-C end what is being evaluated, and not the session. A script that waits for something else
+/// does not hear of it, so that a second one ends the session.
 fn stop_on_ctrl_c() {
-    extern "C" fn stop(_: libc::c_int) {
-        INTERRUPTED.store(true, Ordering::Relaxed);
+    extern "C" fn stop(signal: libc::c_int) {
+        if INTERRUPTED.swap(true, Ordering::Relaxed) {
+            end_on_signal(signal);
+        }
     }
-    // SAFETY: the handler does nothing but store an atomic, which a signal handler may.
+    // SAFETY: the handler does nothing but what a signal handler may.
     unsafe {
         libc::signal(libc::SIGINT, stop as extern "C" fn(libc::c_int) as libc::sighandler_t);
     }

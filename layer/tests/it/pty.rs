@@ -212,6 +212,23 @@ fn ctrl_c_drops_a_line_and_stops_a_script() {
 }
 
 #[test]
+fn ctrl_c_twice_ends_the_session_while_a_script_waits() {
+    let desk = desk();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut screen = repl(&desk);
+    screen.types(&format!("http::get(\"http://{}/\")\r", silent.local_addr().unwrap()));
+    let _waiting = silent.accept().unwrap();
+    let begun = Instant::now();
+    // Two that come at once count as one.
+    while screen.process.try_wait().unwrap().is_none() {
+        screen.types(CTRL_C);
+        assert!(begun.elapsed() < Duration::from_secs(25), "it waits for the answer");
+        thread::park_timeout(Duration::from_millis(20));
+    }
+    assert_eq!(screen.ends().signal(), Some(libc::SIGINT));
+}
+
+#[test]
 fn errors_are_red_unless_colours_are_not_wanted() {
     let desk = desk();
     let mut screen = repl(&desk);
