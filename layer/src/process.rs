@@ -123,6 +123,16 @@ fn supervise(
     on_exit: impl FnOnce(&Exit),
 ) {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    if let Some(limit) = DESCRIPTORS.get().copied() {
+        // SAFETY: the closure runs between fork and exec and makes one system call, which is allowed
+        // there, with a value of its own.
+        unsafe {
+            command.pre_exec(move || {
+                libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
+                Ok(())
+            });
+        }
+    }
     #[cfg(target_os = "linux")]
     let parent = libc::pid_t::try_from(std::process::id()).unwrap_or(0);
     #[cfg(target_os = "linux")]
@@ -329,6 +339,25 @@ fn kill_group(pid: libc::pid_t) {
 fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// Lets this process have as many descriptors as the system lets it, for those with many children. The
+/// children have as many as before: on Lambda they do not get more.
+pub(crate) fn take_all_descriptors() {
+    // SAFETY: all-zero bytes are a valid `rlimit`, which is plain numbers, and both calls get a value
+    // that lives as long as they do.
+    unsafe {
+        let mut limit: libc::rlimit = std::mem::zeroed();
+        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0 {
+            DESCRIPTORS.get_or_init(|| limit);
+            limit.rlim_cur = limit.rlim_max;
+            // Where that is refused, there are as many as before.
+            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
+        }
+    }
+}
+
+/// How many descriptors there were, and might have been.
+static DESCRIPTORS: OnceLock<libc::rlimit> = OnceLock::new();
 
 /// Lets Ctrl-C, SIGTERM and SIGHUP kill every running child's group before they end us. A terminal
 /// sends Ctrl-C to our group only, and the children have groups of their own.
