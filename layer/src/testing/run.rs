@@ -122,10 +122,10 @@ struct Scratch {
 impl Scratch {
     fn below(parent: &Path) -> std::io::Result<Scratch> {
         fs::create_dir_all(parent)?;
-        for entry in fs::read_dir(parent)?.flatten() {
+        for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+            let lock = entry.path().join(LOCK);
             let is_ours = entry.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes());
-            let lock = File::open(entry.path().join(LOCK)).ok().filter(|_| is_ours);
-            if lock.is_some_and(|lock| locks(&lock)) {
+            if is_ours && lock.is_file() && File::open(lock).is_ok_and(|lock| locks(&lock)) {
                 // What is left of it is of no use, and may be somebody else's.
                 drop(fs::remove_dir_all(entry.path()));
             }
