@@ -61,6 +61,25 @@ impl Archive {
         base64::engine::general_purpose::STANDARD.encode(Sha256::digest(&self.bytes))
     }
 
+    /// Whether a file can be there: better known before the zipping, which may take a while.
+    pub(crate) fn check_target(path: &Path) -> Result<(), Failure> {
+        if path.is_dir() {
+            return Err(Failure::usage(format!(
+                "`{}` is a folder; name the zip file in it: -o {}",
+                path.display(),
+                path.join("NAME.zip").display()
+            )));
+        }
+        match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            Some(folder) if !folder.is_dir() => Err(Failure::usage(format!(
+                "cannot write `{}`: there is no folder `{}`",
+                path.display(),
+                folder.display()
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// Writes the file: all of it or nothing.
     pub(crate) fn write(&self, path: &Path) -> Result<(), Failure> {
         let failed = |error| Failure::usage(format!("cannot write `{}`: {error}", path.display()));

@@ -1,14 +1,14 @@
 //! The files a function needs: its script, what that imports, what those import.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::archive::Entry;
 use crate::excerpt::excerpt;
 use crate::failure::Failure;
 use crate::script::{Import, Script};
+use crate::source_file;
 
 /// Scripts of one task root, with everything they import.
 #[derive(Debug)]
@@ -143,8 +143,9 @@ pub(crate) fn normalised(path: &str) -> Option<String> {
     (!parts.is_empty() && !parts.contains(&"..")).then(|| parts.join("/"))
 }
 
-fn read(file: &PathBuf, shown: &str) -> Result<String, Failure> {
-    let bytes = fs::read(file).map_err(|error| Failure::reading(Path::new(shown), &error))?;
+fn read(file: &Path, shown: &str) -> Result<String, Failure> {
+    let bytes =
+        source_file::read(file).map_err(|error| Failure::reading(Path::new(shown), &error))?;
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
         let before = &error.as_bytes()[..good];

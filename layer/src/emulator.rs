@@ -599,8 +599,13 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             }
             return;
         }
-        // A peer that is gone before it was accepted is nobody's concern.
-        let Ok((stream, _)) = accepted else { continue };
+        // A peer that is gone before it was accepted is nobody's concern; without descriptors there
+        // is nothing to do but try again when one was given back.
+        let Ok((stream, _)) = accepted else {
+            drop(inner);
+            thread::sleep(Duration::from_millis(10));
+            continue;
+        };
         let Ok(also_stream) = stream.try_clone() else { continue };
         // Without it each answer may wait for the peer's delayed acknowledgement.
         drop(stream.set_nodelay(true));

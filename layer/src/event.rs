@@ -1,6 +1,6 @@
 //! The event an invocation is made with, from where the user says it is.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 
@@ -27,7 +27,13 @@ pub fn read(
 ) -> Result<Vec<u8>, Failure> {
     let event = match argument {
         None => Vec::new(),
-        Some("-") => read_standard_input(terminal)?,
+        Some("-") => {
+            let event = read_standard_input(terminal)?;
+            if event.len() > MAX_EVENT {
+                return Err(too_large(" on standard input", None));
+            }
+            event
+        }
         Some(text) => match text.strip_prefix("sample:") {
             Some(name) => samples::find(name)?.text.as_bytes().to_vec(),
             None => text_or_file(text, from)?,
@@ -44,12 +50,21 @@ pub fn read(
         }
     };
     if event.len() > MAX_EVENT {
-        return Err(Failure::usage(format!(
-            "the event has {} bytes, and Lambda takes {MAX_EVENT} (6 MiB)",
-            event.len()
-        )));
+        return Err(too_large("", Some(event.len() as u64)));
     }
     Ok(event)
+}
+
+/// Of an event whose length is not known beforehand only so much is read as shows that it is too long.
+fn too_large(which: &str, length: Option<u64>) -> Failure {
+    Failure::usage(match length {
+        Some(length) => {
+            format!("the event{which} has {length} bytes, and Lambda takes {MAX_EVENT} (6 MiB)")
+        }
+        None => format!(
+            "the event{which} goes on after {MAX_EVENT} bytes (6 MiB), and Lambda takes no more"
+        ),
+    })
 }
 
 /// An event with these changes, each `path=value` or `path+=value`.
@@ -67,10 +82,14 @@ fn read_standard_input(terminal: &Terminal) -> Result<Vec<u8>, Failure> {
     if stdin.is_terminal() {
         terminal.err("reading the event from standard input; end it with Ctrl-D");
     }
+    let event = read_up_to_limit(stdin.lock());
+    event.map_err(|error| Failure::usage(format!("cannot read standard input: {error}")))
+}
+
+/// As much as shows whether there is too much of it.
+fn read_up_to_limit(input: impl Read) -> io::Result<Vec<u8>> {
     let mut event = Vec::new();
-    let limit = MAX_EVENT as u64 + 1;
-    let read = stdin.lock().take(limit).read_to_end(&mut event);
-    read.map_err(|error| Failure::usage(format!("cannot read standard input: {error}")))?;
+    input.take(MAX_EVENT as u64 + 1).read_to_end(&mut event)?;
     Ok(event)
 }
 
@@ -80,8 +99,17 @@ fn text_or_file(text: &str, from: &Path) -> Result<Vec<u8>, Failure> {
         return Ok(text.as_bytes().to_vec());
     }
     let path = from.join(text);
-    match fs::read(&path) {
-        Ok(event) => Ok(event),
+    let read = File::open(&path).and_then(|file| {
+        let length = file.metadata()?.len();
+        Ok((read_up_to_limit(file)?, length))
+    });
+    match read {
+        Ok((event, length)) if event.len() > MAX_EVENT => {
+            // A pipe or a device has no length.
+            let length = Some(length).filter(|length| *length > MAX_EVENT as u64);
+            Err(too_large(&format!(" `{text}`"), length))
+        }
+        Ok((event, _)) => Ok(event),
         Err(_) if is_json(text.as_bytes()) && !path.exists() => Ok(text.as_bytes().to_vec()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(no_such_file(text, &path)),
         Err(error) => Err(Failure::usage(format!("cannot read the event `{text}`: {error}"))),

@@ -1,7 +1,7 @@
 //! Why a command ends without success, and the exit code that says so.
 
 use std::fmt;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -52,6 +52,15 @@ impl Failure {
     /// A file of the user's cannot be read.
     pub fn reading(path: &Path, error: &io::Error) -> Failure {
         Failure::usage(format!("cannot read `{}`: {error}", path.display()))
+    }
+
+    /// A file or a folder cannot be written.
+    pub fn writing(path: &Path, error: &io::Error) -> Failure {
+        let why = match error.kind() {
+            ErrorKind::AlreadyExists | ErrorKind::NotADirectory => "it is not a folder".to_owned(),
+            _ => error.to_string(),
+        };
+        Failure::usage(format!("cannot write `{}`: {why}", path.display()))
     }
 
     /// Standard output takes no more.

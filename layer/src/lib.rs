@@ -62,6 +62,7 @@ mod samples;
 mod script;
 mod script_name;
 mod scripts;
+mod source_file;
 mod stream_view;
 pub mod surroundings;
 mod templates;
@@ -70,7 +71,7 @@ mod testing;
 mod watch;
 
 use cli::{Cli, Command};
-use failure::Exit;
+use failure::{Exit, Failure};
 use surroundings::Surroundings;
 
 pub use testing::functions::documented_engine;
@@ -83,12 +84,7 @@ pub fn run(surroundings: &Surroundings) -> ExitCode {
     documentation_is_comments(format::without_documentation);
     let cli = match Cli::try_parse_from(&surroundings.arguments) {
         Ok(cli) => cli,
-        Err(answer) => {
-            // Help that nobody reads to its end is no error.
-            drop(answer.print());
-            let exit = if answer.use_stderr() { Exit::Usage } else { Exit::Success };
-            return exit.into();
-        }
+        Err(answer) => return told(&answer, surroundings).into(),
     };
     let result = match &cli.command {
         Command::New(new) => new.run(surroundings),
@@ -108,8 +104,30 @@ pub fn run(surroundings: &Surroundings) -> ExitCode {
         Command::Man(man) => man.run(surroundings),
     };
     let exit = result.unwrap_or_else(|failure| {
-        surroundings.terminal.error(&failure.message);
+        let mut message = failure.message;
+        if surroundings.directory.as_os_str().is_empty() {
+            message
+                .push_str("\nthe working directory is not there any more; change to one that is");
+        }
+        surroundings.terminal.error(&message);
         failure.exit
     });
     exit.into()
+}
+
+/// Prints what the parser of the command line has to say: help, the version, or what is wrong.
+fn told(answer: &clap::Error, surroundings: &Surroundings) -> Exit {
+    let terminal = surroundings.terminal;
+    if answer.use_stderr() {
+        // There is nowhere left to say that it failed.
+        drop(answer.print());
+        return Exit::Usage;
+    }
+    match terminal.out(answer.render().to_string().as_bytes()).map_err(Failure::output) {
+        Ok(()) => Exit::Success,
+        Err(failure) => {
+            terminal.error(&failure.message);
+            failure.exit
+        }
+    }
 }

@@ -7,7 +7,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -123,6 +123,16 @@ fn supervise(
     on_exit: impl FnOnce(&Exit),
 ) {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    if let Some(limit) = DESCRIPTORS.get().copied() {
+        // SAFETY: the closure runs between fork and exec and makes one system call, which is allowed
+        // there, with a value of its own.
+        unsafe {
+            command.pre_exec(move || {
+                libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
+                Ok(())
+            });
+        }
+    }
     #[cfg(target_os = "linux")]
     let parent = libc::pid_t::try_from(std::process::id()).unwrap_or(0);
     #[cfg(target_os = "linux")]
@@ -330,17 +340,68 @@ fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Lets this process have as many descriptors as the system lets it, for those with many children. The
+/// children have as many as before: on Lambda they do not get more.
+pub(crate) fn take_all_descriptors() {
+    // SAFETY: all-zero bytes are a valid `rlimit`, which is plain numbers, and both calls get a value
+    // that lives as long as they do.
+    unsafe {
+        let mut limit: libc::rlimit = std::mem::zeroed();
+        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0 {
+            DESCRIPTORS.get_or_init(|| limit);
+            limit.rlim_cur = limit.rlim_max;
+            // Where that is refused, there are as many as before.
+            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
+        }
+    }
+}
+
+/// How many descriptors there were, and might have been.
+static DESCRIPTORS: OnceLock<libc::rlimit> = OnceLock::new();
+
 /// Lets Ctrl-C, SIGTERM and SIGHUP kill every running child's group before they end us. A terminal
 /// sends Ctrl-C to our group only, and the children have groups of their own.
 pub fn end_children_on_signals() {
     for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
-        // SAFETY: `on_signal` has the signature the system expects and calls nothing that is not
+        // SAFETY: `end_on_signal` has the signature the system expects and calls nothing that is not
         // allowed in a signal handler.
-        unsafe { libc::signal(signal, on_signal as extern "C" fn(libc::c_int) as usize) };
+        unsafe { libc::signal(signal, end_on_signal as extern "C" fn(libc::c_int) as usize) };
     }
 }
 
-extern "C" fn on_signal(signal: libc::c_int) {
+/// Lets the same signals leave the terminal as it is now. Whoever edits lines changes it meanwhile.
+pub(crate) fn restore_terminal_on_signals() {
+    // SAFETY: all-zero bytes are a valid `termios`, which is plain data, and it is a valid place for
+    // the answer during the call.
+    let found = unsafe {
+        let mut settings: libc::termios = std::mem::zeroed();
+        (libc::tcgetattr(libc::STDIN_FILENO, &raw mut settings) == 0).then_some(settings)
+    };
+    if let Some(settings) = found {
+        TERMINAL.get_or_init(|| settings);
+    }
+}
+
+/// How the terminal was before lines were edited.
+static TERMINAL: OnceLock<libc::termios> = OnceLock::new();
+
+/// Ends bracketed paste, which line editors begin.
+const END_OF_PASTING: &[u8] = b"\x1b[?2004l";
+
+fn restore_terminal() {
+    let Some(settings) = TERMINAL.get() else { return };
+    // SAFETY: both calls are allowed in a signal handler, and read what lives as long as we do.
+    unsafe {
+        libc::tcsetattr(libc::STDIN_FILENO, libc::TCSANOW, settings);
+        if libc::isatty(libc::STDOUT_FILENO) == 1 {
+            libc::write(libc::STDOUT_FILENO, END_OF_PASTING.as_ptr().cast(), END_OF_PASTING.len());
+        }
+    }
+}
+
+/// Ends the children and this process. A signal handler may call it.
+pub(crate) extern "C" fn end_on_signal(signal: libc::c_int) {
+    restore_terminal();
     for slot in &GROUPS.0 {
         let pid = slot.load(Ordering::Relaxed);
         if pid > 1 {

@@ -1,6 +1,7 @@
 //! What a user types to name a script and its function, and what Lambda calls the two together.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
 use crate::failure::Failure;
@@ -108,6 +109,18 @@ fn find(full: &Path, typed: &Path) -> Result<(PathBuf, Option<String>), Failure>
     }
     if full.exists() {
         return Err(Failure::usage(format!("`{shown}` is neither a file nor a folder")));
+    }
+    match (full.metadata(), full.read_link()) {
+        (Err(error), Ok(target)) if error.kind() == ErrorKind::NotFound => {
+            return Err(Failure::usage(format!(
+                "`{shown}` is a link to `{}`, which is not there",
+                target.display()
+            )));
+        }
+        (Err(error), _) if error.kind() != ErrorKind::NotFound => {
+            return Err(Failure::reading(typed, &error));
+        }
+        _ => {}
     }
     let mut message = format!("no script `{shown}`");
     let scripts = scripts_beside(full);

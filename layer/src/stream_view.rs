@@ -1,6 +1,7 @@
 //! A streamed response for people: its data on standard output, what an HTTP client would see of its
 //! status and headers on standard error.
 
+use std::io;
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
@@ -19,11 +20,18 @@ pub(crate) struct StreamView {
     terminal: Terminal,
     /// What came of a prelude whose end did not.
     begun: Mutex<Option<Vec<u8>>>,
+    /// Why some of the data could not be written.
+    lost: Mutex<Option<io::Error>>,
 }
 
 impl StreamView {
     pub(crate) fn new(terminal: Terminal) -> StreamView {
-        StreamView { terminal, begun: Mutex::new(Some(Vec::new())) }
+        StreamView { terminal, begun: Mutex::new(Some(Vec::new())), lost: Mutex::default() }
+    }
+
+    /// Why some of the data could not be written, if so.
+    pub(crate) fn lost(&self) -> Option<io::Error> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Shows the next bytes of a response of this type.
@@ -43,7 +51,10 @@ impl StreamView {
 
     fn show(&self, data: &[u8]) {
         // The runtime is not to be stopped for a disk that is full.
-        drop(self.terminal.out(data));
+        if let Err(error) = self.terminal.out(data) {
+            let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+            lost.get_or_insert(error);
+        }
     }
 }
 

@@ -65,8 +65,13 @@ impl Terminal {
 
     /// Writes to standard output. That its reader has gone is no error.
     pub fn out(&self, bytes: &[u8]) -> io::Result<()> {
+        self.out_if_read(bytes).map(|_| ())
+    }
+
+    /// The same for those who would go on for ever: false once its reader has gone.
+    pub(crate) fn out_if_read(&self, bytes: &[u8]) -> io::Result<bool> {
         let mut stdout = io::stdout().lock();
-        quiet_if_closed(stdout.write_all(bytes).and_then(|()| stdout.flush()))
+        is_read(stdout.write_all(bytes).and_then(|()| stdout.flush()))
     }
 
     /// Writes a line to standard error. There is nowhere left to say that it failed.
@@ -97,10 +102,10 @@ fn paint(colours: bool, look: Look, text: &str) -> String {
     if colours && !text.is_empty() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
 }
 
-fn quiet_if_closed(written: io::Result<()>) -> io::Result<()> {
+fn is_read(written: io::Result<()>) -> io::Result<bool> {
     match written {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        other => other,
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        other => other.map(|()| true),
     }
 }
 
@@ -130,8 +135,8 @@ mod tests {
     #[test]
     fn a_reader_that_has_gone_is_no_error() {
         let closed = io::Error::from(ErrorKind::BrokenPipe);
-        assert!(quiet_if_closed(Err(closed)).is_ok());
+        assert!(is_read(Err(closed)).is_ok_and(|is_read| !is_read));
         let full = io::Error::from(ErrorKind::StorageFull);
-        assert!(quiet_if_closed(Err(full)).is_err());
+        assert!(is_read(Err(full)).is_err());
     }
 }

@@ -8,6 +8,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::source_file;
+
 /// A clock of a file system may tick this slowly.
 const TICK: Duration = Duration::from_millis(20);
 
@@ -69,7 +71,7 @@ impl Stamp {
 
 fn digest(path: &Path) -> Option<u64> {
     let mut hasher = DefaultHasher::new();
-    hasher.write(&fs::read(path).ok()?);
+    hasher.write(&source_file::read(path).ok()?);
     Some(hasher.finish())
 }
 

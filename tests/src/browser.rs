@@ -18,6 +18,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::emulator::skip;
+use crate::process::{descendants, kill};
+use crate::served::is_running;
 
 const PROGRAMS: [&str; 4] =
     ["chromium-headless-shell", "chromium", "google-chrome", "chromium-browser"];
@@ -262,8 +264,15 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
+        let started = descendants(self.process.id());
         // One that has ended by itself is as good.
         drop(self.process.kill());
         drop(self.process.wait());
+        // As long as one of them runs it may write to the profile, which then would not go away.
+        started.iter().for_each(|pid| kill(*pid));
+        let begun = Instant::now();
+        while started.iter().any(|pid| is_running(*pid)) && begun.elapsed() < DEADLINE {
+            thread::park_timeout(Duration::from_millis(2));
+        }
     }
 }

@@ -17,6 +17,7 @@ mod tool;
 
 pub use emulator::{Emulator, Reply, skip};
 pub use function::{Function, bootstrap, repository};
+pub use process::descendants;
 pub use root::{Root, chroot};
 pub use run::{Ended, Run};
 pub use runtime_api::{Answer, Call, Event, Framing, Next};

@@ -91,7 +91,7 @@ pub fn descendants(ancestor: u32) -> Vec<u32> {
     found.split_off(1)
 }
 
-fn kill(pid: u32) {
+pub(crate) fn kill(pid: u32) {
     if let Ok(pid) = libc::pid_t::try_from(pid) {
         // SAFETY: the call takes two numbers and touches no memory of ours.
         unsafe { libc::kill(pid, libc::SIGKILL) };

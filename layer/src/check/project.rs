@@ -16,6 +16,7 @@ use super::problem::Problem;
 use super::table::{Functions, Table, said};
 use crate::bundle::normalised;
 use crate::failure::Failure;
+use crate::source_file;
 
 /// A script that parses.
 pub(crate) struct File {
@@ -130,7 +131,7 @@ impl Project {
 
     /// The text of a script; nothing if it is no text, which is a problem of its own.
     fn text(&mut self, root: &Path, path: &str) -> Result<Option<String>, Failure> {
-        let bytes = fs::read(root.join(path))
+        let bytes = source_file::read(&root.join(path))
             .map_err(|error| Failure::reading(&root.join(path), &error))?;
         match String::from_utf8(bytes) {
             Ok(mut text) => {

@@ -3,7 +3,6 @@
 //! A name is told only if it is near one that is there: what AWS adds one day is no mistake.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::Path;
 
 use rhai::{ASTFlags, ASTNode, Expr, FnCallExpr, FnPtr, Position, Scope, Stmt, StmtBlock};
@@ -14,6 +13,7 @@ use super::problem::Problem;
 use super::project::{File, Function, place};
 use super::table::Table;
 use crate::samples::{self, Sample};
+use crate::source_file;
 
 /// What is in these is the sender's own, or more than samples show.
 const OPEN: &[&str] = &[
@@ -140,7 +140,7 @@ pub(crate) fn check(file: &File, root: &Path, table: &Table) -> Vec<Problem> {
         None => None,
     };
     let beside = root.join(format!("{}.event.json", file.path.trim_end_matches(".rhai")));
-    let beside = fs::read(beside).ok();
+    let beside = source_file::read(&beside).ok();
     let Some(trigger) = declared.unwrap_or_else(|| source(table, beside.as_deref()?)) else {
         return Vec::new();
     };

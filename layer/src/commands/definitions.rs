@@ -49,7 +49,7 @@ impl Definitions {
     /// Runs the command.
     pub fn run(&self, surroundings: &Surroundings) -> Result<Exit, Failure> {
         let folder = surroundings.directory.join(&self.output);
-        fs::create_dir_all(&folder).map_err(|error| failed(&self.output, &error))?;
+        fs::create_dir_all(&folder).map_err(|error| Failure::writing(&self.output, &error))?;
         let mut files = vec![
             ("rhai.d.rhai", language()),
             ("rhambda.d.rhai", DEFINITIONS.to_owned()),
@@ -61,7 +61,7 @@ impl Definitions {
         let mut written = Vec::new();
         for (name, text) in files {
             let path = self.output.join(name);
-            fs::write(folder.join(name), text).map_err(|error| failed(&path, &error))?;
+            fs::write(folder.join(name), text).map_err(|error| Failure::writing(&path, &error))?;
             written.push(path);
         }
         let names: Vec<String> = written.iter().map(|path| plain(path)).collect();
@@ -99,8 +99,4 @@ fn grammatical(item: &str) -> String {
 
 fn plain(path: &Path) -> String {
     path.strip_prefix(".").unwrap_or(path).display().to_string()
-}
-
-fn failed(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::usage(format!("cannot write `{}`: {error}", path.display()))
 }

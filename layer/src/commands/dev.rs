@@ -16,6 +16,7 @@ use crate::dev::schedule::Schedule;
 use crate::dev::workers::Workers;
 use crate::dev::{Dev as Served, server};
 use crate::failure::{Exit, Failure};
+use crate::process::take_all_descriptors;
 use crate::surroundings::Surroundings;
 
 /// Serves every script in a folder as a function, as Lambda would.
@@ -84,6 +85,8 @@ impl Dev {
                 .find(schedule.name())
                 .map_err(|why| Failure::usage(format!("--schedule: {why}")))?;
         }
+        // Seven for each environment, and one for each connection.
+        take_all_descriptors();
         let listener = self.listen()?;
         let address = listener.local_addr().map_err(cannot_listen)?;
         let journal = Journal::new(terminal);

@@ -117,8 +117,9 @@ impl Invoke {
         })
         .map_err(|error| Failure::broken(error.to_string()))?;
         // Of several responses the last one is shown.
+        let view = Arc::new(StreamView::new(terminal));
         if !self.json && self.repeat == 1 {
-            let view = StreamView::new(terminal);
+            let view = Arc::clone(&view);
             environment.emulator().watch_streams(move |of, data| view.take(of, data));
         }
         let session = self.session(&mut environment, &event);
@@ -128,6 +129,9 @@ impl Invoke {
             session.print_json(&function, &logs, &terminal)?;
         } else {
             session.print(&function, &logs, &terminal)?;
+        }
+        if let Some(error) = view.lost() {
+            return Err(Failure::output(error));
         }
         if let (Some(file), Some(key)) = (&self.record, &key) {
             keep_recording(file, &surroundings.directory.join(file), &logs, key)?;

@@ -49,6 +49,10 @@ impl Layer {
     /// Runs the command.
     pub fn run(&self, surroundings: &Surroundings) -> Result<Exit, Failure> {
         let arch = self.arch.unwrap_or(Arch::of_this_machine());
+        let output = self.output.clone();
+        let output = output.unwrap_or_else(|| format!("rhambda-layer-{arch}.zip").into());
+        let target = surroundings.directory.join(&output);
+        Archive::check_target(&target)?;
         let path = bootstrap::find(self.bootstrap.as_deref(), arch, surroundings)?;
         let executable = fs::read(&path).map_err(|error| Failure::reading(&path, &error))?;
         elf::check_static_executable(&executable, arch).map_err(|why| {
@@ -75,9 +79,7 @@ impl Layer {
             ));
         }
         let archive = Archive::of(entries)?;
-        let output = self.output.clone();
-        let output = output.unwrap_or_else(|| format!("rhambda-layer-{arch}.zip").into());
-        archive.write(&surroundings.directory.join(&output))?;
+        archive.write(&target)?;
 
         let said = if self.json {
             let object = json!({

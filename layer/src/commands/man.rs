@@ -61,14 +61,11 @@ fn commands(cli: &Command) -> impl Iterator<Item = &Command> {
 }
 
 fn write(cli: &Command, folder: &Path) -> Result<usize, Failure> {
-    let failed = |path: &Path, error: std::io::Error| {
-        Failure::usage(format!("cannot write `{}`: {error}", path.display()))
-    };
-    fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
+    fs::create_dir_all(folder).map_err(|error| Failure::writing(folder, &error))?;
     let mut count = 0;
     for command in std::iter::once(cli).chain(commands(cli)) {
         let path = folder.join(format!("{}.1", name_of(command)));
-        fs::write(&path, page(command)?).map_err(|error| failed(&path, error))?;
+        fs::write(&path, page(command)?).map_err(|error| Failure::writing(&path, &error))?;
         count += 1;
     }
     Ok(count)

@@ -102,12 +102,14 @@ impl Package {
             surroundings.terminal.warning(warning);
         }
         let left_to_a_layer = bundle.left_to_a_layer.clone();
-        let archive = Archive::of(bundle.into_entries())?;
         let output = self.output.clone().unwrap_or_else(|| {
             let file = first.path.rsplit('/').next().unwrap_or(&first.path);
             PathBuf::from(format!("{}.zip", file.strip_suffix(".rhai").unwrap_or(file)))
         });
-        archive.write(&surroundings.directory.join(&output))?;
+        let target = surroundings.directory.join(&output);
+        Archive::check_target(&target)?;
+        let archive = Archive::of(bundle.into_entries())?;
+        archive.write(&target)?;
 
         let said = if self.json {
             let object = json!({

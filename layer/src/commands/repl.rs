@@ -1,6 +1,6 @@
 //! `rhambda repl`: Rhai line by line.
 
-use std::io::{self, BufRead, IsTerminal};
+use std::io::{self, BufRead, ErrorKind, IsTerminal};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -9,8 +9,10 @@ use clap::Args;
 
 use crate::check::known_names;
 use crate::failure::{Exit, Failure};
+use crate::process::{end_on_signal, restore_terminal_on_signals};
 use crate::repl::editor::{LineEditor, Typed};
 use crate::repl::session::{Answer, INTERRUPTED, Session};
+use crate::repl::shown;
 use crate::surroundings::Surroundings;
 use crate::terminal::Terminal;
 
@@ -78,10 +80,18 @@ struct Step {
 
 fn shown(answer: Answer, terminal: &Terminal) -> Result<Step, Failure> {
     let mut step = Step { goes_on: true, failed: false };
+    if let Some(error) = shown::lost() {
+        if error.kind() != ErrorKind::BrokenPipe {
+            return Err(Failure::output(error));
+        }
+        step.goes_on = false;
+        return Ok(step);
+    }
     match answer {
         Answer::Value(text) if text.is_empty() => {}
         Answer::Value(text) => {
-            terminal.out(format!("{text}\n").as_bytes()).map_err(Failure::output)?;
+            let said = terminal.out_if_read(format!("{text}\n").as_bytes());
+            step.goes_on = said.map_err(Failure::output)?;
         }
         Answer::Error(message) => {
             terminal.error(&message);
@@ -95,6 +105,7 @@ fn shown(answer: Answer, terminal: &Terminal) -> Result<Step, Failure> {
 
 fn talk(mut session: Session, terminal: &Terminal) -> Result<Exit, Failure> {
     stop_on_ctrl_c();
+    restore_terminal_on_signals();
     let mut editor = LineEditor::new(known_names()?)?;
     terminal.err(&format!("rhambda {}, Rhai with its library; :help", env!("CARGO_PKG_VERSION")));
     let mut input = String::new();
@@ -148,12 +159,15 @@ fn read(mut session: Session, terminal: &Terminal) -> Result<Exit, Failure> {
     }
 }
 
-/// Has Ctrl-C end what is being evaluated, and not the session.
+/// Has Ctrl-C end what is being evaluated, and not the session. A script that waits for something else
+/// does not hear of it, so that a second one ends the session.
 fn stop_on_ctrl_c() {
-    extern "C" fn stop(_: libc::c_int) {
-        INTERRUPTED.store(true, Ordering::Relaxed);
+    extern "C" fn stop(signal: libc::c_int) {
+        if INTERRUPTED.swap(true, Ordering::Relaxed) {
+            end_on_signal(signal);
+        }
     }
-    // SAFETY: the handler does nothing but store an atomic, which a signal handler may.
+    // SAFETY: the handler does nothing but what a signal handler may.
     unsafe {
         libc::signal(libc::SIGINT, stop as extern "C" fn(libc::c_int) as libc::sighandler_t);
     }

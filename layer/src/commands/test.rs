@@ -134,7 +134,10 @@ impl Test {
             if let Err(failure) = self.run_once(surroundings) {
                 terminal.error(&failure.message);
             }
-            terminal.out(b"waiting for changes; Ctrl-C ends it\n").map_err(Failure::output)?;
+            let said = terminal.out_if_read(b"waiting for changes; Ctrl-C ends it\n");
+            if !said.map_err(Failure::output)? {
+                return Ok(Exit::Success);
+            }
             while watched.0.still_holds() && self.watched(surroundings).1 == watched.1 {
                 thread::sleep(LOOK);
             }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::bundle::normalised;
 use crate::script::Script;
+use crate::source_file;
 use crate::watch::Watched;
 
 /// Notes the script and all it imports, as far as imports can be read off the sources.
@@ -19,7 +20,7 @@ pub(super) fn watch(root: &Path, script: &str, others: &[PathBuf]) -> Watched {
         if !watched.note(path.clone()) {
             continue;
         }
-        let Ok(source) = fs::read_to_string(&path) else { continue };
+        let Ok(source) = source_file::read_text(&path) else { continue };
         let Ok(parsed) = Script::parse(script, &source) else { continue };
         for import in parsed.imports {
             match import.path {

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::failure::Failure;
 use crate::script::{Script, SyntaxError};
 use crate::script_name::{DEFAULT_FUNCTION, closest};
+use crate::source_file;
 use crate::watch::Stamp;
 
 /// Folders with scripts that are not the user's functions.
@@ -124,7 +125,7 @@ impl Registry {
             return None;
         }
         let nowhere = |message: String| SyntaxError { message, line: 1, column: 1 };
-        match fs::read_to_string(self.root.join(&found.path)) {
+        match source_file::read_text(&self.root.join(&found.path)) {
             Err(error) => Some(nowhere(format!("the script cannot be read: {error}"))),
             Ok(source) => match Script::read(&source) {
                 Ok(read) => read.err(),
@@ -198,7 +199,7 @@ impl Registry {
         if !is_below || !path.is_file() {
             return Contents::Nothing;
         }
-        let Ok(source) = fs::read_to_string(path) else { return Contents::Broken };
+        let Ok(source) = source_file::read_text(path) else { return Contents::Broken };
         let Ok(parsed) = Script::parse(script, &source) else { return Contents::Broken };
         let names = parsed.functions.iter().map(|function| function.name.clone());
         let mut handlers: Vec<String> =
@@ -229,7 +230,9 @@ impl Registry {
         }
         match closest(name, &names) {
             Some(near) => format!("there is no function `{name}` in {root}; is it `{near}`?"),
-            None => format!("in {root} there is {}", names.join(", ")),
+            None => {
+                format!("there is no function `{name}`; in {root} there is {}", names.join(", "))
+            }
         }
     }
 }
@@ -245,6 +248,8 @@ fn is_served(name: &str) -> bool {
         && !file.is_empty()
         && !file.starts_with('.')
         && !file.ends_with(".test")
+        // Definitions for editors.
+        && !file.ends_with(".d")
         // The console's.
         && folders.first().copied().unwrap_or(file) != RESERVED
         && !name.contains('\0')
@@ -277,12 +282,22 @@ mod tests {
 
     #[test]
     fn names_are_paths_below_the_folder() {
-        for name in ["hello", "jobs/nightly", "shop.refund", "a/b/c.d"] {
+        for name in ["hello", "jobs/nightly", "shop.refund", "a/b/c.run"] {
             assert!(is_served(name), "{name}");
         }
-        for name in
-            ["", "/etc/x", "../x", "a/../b", "lib/money", "a/lib/b", ".x", ".git/x", "x.test", "a/"]
-        {
+        for name in [
+            "",
+            "/etc/x",
+            "../x",
+            "a/../b",
+            "lib/money",
+            "a/lib/b",
+            ".x",
+            ".git/x",
+            "x.test",
+            "x.d",
+            "a/",
+        ] {
             assert!(!is_served(name), "{name}");
         }
     }

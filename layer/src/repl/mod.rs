@@ -8,4 +8,4 @@
 
 pub(crate) mod editor;
 pub(crate) mod session;
-mod shown;
+pub(crate) mod shown;

@@ -53,7 +53,8 @@ An input ends when its brackets are closed; an empty line ends it in any case.
   :event NAME   sets `event` to a sample event, as `rhambda event` lists them
   :vars         lists the variables
   :help         prints this
-  :quit         ends the session, as Ctrl-D does; Ctrl-C drops a line or stops a script";
+  :quit         ends the session, as Ctrl-D does; Ctrl-C drops a line or stops a script, and twice
+                ends the session, too, while a script waits for something";
 
 impl Session {
     /// A session whose imports start from these folders.

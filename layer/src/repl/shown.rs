@@ -1,12 +1,15 @@
 //! Values and errors as people read them.
 
+use std::cell::Cell;
 use std::io::{self, Write};
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 
 use rhai::{Dynamic, EvalAltResult, Map, Position};
 use rhambda_runtime::json;
 use rhambda_runtime::modules::Source;
 
+use super::session::INTERRUPTED;
 use crate::excerpt::excerpt;
 
 /// Where an error's source is.
@@ -17,9 +20,22 @@ pub(super) enum Blame<'a> {
     File(&'a Source),
 }
 
-/// Prints a line. That nobody reads it is no error.
+thread_local! {
+    static LOST: Cell<Option<io::Error>> = const { Cell::new(None) };
+}
+
+/// Prints a line. What cannot be printed stops the script.
 pub(super) fn say(text: &str) {
-    drop(writeln!(io::stdout().lock(), "{text}"));
+    let mut stdout = io::stdout().lock();
+    if let Err(error) = writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        LOST.set(Some(error));
+        INTERRUPTED.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Why a script could not print.
+pub(crate) fn lost() -> Option<io::Error> {
+    LOST.take()
 }
 
 /// A value as JSON if it can be, and nothing for `()`.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::failure::Failure;
 use crate::recording::Recording;
 use crate::script::Script;
+use crate::source_file;
 
 /// Folders that nobody keeps tests in.
 const SKIPPED: [&str; 2] = ["target", "node_modules"];
@@ -119,7 +120,8 @@ fn collect(folder: &Path, files: &mut BTreeSet<PathBuf>) -> std::io::Result<()> 
 }
 
 fn functions(file: &Path, shown: &str, folder: &Path, script: &str) -> Result<Vec<Case>, Failure> {
-    let source = fs::read(file).map_err(|error| Failure::reading(Path::new(shown), &error))?;
+    let source =
+        source_file::read(file).map_err(|error| Failure::reading(Path::new(shown), &error))?;
     let source = String::from_utf8(source)
         .map_err(|_| Failure::usage(format!("{shown} is not UTF-8 text")))?;
     let parsed = Script::parse(shown, &source)?;
@@ -159,7 +161,8 @@ fn event(shown: &str, folder: &Path, stem: &str) -> Result<Option<Case>, Failure
         if !path.is_file() {
             return Ok(None);
         }
-        let source = fs::read_to_string(&path).map_err(|error| Failure::reading(&path, &error))?;
+        let source =
+            source_file::read_text(&path).map_err(|error| Failure::reading(&path, &error))?;
         let parsed = Script::parse(&format!("{name}.rhai"), &source)?;
         if parsed.check_handler(case).is_ok() {
             function = case;
@@ -183,7 +186,7 @@ fn event(shown: &str, folder: &Path, stem: &str) -> Result<Option<Case>, Failure
 fn recording(file: &Path, shown: &str, folder: &Path, stem: &str) -> Result<Option<Case>, Failure> {
     let Some(expected) = Expected::beside(folder, stem) else { return Ok(None) };
     let Some((script, _)) = stem.rsplit_once('.') else { return Ok(None) };
-    let text = fs::read_to_string(file).map_err(|error| Failure::reading(file, &error))?;
+    let text = source_file::read_text(file).map_err(|error| Failure::reading(file, &error))?;
     let recording = Recording::read(text)
         .map_err(|why| Failure::usage(format!("cannot use {shown}: {why}")))?;
     Ok(Some(Case {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;
+use std::os::fd::AsRawFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -18,9 +19,13 @@ use super::functions::Snapshots;
 use super::worker::{Job, Verdict};
 use crate::commands::settings;
 use crate::failure::Failure;
+use crate::source_file;
 
 /// How much longer than its timeout a case may take before its process counts as stuck.
 const GRACE: Duration = Duration::from_secs(5);
+/// What the name of a run's folder begins with, and the file in it that the run has locked.
+const PREFIX: &str = "rhambda-test-";
+const LOCK: &str = "lock";
 const POLL: Duration = Duration::from_millis(1);
 /// The end of a log that is shown, in bytes.
 const LONGEST_LOG: usize = 64 << 10;
@@ -58,9 +63,14 @@ pub(crate) fn all(
     cases: &[Case],
     mut show: impl FnMut(&Done),
 ) -> Result<Vec<Done>, Failure> {
-    let folder = scratch().map_err(|error| {
-        Failure::broken(format!("cannot make a folder for the tests' files: {error}"))
+    let parent = std::env::temp_dir();
+    let scratch = Scratch::below(&parent).map_err(|error| {
+        Failure::broken(format!(
+            "cannot make a folder for the tests' files in `{}`: {error}; TMPDIR can name another",
+            parent.display()
+        ))
     })?;
+    let folder = scratch.folder.clone();
     let (next, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
     let mut done: Vec<Done> = Vec::new();
     thread::scope(|scope| {
@@ -98,15 +108,49 @@ pub(crate) fn all(
         }
         Ok(())
     })?;
-    drop(fs::remove_dir_all(&folder));
     Ok(done)
 }
 
-fn scratch() -> std::io::Result<PathBuf> {
-    let folder = std::env::temp_dir().join(format!("rhambda-test-{}", std::process::id()));
-    drop(fs::remove_dir_all(&folder));
-    fs::create_dir_all(&folder)?;
-    folder.canonicalize()
+/// The folder with the files of a run, which goes with it. A run that is interrupted leaves its own,
+/// and the next run takes it away.
+struct Scratch {
+    folder: PathBuf,
+    /// Locked as long as the run lives, however it ends.
+    _lock: File,
+}
+
+impl Scratch {
+    fn below(parent: &Path) -> std::io::Result<Scratch> {
+        fs::create_dir_all(parent)?;
+        for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+            let lock = entry.path().join(LOCK);
+            let is_ours = entry.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes());
+            if is_ours && lock.is_file() && File::open(lock).is_ok_and(|lock| locks(&lock)) {
+                // What is left of it is of no use, and may be somebody else's.
+                drop(fs::remove_dir_all(entry.path()));
+            }
+        }
+        let folder = parent.join(format!("{PREFIX}{}", std::process::id()));
+        drop(fs::remove_dir_all(&folder));
+        fs::create_dir_all(&folder)?;
+        // Before it has its name, no other run looks at it.
+        let lock = File::create(folder.join("unlocked"))?;
+        locks(&lock);
+        fs::rename(folder.join("unlocked"), folder.join(LOCK))?;
+        Ok(Scratch { folder: folder.canonicalize()?, _lock: lock })
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.folder));
+    }
+}
+
+/// Locks a file until it is closed; false if somebody else has.
+fn locks(file: &File) -> bool {
+    // SAFETY: the call takes two numbers, and the descriptor is open for as long as `file` lives.
+    unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) == 0 }
 }
 
 fn run(plan: &Plan, case: &Case, folder: &Path) -> Result<Done, Failure> {
@@ -208,7 +252,7 @@ pub(crate) fn snapshot_file(case: &Case) -> PathBuf {
 /// The snapshots that there are.
 pub(crate) fn snapshots(case: &Case) -> Result<Snapshots, Failure> {
     let path = snapshot_file(case);
-    match fs::read(&path) {
+    match source_file::read(&path) {
         Ok(text) => serde_json::from_slice(&text).map_err(|error| {
             Failure::usage(format!("{} is not a file of snapshots: {error}", path.display()))
         }),

@@ -29,6 +29,7 @@ use super::functions::{self, Snapshots};
 use super::mocks;
 use super::recorded::{self, Recorded};
 use crate::recording::Recording;
+use crate::source_file;
 
 /// What a worker is told, on its standard input.
 #[derive(Debug, Serialize, Deserialize)]
@@ -462,7 +463,8 @@ fn failed(message: &str) -> Value {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Value> {
-    fs::read(path).map_err(|error| failed(&format!("cannot read {}: {error}", path.display())))
+    source_file::read(path)
+        .map_err(|error| failed(&format!("cannot read {}: {error}", path.display())))
 }
 
 /// Whether what came is what was expected, or why not.

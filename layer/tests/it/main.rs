@@ -11,4 +11,5 @@ mod event;
 mod fake;
 mod fmt;
 mod new;
+mod pty;
 mod repl;

@@ -76,6 +76,7 @@ impl Goals {
                 None,
             ),
             ("hello: peak memory, MiB", own("hello", peak), Some(5.0)),
+            ("hello by `rhambda invoke`, start to end, ms", results.invoked.typical(), Some(50.0)),
             (zipped.0, zipped.1.map(|bytes| bytes as f64 / f64::from(1 << 20)), Some(3.0)),
         ];
         let goals = goals

@@ -6,6 +6,7 @@ mod measure;
 mod report;
 mod runtime;
 mod table;
+mod tool;
 mod workload;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,7 @@ use goals::Goals;
 use measure::Sample;
 use report::{Figures, Results};
 use runtime::{Places, Runtime};
+use tool::Invoked;
 use workload::{Random, Workload};
 
 /// Measures bootstrap beside its peers: cold starts, warm invocations, CPU, memory, size.
@@ -94,6 +96,10 @@ fn bench(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     for workload in &workloads {
         measure_all(workload, &runtimes, &places, options.quick, &mut random, &mut results);
         eprintln!("{} is done", workload.name);
+    }
+    if let Some(hello) = workloads.iter().find(|workload| workload.name == "hello") {
+        let turns = if options.quick { 10 } else { 50 };
+        results.invoked = Invoked::measure(hello, &places, turns)?;
     }
 
     let goals = Goals::of(&results, &places.bootstraps[0].0);

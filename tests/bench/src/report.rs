@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::measure::Sample;
 use crate::table::Table;
+use crate::tool::Invoked;
 
 /// What a run has found.
 #[derive(Default)]
@@ -21,6 +22,8 @@ pub struct Results {
     pub zipped: BTreeMap<String, usize>,
     /// The bytes of our layer, as `make layer` writes it.
     pub layer: Option<usize>,
+    /// Processes of the tool.
+    pub invoked: Invoked,
     /// Runtimes that are not here, and why.
     pub skipped: Vec<(String, String)>,
     /// Runtimes that failed, the workload, and how.
@@ -87,7 +90,8 @@ pub fn median(values: Vec<f64>) -> f64 {
     quantile(values, 0.5)
 }
 
-fn quantile(mut values: Vec<f64>, share: f64) -> f64 {
+/// The value that so great a share of the values does not exceed; of none, no number.
+pub fn quantile(mut values: Vec<f64>, share: f64) -> f64 {
     values.sort_by(f64::total_cmp);
     let last = values.len().saturating_sub(1) as f64;
     values.get((last * share).round() as usize).copied().unwrap_or(f64::NAN)
@@ -150,6 +154,7 @@ impl Results {
             head: vec![String::new(), "bytes".into()],
             rows: sizes.collect(),
         });
+        tables.push(self.invoked.table());
         tables
     }
 
@@ -182,6 +187,7 @@ impl Results {
             "workloads": workloads,
             "zipped_bytes": self.zipped,
             "layer_bytes": self.layer,
+            "invoke_ms": self.invoked.to_json(),
             "skipped": self.skipped.iter().cloned().collect::<BTreeMap<_, _>>(),
             "failed": failed.collect::<Vec<_>>(),
         })

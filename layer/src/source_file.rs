@@ -1,0 +1,21 @@
+//! Reads the files that scripts and tests are made of. Only regular ones: a pipe or a device of that
+//! name would keep us waiting, or never end.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+/// The bytes of a regular file.
+pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_file() && !metadata.is_dir() {
+        return Err(io::Error::other("it is a pipe or a device, not a file"));
+    }
+    fs::read(path)
+}
+
+/// The text of a regular file.
+pub(crate) fn read_text(path: &Path) -> io::Result<String> {
+    let not_text = |_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text");
+    String::from_utf8(read(path)?).map_err(not_text)
+}
