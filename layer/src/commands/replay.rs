@@ -87,8 +87,8 @@ pub struct Replay {
     json: bool,
 }
 
-/// More than anybody keeps in one log file, in bytes.
-const MOST_BYTES: u64 = 1 << 30;
+/// The largest log that is read, in bytes.
+const MOST_BYTES: u64 = 256 << 20;
 
 impl Replay {
     /// Runs the command.
@@ -175,7 +175,7 @@ impl Replay {
         read.map_err(|error| Failure::reading(path, &error))?;
         if text.len() as u64 == MOST_BYTES {
             return Err(Failure::usage(format!(
-                "{} has more than 1 GiB; give the part with the recording, as by grep \
+                "{} has more than 256 MB; give the part with the recording, as by grep \
                  rhambda-recording",
                 self.named()
             )));

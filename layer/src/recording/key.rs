@@ -14,6 +14,8 @@ use hpke::kem::X25519HkdfSha256;
 use hpke::{Deserializable, Kem, OpModeR, Serializable, single_shot_open};
 use rhambda_runtime::recording::{INFO, KEY_BYTES};
 
+use crate::source_file;
+
 type Private = <X25519HkdfSha256 as Kem>::PrivateKey;
 type Encapped = <X25519HkdfSha256 as Kem>::EncappedKey;
 
@@ -44,7 +46,7 @@ impl Key {
     /// As the system says, or `InvalidData` where it is no such file.
     pub(crate) fn read(path: &Path) -> io::Result<Key> {
         let no_key = || io::Error::new(ErrorKind::InvalidData, "it has no key of `rhambda record`");
-        let text = fs::read_to_string(path)?;
+        let text = source_file::read_text(path)?;
         let line = text.lines().find_map(|line| line.trim().strip_prefix(MARK));
         let bytes = line.and_then(|key| BASE64_URL_SAFE_NO_PAD.decode(key).ok());
         Private::from_bytes(&bytes.ok_or_else(no_key)?).map(Key).map_err(|_| no_key())

@@ -1,9 +1,10 @@
 //! A process for each case, a few at a time.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io::Write;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -132,7 +133,8 @@ impl Scratch {
         }
         let folder = parent.join(format!("{PREFIX}{}", std::process::id()));
         drop(fs::remove_dir_all(&folder));
-        fs::create_dir_all(&folder)?;
+        // What a script keeps below `/tmp`, or a recording has, is nobody else's.
+        DirBuilder::new().mode(0o700).create(&folder)?;
         // Before it has its name, no other run looks at it.
         let lock = File::create(folder.join("unlocked"))?;
         locks(&lock);

@@ -165,6 +165,23 @@ fn wrong_input_is_told_by_its_name_and_the_way_out() {
         ("check pipe.rhai", 2, "neither a file nor a folder"),
         ("check --json nothing", 2, "no script `nothing`"),
         ("check hello.rhai --root folder", 2, "outside of the root"),
+        ("fmt nothing", 2, "no script `nothing`"),
+        ("fmt folder", 2, "there is no .rhai file in `folder`"),
+        ("fmt pipe.rhai", 2, "neither a file nor a folder"),
+        ("fmt circle.rhai", 2, "Too many levels"),
+        ("fmt big.json", 2, "its name must end in .rhai"),
+        // Recordings.
+        ("replay", 2, "<LOG|FILE|TEXT|->"),
+        ("replay nothing", 2, "cannot read `nothing`"),
+        ("replay folder", 2, "cannot read `folder`"),
+        ("replay binary", 2, "there is no recording in `binary`"),
+        ("replay big.json", 2, "there is no recording in `big.json`"),
+        ("replay /dev/zero", 2, "has more than 256 MB"),
+        ("replay -", 2, "there is no recording in standard input"),
+        ("record --key folder", 2, "cannot read `folder`"),
+        ("record --key binary", 2, "cannot read `binary`"),
+        ("record --key /dev/full", 2, "it is a pipe or a device, not a file"),
+        ("record --key nowhere/x.key", 2, "cannot write `nowhere/x.key`"),
         ("package nothing", 2, "no script `nothing`"),
         ("package big.json", 2, "its name must end in .rhai"),
         ("package binary.rhai", 2, "is not UTF-8: the first wrong byte is in line 1"),
@@ -292,7 +309,7 @@ fn a_script_of_20_megabytes_ends_in_an_answer() {
 }
 
 /// What each command prints where nothing is wrong.
-const PRINTING: [&[&str]; 16] = [
+const PRINTING: [&[&str]; 18] = [
     &["--help"],
     &["help", "dev"],
     &["--version"],
@@ -304,6 +321,8 @@ const PRINTING: [&[&str]; 16] = [
     &["test", "hello.test.rhai", "--json"],
     &["test", "hello.test.rhai", "--list"],
     &["check", "hello.rhai"],
+    &["fmt", "hello.rhai"],
+    &["record", "--json"],
     &["event", "sqs"],
     &["package", "hello"],
     &["definitions"],
