@@ -158,19 +158,31 @@ pub struct Config {
 pub struct Record {
     /// The public key that recordings are sealed for.
     pub key: [u8; KEY_BYTES],
-    /// Whether invocations that succeed are recorded, too.
-    pub records_all: bool,
+    /// Which invocations are recorded.
+    pub which: Which,
     /// The owner's settings that an invocation depends on, which are recorded with it.
     pub settings: Vec<(String, String)>,
+}
+
+/// Which invocations are recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// Those that fail.
+    Failed,
+    /// Those that the event alone does not make the same again, for the tool.
+    Asking,
+    /// All of them.
+    All,
 }
 
 impl Record {
     /// A key as `rhambda record` prints it, perhaps after `all:`.
     fn from_environment(environment: &Environment) -> Result<Option<Self>, InitError> {
         let Some(value) = environment.get("RHAMBDA_RECORD") else { return Ok(None) };
-        let (records_all, key) = match value.strip_prefix("all:") {
-            Some(key) => (true, key),
-            None => (false, value),
+        let (which, key) = match value.split_once(':') {
+            Some(("all", key)) => (Which::All, key),
+            Some(("asking", key)) => (Which::Asking, key),
+            _ => (Which::Failed, value),
         };
         let key = BASE64_URL_SAFE_NO_PAD.decode(key).ok().and_then(|key| key.try_into().ok());
         let key = key.ok_or_else(|| {
@@ -185,7 +197,7 @@ impl Record {
             .filter(|(name, _)| SETTINGS.contains(&name.as_str()))
             .filter(|(name, _)| !needless.contains(&name.as_str()))
             .map(|(name, value)| (name.clone(), value.clone()));
-        Ok(Some(Self { key, records_all, settings: settings.collect() }))
+        Ok(Some(Self { key, which, settings: settings.collect() }))
     }
 }
 

@@ -12,6 +12,7 @@ use crate::dev::calendar::epoch_ms;
 use crate::dev::trace::Call;
 use crate::dev::workers::{Done, Via};
 use crate::emulator::FunctionError;
+use crate::recording::{Key, Recording, Sealed};
 use crate::stream_view;
 
 /// So many are kept, unless they are large.
@@ -34,6 +35,8 @@ pub(crate) struct Record {
     report: Value,
     operations: Option<u64>,
     calls: Vec<Call>,
+    recording: Option<String>,
+    key: Option<Arc<Key>>,
 }
 
 /// What a function responded.
@@ -90,7 +93,20 @@ impl Record {
             report: done.report(),
             operations: done.operations,
             calls: done.calls.clone(),
+            recording: done.recording.clone(),
+            key: None,
         }
+    }
+
+    /// The same with the key that opens its recording.
+    pub(super) fn opened_by(self, key: Option<Arc<Key>>) -> Record {
+        Record { key, ..self }
+    }
+
+    /// All that the invocation was given, where the event alone does not make it the same again.
+    pub(crate) fn recording(&self) -> Option<Recording> {
+        let sealed = Sealed::find_all(self.recording.as_deref()?).pop()?.ok()?;
+        sealed.open(self.key.as_ref()?).ok()
     }
 
     fn error(&self) -> Option<&Failed> {
@@ -122,13 +138,15 @@ impl Record {
         set("error", json!(self.error().map(Failed::json)));
         set("logs", json!(self.logs));
         set("operations", json!(self.operations));
+        set("recorded", json!(self.recording.is_some()));
         set("calls", self.calls.iter().map(Call::json).collect());
         record
     }
 
     fn size(&self) -> usize {
         let body = self.result.as_ref().map_or(0, |responded| responded.body.len());
-        self.event.len() + body + self.logs.iter().map(String::len).sum::<usize>()
+        let recording = self.recording.as_ref().map_or(0, String::len);
+        self.event.len() + body + recording + self.logs.iter().map(String::len).sum::<usize>()
     }
 }
 
@@ -279,6 +297,8 @@ mod tests {
             report: Value::Null,
             operations: None,
             calls: Vec::new(),
+            recording: None,
+            key: None,
         })
     }
 

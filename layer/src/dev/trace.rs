@@ -1,6 +1,7 @@
 //! What `bootstrap` tells of an invocation where `RHAMBDA_TRACE` is set: its outgoing calls, and the
 //! operations if they are counted.
 
+use rhambda_runtime::recording;
 use serde_json::{Value, json};
 
 use crate::environment::{LogLine, Stream};
@@ -11,6 +12,12 @@ pub(super) const VARIABLE: &str = "RHAMBDA_TRACE";
 /// The variable that has it count operations, up to a limit.
 pub(super) const LIMIT: &str = "RHAMBDA_MAX_OPERATIONS";
 
+/// The variable that has it record invocations.
+pub(super) const RECORD: &str = "RHAMBDA_RECORD";
+
+/// What it says where there is no recording, for what reason ever.
+const NOT_RECORDED: &str = "this invocation is not recorded: ";
+
 /// What begins such a line. Scripts cannot write to standard error, and records begin with a time.
 const MARK: char = '\x1e';
 
@@ -19,6 +26,10 @@ const MARK: char = '\x1e';
 pub(crate) enum Trace {
     Call(Call),
     Operations(u64),
+    /// The recording of an invocation, sealed.
+    Recording(String),
+    /// Why there is none.
+    Unrecorded,
 }
 
 /// An HTTP request that a function made.
@@ -49,7 +60,16 @@ impl Call {
 impl Trace {
     /// What the line tells, if it is such a line.
     pub(super) fn of(line: &LogLine) -> Option<Trace> {
-        let told = line.text.strip_prefix(MARK).filter(|_| line.stream == Stream::Stderr)?;
+        if line.stream != Stream::Stderr {
+            return None;
+        }
+        if line.text.contains(recording::MARK) {
+            return Some(Trace::Recording(line.text.clone()));
+        }
+        if line.text.contains(NOT_RECORDED) {
+            return Some(Trace::Unrecorded);
+        }
+        let told = line.text.strip_prefix(MARK)?;
         let fields: Vec<&str> = told.split('\t').collect();
         match fields.as_slice() {
             ["operations", count] => count.parse().ok().map(Trace::Operations),

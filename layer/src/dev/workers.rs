@@ -16,6 +16,7 @@ use crate::dev::registry::Found;
 use crate::dev::trace::{self, Call, Trace};
 use crate::emulator::{Emulator, FunctionError, Invocation, Outcome, Response, new_request_id};
 use crate::environment::{Environment, Invoked};
+use crate::recording::Key;
 use crate::watch::Watched;
 
 /// The environments of all functions. Dropping it ends their processes.
@@ -25,6 +26,8 @@ pub(crate) struct Workers {
     settings: Resolved,
     concurrency: usize,
     journal: Journal,
+    /// Opens the recordings from which the console makes tests.
+    key: Option<Arc<Key>>,
     pools: Mutex<HashMap<String, Arc<Pool>>>,
 }
 
@@ -58,6 +61,7 @@ struct Written {
     lines: Vec<String>,
     calls: Vec<Call>,
     operations: Option<u64>,
+    recording: Option<String>,
 }
 
 /// The way by which an event comes.
@@ -135,6 +139,8 @@ pub(crate) struct Done {
     pub(crate) calls: Vec<Call>,
     /// Where they are counted.
     pub(crate) operations: Option<u64>,
+    /// As it stood in the log, if the event alone does not make the invocation the same again.
+    pub(crate) recording: Option<String>,
     invoked: Invoked,
     memory_mb: u32,
 }
@@ -146,7 +152,9 @@ impl Workers {
         concurrency: usize,
         journal: Journal,
     ) -> Workers {
-        Workers { root, settings, concurrency, journal, pools: Mutex::default() }
+        // Without a key there are no recordings; everything else works.
+        let key = Key::new().ok().map(Arc::new);
+        Workers { root, settings, concurrency, journal, key, pools: Mutex::default() }
     }
 
     /// The configuration that all functions share.
@@ -212,7 +220,8 @@ impl Workers {
         worker.environment.emulator().stop_watching_streams();
         let has_streamed = done.result.as_ref().is_ok_and(|response| response.streamed);
         let streamed = streamed.filter(|_| has_streamed).map(|kept| locked(kept).clone());
-        self.journal.done(&done, Record::of(&done, payload, via, streamed));
+        let record = Record::of(&done, payload, via, streamed);
+        self.journal.done(&done, record.opened_by(self.key.clone()));
         let is_alive = done.by_lambda.is_none() && !done.failed_at_init;
         if is_alive {
             pool.put_back(worker);
@@ -230,6 +239,15 @@ impl Workers {
             let usual = u64::from(function.memory_mb).saturating_mul(OPERATIONS_PER_MB);
             function.variables.push((trace::LIMIT.to_owned(), usual.to_string()));
         }
+        let key = self.key.as_ref().filter(|_| {
+            // Who has a key of their own wants to see the recordings.
+            !function.variables.iter().any(|(name, _)| name == trace::RECORD)
+        });
+        if let Some(key) = key {
+            let setting = format!("asking:{}", key.setting());
+            function.variables.push((trace::RECORD.to_owned(), setting));
+        }
+        let records = key.is_some();
         let written: Arc<Mutex<Written>> = Arc::default();
         let environment = Environment::start(&function, {
             let (written, journal) = (Arc::clone(&written), self.journal.clone());
@@ -237,7 +255,9 @@ impl Workers {
             move |line| match Trace::of(&line) {
                 Some(Trace::Call(call)) => locked(&written).calls.push(call),
                 Some(Trace::Operations(count)) => locked(&written).operations = Some(count),
-                None => {
+                Some(Trace::Recording(text)) if records => locked(&written).recording = Some(text),
+                Some(Trace::Unrecorded) if records => {}
+                _ => {
                     journal.line(&name, &line);
                     locked(&written).lines.push(line.text);
                 }
@@ -319,7 +339,8 @@ impl Worker {
         });
         self.environment.emulator().forget_calls();
         self.environment.hand_on_lines();
-        let Written { lines, calls, operations } = std::mem::take(&mut *locked(&self.written));
+        let Written { lines, calls, operations, recording } =
+            std::mem::take(&mut *locked(&self.written));
         let by_lambda = said_by_lambda(&invoked, function.memory_mb);
         let failed_at_init = matches!(invoked.outcome, Outcome::InitError(_));
         let result = match (&by_lambda, &invoked.outcome) {
@@ -347,6 +368,7 @@ impl Worker {
             lines,
             calls,
             operations,
+            recording,
             invoked,
             memory_mb: function.memory_mb,
         }

@@ -150,14 +150,21 @@ fn functions(file: &Path, shown: &str, folder: &Path, script: &str) -> Result<Ve
 }
 
 /// An event is a test if it is beside a script and what comes of it is known. `NAME.event.json` goes
-/// to `handler` of `NAME.rhai`, and so does `NAME.CASE.event.json`, unless there is a function `CASE`.
+/// to `handler` of `NAME.rhai`, and so does `NAME.CASE.event.json`, unless there is a function `CASE`;
+/// `NAME.FUNCTION.CASE.event.json` goes to that function.
 fn event(shown: &str, folder: &Path, stem: &str) -> Result<Option<Case>, Failure> {
     let Some(expected) = Expected::beside(folder, stem) else { return Ok(None) };
     let mut script = stem;
     let mut function = "handler";
     if !folder.join(format!("{stem}.rhai")).is_file() {
-        let Some((name, case)) = stem.rsplit_once('.') else { return Ok(None) };
-        let path = folder.join(format!("{name}.rhai"));
+        let Some((mut name, mut case)) = stem.rsplit_once('.') else { return Ok(None) };
+        let mut path = folder.join(format!("{name}.rhai"));
+        if !path.is_file() {
+            // `NAME.FUNCTION.CASE`
+            let Some((script, function)) = name.rsplit_once('.') else { return Ok(None) };
+            (name, case) = (script, function);
+            path = folder.join(format!("{name}.rhai"));
+        }
         if !path.is_file() {
             return Ok(None);
         }
@@ -185,10 +192,13 @@ fn event(shown: &str, folder: &Path, stem: &str) -> Result<Option<Case>, Failure
 /// `NAME.CASE.recording.json` is a test of `NAME.rhai` if what comes of it is known.
 fn recording(file: &Path, shown: &str, folder: &Path, stem: &str) -> Result<Option<Case>, Failure> {
     let Some(expected) = Expected::beside(folder, stem) else { return Ok(None) };
-    let Some((script, _)) = stem.rsplit_once('.') else { return Ok(None) };
     let text = source_file::read_text(file).map_err(|error| Failure::reading(file, &error))?;
     let recording = Recording::read(text)
         .map_err(|why| Failure::usage(format!("cannot use {shown}: {why}")))?;
+    let script = recording.script().rsplit('/').next().unwrap_or_default();
+    if !folder.join(format!("{script}.rhai")).is_file() {
+        return Ok(None);
+    }
     Ok(Some(Case {
         file: shown.to_owned(),
         name: expected.file_name(),

@@ -24,7 +24,7 @@ use rhai::{Dynamic, Map};
 
 pub use seal::{INFO, KEY_BYTES};
 
-use crate::config::{Config, Record};
+use crate::config::{Config, Record, Which};
 use crate::effects::Effects;
 use crate::error::InvocationError;
 use crate::invocation::Invocation;
@@ -49,6 +49,8 @@ pub struct Recorder {
     has_begun: Cell<bool>,
     /// Init alone was given more than a recording may have.
     is_too_much: Cell<bool>,
+    /// Something was asked of the world at init, or kept from earlier invocations.
+    depends: Cell<bool>,
 }
 
 impl Recorder {
@@ -82,6 +84,7 @@ impl Recorder {
             given: RefCell::default(),
             has_begun: Cell::new(false),
             is_too_much: Cell::new(false),
+            depends: Cell::new(false),
         })
     }
 
@@ -97,6 +100,7 @@ impl Recorder {
             let before = self.tape.take();
             if !self.has_begun.replace(true) {
                 self.is_too_much.set(before.is_full());
+                self.depends.set(!before.is_empty());
                 self.common.borrow_mut().json("init", &before.answers());
             }
             let (mut given, mut tape) = (Object::default(), Tape::default());
@@ -115,6 +119,7 @@ impl Recorder {
             given.number("started_ms", Some(ms_since_epoch(SystemTime::now())));
             let mut kept = Object::default();
             for (name, value) in state.read_lock::<Map>().iter().flat_map(|state| state.iter()) {
+                self.depends.set(true);
                 if !kept.value(name, value) {
                     tape.left_out.push(format!("`this.{name}`, {}", value.type_name()));
                 }
@@ -122,6 +127,7 @@ impl Recorder {
             given.json("state", &kept.end());
             let mut entries = Vec::new();
             library::each_cached(|key, value, until| {
+                self.depends.set(true);
                 let mut entry = Object::default();
                 entry.text("key", Some(key));
                 entry.number("until_ms", Some(ms_since_epoch(until)));
@@ -149,7 +155,12 @@ impl Recorder {
     /// Writes the recording of the invocation that `begin` told of, if it is one to be kept.
     #[cold]
     pub fn end(&self, outcome: &Result<Vec<u8>, InvocationError>) {
-        if outcome.is_ok() && !self.record.records_all {
+        let is_wanted = match self.record.which {
+            Which::Failed => outcome.is_err(),
+            Which::Asking => self.depends.get() || !self.tape.borrow().is_empty(),
+            Which::All => true,
+        };
+        if !is_wanted {
             return;
         }
         let limit = memory::limit();

@@ -59,6 +59,11 @@ impl Tape {
         self.bytes + bodies.sum::<usize>() > MOST_BYTES
     }
 
+    /// Whether the world was asked for nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes == 0 && self.exchanges.is_empty() && self.own_files.is_empty()
+    }
+
     /// The answers, as they stand in a recording.
     pub(super) fn answers(self) -> Vec<u8> {
         let mut answers = Object::default();

@@ -4,10 +4,11 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rhambda_tests::browser::Browser;
-use rhambda_tests::{Client, Replied, Served, Server, answer};
+use rhambda_tests::{Client, Replied, Served, Server, answer, rhambda};
 use serde_json::{Value, json};
 
 const HELLO: &str = "fn handler(event) { print(`seen ${event.name}`); #{ hello: event.name } }
@@ -226,6 +227,44 @@ fn an_invocation_is_saved_as_a_test_and_nothing_is_overwritten() {
     assert_eq!(failed.status, 201, "{}", failed.text());
     let error: Value = serde_json::from_str(&read("jobs/shop.none.error.json")).expect("JSON");
     assert_eq!(error, json!({ "errorType": "NoStock", "errorMessage": "no stock for 1 lines" }));
+}
+
+#[test]
+fn a_saved_test_has_the_answers_that_the_function_had() {
+    let server = Server::saying(|_| answer(200, &[], r#"{"eur": 1.5}"#));
+    let script = r#"
+        fn handler(event) {
+            this.count = (this.count ?? 0) + 1;
+            #{ rate: http::get(env::require("API") + "/rates").json().eur, id: uuid::v4(), count: this.count }
+        }
+        fn refund(event) { throw `no ${event.id} ${time::now_ms()}` }
+        fn plain(event) { event }"#;
+    let api = format!("API={}", server.url());
+    let served = Served::of(&[("shop.rhai", script)], &["--env", &api]);
+    let save = |function: &str, event: &str, name: &str| {
+        let done = sent(&served, function, event);
+        let path = format!("/invocations/{}/test", done["id"].as_str().expect("an id"));
+        let saved = post(&served, &path, &json!({ "name": name }).to_string());
+        assert_eq!(saved.status, 201, "{}", saved.text());
+        assert_eq!(
+            done["logs"].as_array().expect("logs").len(),
+            usize::from(function == "shop.refund")
+        );
+        (done["recorded"].clone(), saved.json()["files"].clone())
+    };
+    sent(&served, "shop", "{}");
+    let files = json!(["shop.second.recording.json", "shop.second.response.json"]);
+    assert_eq!(save("shop", "{}", "second"), (json!(true), files));
+    let files = json!(["shop.refund.none.recording.json", "shop.refund.none.error.json"]);
+    assert_eq!(save("shop.refund", "{\"id\": 7}", "none"), (json!(true), files));
+    let files = json!(["shop.plain.same.event.json", "shop.plain.same.response.json"]);
+    assert_eq!(save("shop.plain", "[1]", "same"), (json!(false), files));
+    drop(server);
+    let tested = Command::new(rhambda()).arg("test").current_dir(served.folder()).output();
+    let tested = String::from_utf8_lossy(&tested.expect("rhambda starts").stdout).into_owned();
+    for part in ["shop.second.response.json", "shop.refund.none.error.json", "3 passed"] {
+        assert!(tested.contains(part), "{part} is missing in\n{tested}");
+    }
 }
 
 #[test]

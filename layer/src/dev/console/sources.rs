@@ -58,8 +58,8 @@ pub(super) enum NotSaved {
     Failed(io::Error),
 }
 
-/// Writes an invocation's event, and its response or error, beside the script, and says to which
-/// files, below the root. What is there already stays as it is.
+/// Writes an invocation's event or recording, and its response or error, beside the script, and says to
+/// which files, below the root. What is there already stays as it is.
 pub(super) fn save_test(
     root: &Path,
     found: &Found,
@@ -71,9 +71,13 @@ pub(super) fn save_test(
         return Err(NotSaved::Unfit(why.to_owned()));
     }
     let (kind, outcome) = outcome(record).map_err(NotSaved::Unfit)?;
-    let event = laid_out(&record.event);
     let (folder, prefix) = beside(root, found);
-    let files = [("event.json", event), (kind, outcome)];
+    // With what the world answered, where there was an answer.
+    let given = match record.recording() {
+        Some(recording) => ("recording.json", laid_out(recording.text.as_bytes())),
+        None => ("event.json", laid_out(&record.event)),
+    };
+    let files = [given, (kind, outcome)];
     let mut written: Vec<PathBuf> = Vec::new();
     for (kind, text) in &files {
         let path = folder.join(format!("{prefix}.{case}.{kind}"));
