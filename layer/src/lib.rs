@@ -56,6 +56,7 @@ mod json_path;
 mod json_text;
 mod log_view;
 mod process;
+mod progress;
 mod recording;
 mod repl;
 mod samples;

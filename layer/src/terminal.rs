@@ -14,6 +14,8 @@ pub struct Terminal {
     pub stderr_is_terminal: bool,
     /// Whether that person wants colours.
     pub(crate) wants_colour: bool,
+    /// Whether it takes nothing but lines.
+    pub(crate) is_dumb: bool,
 }
 
 /// A look for a piece of text.
@@ -40,12 +42,18 @@ impl Terminal {
             stdout_is_terminal: io::stdout().is_terminal(),
             stderr_is_terminal: io::stderr().is_terminal(),
             wants_colour: !no_colour && !dumb,
+            is_dumb: dumb,
         }
     }
 
     /// Two outputs that are no terminal.
     pub fn plain() -> Terminal {
-        Terminal { stdout_is_terminal: false, stderr_is_terminal: false, wants_colour: false }
+        Terminal {
+            stdout_is_terminal: false,
+            stderr_is_terminal: false,
+            wants_colour: false,
+            is_dumb: false,
+        }
     }
 
     /// Gives a text for standard error a look.
@@ -72,6 +80,16 @@ impl Terminal {
     pub(crate) fn out_if_read(&self, bytes: &[u8]) -> io::Result<bool> {
         let mut stdout = io::stdout().lock();
         is_read(stdout.write_all(bytes).and_then(|()| stdout.flush()))
+    }
+
+    /// Whether a line on standard error can be written anew.
+    pub(crate) fn can_rewrite_lines(&self) -> bool {
+        self.stderr_is_terminal && !self.is_dumb
+    }
+
+    /// Writes the last line of standard error anew, which does not end yet.
+    pub(crate) fn rewrite(&self, line: &str) {
+        drop(io::stderr().lock().write_all(format!("\r\x1b[2K{line}").as_bytes()));
     }
 
     /// Writes a line to standard error. There is nowhere left to say that it failed.

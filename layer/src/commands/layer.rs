@@ -10,6 +10,7 @@ use crate::archive::{Archive, Entry};
 use crate::bootstrap::{self, Arch};
 use crate::elf;
 use crate::failure::{Exit, Failure};
+use crate::progress::Progress;
 use crate::surroundings::Surroundings;
 
 const LICENCE: &str = include_str!("../../../LICENSE");
@@ -78,7 +79,11 @@ impl Layer {
                 path.display()
             ));
         }
-        let archive = Archive::of(entries)?;
+        let archive = {
+            let _telling =
+                Progress::of("zipping bootstrap as small as can be", surroundings.terminal);
+            Archive::of(entries)?
+        };
         archive.write(&target)?;
 
         let said = if self.json {

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -143,6 +143,34 @@ impl Drop for Screen {
         drop(self.process.kill());
         drop(self.process.wait());
     }
+}
+
+#[test]
+fn what_takes_long_says_so_until_it_is_done() {
+    let desk = Desk::with(&[("hello.rhai", "")]);
+    // The head of a static program of this machine's kind, and what takes long to zip.
+    let tool = fs::read(env!("CARGO_BIN_EXE_rhambda")).unwrap();
+    let mut program = tool[..64].to_vec();
+    program[56..58].copy_from_slice(&[0, 0]);
+    program.extend(&tool[..tool.len().min(30 << 20)]);
+    fs::write(desk.folder.join("bootstrap"), program).unwrap();
+    let command = |terminal: &str| {
+        let mut command = desk.tool(&["layer", "--bootstrap", "bootstrap", "-o", "layer.zip"]);
+        command.env("TERM", terminal);
+        command
+    };
+    let mut screen = Screen::with(command("xterm"));
+    screen.shows("\r\x1b[2K");
+    screen.shows("zipping bootstrap as small as can be, 0 s");
+    screen.shows("zipping bootstrap as small as can be, 1 s");
+    screen.types(CTRL_C);
+    assert_eq!(screen.ends().signal(), Some(libc::SIGINT));
+    let mut screen = Screen::with(command("dumb"));
+    let before = screen.shows("zipping bootstrap as small as can be …\r\n");
+    assert!(!before.contains('\x1b'), "{before:?}");
+    screen.types(CTRL_C);
+    assert_eq!(screen.ends().signal(), Some(libc::SIGINT));
+    assert!(!desk.folder.join("layer.zip").exists());
 }
 
 fn desk() -> Desk {
