@@ -1,7 +1,7 @@
 //! `rhambda replay`: runs a recorded invocation again.
 
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
+use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,7 +19,8 @@ use crate::json_text::{is_json, pretty};
 use crate::recording::{Key, Recording, Sealed, is_same_script};
 use crate::surroundings::Surroundings;
 use crate::terminal::{Look, Terminal};
-use crate::testing::cases::{Case, RECORDING, recorded};
+use crate::testing::cases::{Case, recorded};
+use crate::testing::pair::{self, NotSaved};
 use crate::testing::run::{self, Done, Plan};
 use crate::{error_view, log_view};
 
@@ -434,17 +435,15 @@ struct Save {
 impl Save {
     /// Fails before anything is run where the test cannot be written.
     fn new(root: &Path, recording: &Recording, case: &str) -> Result<Save, Failure> {
-        let is_fit = |c: u8| c.is_ascii_alphanumeric() || c == b'-' || c == b'_';
-        if !(1..=64).contains(&case.len()) || !case.bytes().all(is_fit) {
-            return Err(Failure::usage(format!(
-                "`{case}` cannot be the name of a test; it takes 1 to 64 letters, digits, `-` and `_`"
-            )));
+        if !pair::is_case(case) {
+            let why = pair::CASE_NAMES;
+            return Err(Failure::usage(format!("--save `{case}` cannot be: {why}")));
         }
         let script = root.join(recording.script());
         let name = script.file_name().unwrap_or_default().to_string_lossy();
         let folder = script.parent().unwrap_or(root).to_owned();
         let save = Save { stem: format!("{name}.{case}"), folder };
-        let kinds = [RECORDING, ".response.json", ".error.json", ".response.txt"];
+        let kinds = ["recording.json", "response.json", "error.json", "response.txt"];
         match kinds.iter().map(|kind| save.path(kind)).find(|path| path.exists()) {
             Some(path) => Err(exists(&path)),
             None => Ok(save),
@@ -452,11 +451,12 @@ impl Save {
     }
 
     fn path(&self, kind: &str) -> PathBuf {
-        self.folder.join(format!("{}{kind}", self.stem))
+        self.folder.join(format!("{}.{kind}", self.stem))
     }
 
-    /// Writes both files, or neither; what is there already stays.
+    /// Writes both files, or neither.
     fn write(&self, replayed: &Replayed) -> Result<[String; 2], Failure> {
+        let response = || String::from_utf8_lossy(&replayed.response()).into_owned();
         let (kind, outcome) = match &replayed.done.verdict.error {
             Some(error) => {
                 let mut wanted = error.clone();
@@ -464,32 +464,20 @@ impl Save {
                 if let Some(wanted) = wanted.as_object_mut() {
                     wanted.remove("stackTrace");
                 }
-                (".error.json", pretty(&wanted.to_string()) + "\n")
+                ("error.json", pretty(&wanted.to_string()) + "\n")
             }
-            None if replayed.done.verdict.streamed => {
-                (".response.txt", String::from_utf8_lossy(&replayed.response()).into_owned())
-            }
-            None => {
-                (".response.json", pretty(&String::from_utf8_lossy(&replayed.response())) + "\n")
-            }
+            None if replayed.done.verdict.streamed => ("response.txt", response()),
+            None => ("response.json", pretty(&response()) + "\n"),
         };
-        let files = [(RECORDING, pretty(&replayed.recording.text) + "\n"), (kind, outcome)];
-        for (index, (kind, text)) in files.iter().enumerate() {
-            let path = self.path(kind);
-            let file = OpenOptions::new().write(true).create_new(true).open(&path);
-            if let Err(error) = file.and_then(|mut file| file.write_all(text.as_bytes())) {
-                let written =
-                    if error.kind() == ErrorKind::AlreadyExists { index } else { index + 1 };
-                for (kind, _) in &files[..written] {
-                    drop(fs::remove_file(self.path(kind)));
-                }
-                return Err(match error.kind() {
-                    ErrorKind::AlreadyExists => exists(&path),
-                    _ => Failure::usage(format!("cannot write `{}`: {error}", path.display())),
-                });
-            }
+        let recording = pretty(&replayed.recording.text) + "\n";
+        let files = [("recording.json", recording.into_bytes()), (kind, outcome.into_bytes())];
+        let name =
+            |path: PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        match pair::save(&self.folder, &self.stem, &files) {
+            Ok(paths) => Ok(paths.map(name)),
+            Err(NotSaved::Exists(path)) => Err(exists(&path)),
+            Err(NotSaved::Failed(path, error)) => Err(Failure::writing(&path, &error)),
         }
-        Ok(files.map(|(kind, _)| format!("{}{kind}", self.stem)))
     }
 }
 

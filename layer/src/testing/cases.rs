@@ -16,7 +16,7 @@ use crate::source_file;
 const SKIPPED: [&str; 2] = ["target", "node_modules"];
 
 /// What the name of a recording ends with.
-pub(crate) const RECORDING: &str = ".recording.json";
+const RECORDING: &str = ".recording.json";
 
 /// What a case does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

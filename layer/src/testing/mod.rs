@@ -9,6 +9,7 @@
 //!   recorded   the same, as it was when an invocation was recorded
 //!   difference what is wrong with a value, with paths
 //!   coverage   which lines were run
+//! pair       two files that are a test
 //! report     what a person, or a program, sees of it
 //! ```
 
@@ -17,6 +18,7 @@ pub(crate) mod coverage;
 mod difference;
 pub(crate) mod functions;
 mod mocks;
+pub(crate) mod pair;
 mod recorded;
 pub(crate) mod report;
 pub(crate) mod run;

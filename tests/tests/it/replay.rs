@@ -420,7 +420,10 @@ fn what_cannot_be_replayed_is_told_with_the_way_out() {
         (&["log.txt", "--key", other_key], "sealed for another key"),
         (&["log.txt", "--root", "/tmp"], "there is no `orders.rhai` in `/tmp`"),
         (&["log.txt", "--root", "nowhere"], "cannot read `nowhere`"),
-        (&["log.txt", "--save", "a/b"], "cannot be the name of a test"),
+        (
+            &["log.txt", "--save", "a/b"],
+            "--save `a/b` cannot be: a test's name has 1 to 64 letters",
+        ),
         (&["log.txt", "--env", "_HANDLER=x"], "it is set by Lambda"),
     ] {
         let (out, err) = said(&folder, &[&["replay"], arguments].concat(), 2);

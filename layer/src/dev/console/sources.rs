@@ -1,14 +1,15 @@
 //! The folder's scripts and the files beside them, as the console shows them.
 
 use std::collections::hash_map::DefaultHasher;
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::hash::{Hash, Hasher};
-use std::io::{self, ErrorKind, Write};
+use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use crate::dev::history::Record;
 use crate::dev::registry::Found;
 use crate::json_text::pretty;
+use crate::testing::pair;
 
 /// The largest script or event that is shown, in bytes.
 const MOST_BYTES: u64 = 6 << 20;
@@ -33,7 +34,7 @@ pub(super) fn own_events(root: &Path, found: &Found) -> Vec<String> {
         .filter(|name| {
             let rest = name.strip_prefix(&prefix).and_then(|rest| rest.strip_prefix('.'));
             let case = rest.and_then(|rest| rest.strip_suffix("event.json"));
-            case.is_some_and(|case| case.is_empty() || is_case(case.trim_end_matches('.')))
+            case.is_some_and(|case| case.is_empty() || pair::is_case(case.trim_end_matches('.')))
         })
         .collect();
     // The one without a case first.
@@ -66,9 +67,8 @@ pub(super) fn save_test(
     case: &str,
     record: &Record,
 ) -> Result<[String; 2], NotSaved> {
-    if !is_case(case) {
-        let why = "a test's name has 1 to 64 letters, digits, `-` and `_`";
-        return Err(NotSaved::Unfit(why.to_owned()));
+    if !pair::is_case(case) {
+        return Err(NotSaved::Unfit(pair::CASE_NAMES.to_owned()));
     }
     let (kind, outcome) = outcome(record).map_err(NotSaved::Unfit)?;
     let (folder, prefix) = beside(root, found);
@@ -77,27 +77,12 @@ pub(super) fn save_test(
         Some(recording) => ("recording.json", laid_out(recording.text.as_bytes())),
         None => ("event.json", laid_out(&record.event)),
     };
-    let files = [given, (kind, outcome)];
-    let mut written: Vec<PathBuf> = Vec::new();
-    for (kind, text) in &files {
-        let path = folder.join(format!("{prefix}.{case}.{kind}"));
-        let mut options = OpenOptions::new();
-        let result = options.write(true).create_new(true).open(&path).and_then(|mut file| {
-            written.push(path.clone());
-            file.write_all(text)
-        });
-        if let Err(error) = result {
-            for path in &written {
-                // A half of a test would fail for no reason that anybody sees.
-                drop(fs::remove_file(path));
-            }
-            return Err(match error.kind() {
-                ErrorKind::AlreadyExists => NotSaved::Exists(below(root, &path)),
-                _ => NotSaved::Failed(error),
-            });
-        }
+    let saved = pair::save(&folder, &format!("{prefix}.{case}"), &[given, (kind, outcome)]);
+    match saved {
+        Ok(paths) => Ok(paths.map(|path| below(root, &path))),
+        Err(pair::NotSaved::Exists(path)) => Err(NotSaved::Exists(below(root, &path))),
+        Err(pair::NotSaved::Failed(_, error)) => Err(NotSaved::Failed(error)),
     }
-    Ok(files.map(|(kind, _)| below(root, &folder.join(format!("{prefix}.{case}.{kind}")))))
 }
 
 /// What a test compares: the kind of the file and its contents.
@@ -127,11 +112,6 @@ fn laid_out(json: &[u8]) -> Vec<u8> {
     let mut text = pretty(&String::from_utf8_lossy(json)).into_bytes();
     text.push(b'\n');
     text
-}
-
-fn is_case(name: &str) -> bool {
-    let is_fit = |c: u8| c.is_ascii_alphanumeric() || c == b'-' || c == b'_';
-    (1..=64).contains(&name.len()) && name.bytes().all(is_fit)
 }
 
 /// The script's folder, and what the files of a function begin with.
