@@ -6,11 +6,22 @@ LAYER = target/layer/rhambda-layer-$(ARCH).zip
 RHAMBDA = target/debug/rhambda
 
 TARGET_x86_64 = x86_64-unknown-linux-gnu
+TARGET_arm64 = aarch64-unknown-linux-gnu
+$(if $(TARGET_$(ARCH)),,$(error ARCH is "$(ARCH)"; there are x86_64 and arm64))
 
-# Static and at a fixed address, with few pages: nothing is left to be done before `main`. What a cold
-# start runs lies side by side (tests/bench/order), and the rest so that it zips well.
-STATIC = -C target-feature=+crt-static -C relocation-model=static -C link-arg=-Wl,-z,noseparate-code,--icf=all \
+# Static and at a fixed address: nothing is left to be done before `main`.
+STATIC = -C target-feature=+crt-static -C relocation-model=static
+# Few pages, of which those that a cold start runs lie side by side (tests/bench/order), and the rest so
+# that it zips well. Rust's own linker knows how, which it brings along for this target only.
+STATIC_x86_64 = -C link-arg=-Wl,-z,noseparate-code,--icf=all \
   -C link-arg=-Wl,--symbol-ordering-file=runtime/start.order,--no-warn-symbol-ordering,--bp-compression-sort=both
+
+# The cargo that builds bootstrap. It needs the standard library of the target.
+BOOTSTRAP_CARGO ?= cargo
+ifneq ($(shell uname -m),aarch64)
+export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER ?= aarch64-linux-gnu-gcc
+export CC_aarch64_unknown_linux_gnu ?= aarch64-linux-gnu-gcc
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help run test bootstrap layer tool docs lint fmt check bench parts clean
@@ -26,7 +37,7 @@ test: bootstrap layer ## Install what the tests need, and run them all
 	cargo test --workspace
 
 bootstrap: ## Build target/bootstrap/$(ARCH)/bootstrap, one static file
-	RUSTFLAGS="$(STATIC)" cargo build --release -p rhambda-runtime --bin bootstrap \
+	RUSTFLAGS="$(STATIC) $(STATIC_$(ARCH))" $(BOOTSTRAP_CARGO) build --release -p rhambda-runtime --bin bootstrap \
 	  --target $(TARGET_$(ARCH)) --target-dir target/static
 	@mkdir -p $(dir $(BOOTSTRAP)) && cp target/static/$(TARGET_$(ARCH))/release/bootstrap $(BOOTSTRAP)
 	@echo "$(BOOTSTRAP): $$(stat -c %s $(BOOTSTRAP)) bytes, zipped about $$(gzip -9 -c $(BOOTSTRAP) | wc -c)"
