@@ -453,3 +453,52 @@ fn a_key_is_made_once_and_only_its_owner_reads_it() {
     let mode = fs::metadata(folder.path().join("rhambda.key")).expect("a key").permissions();
     assert_eq!(mode.mode() & 0o777, 0o600);
 }
+
+#[test]
+fn what_was_not_there_then_is_not_there_again() {
+    let script = r#"
+        fs::write("/tmp/rhambda-replay-once", "made by the top level");
+        fn handler(event) {
+            let before = fs::exists("/tmp/rhambda-replay-new/inner");
+            fs::make_folder("/tmp/rhambda-replay-new/inner");
+            let after = fs::exists("/tmp/rhambda-replay-new/inner");
+            fs::remove("/tmp/rhambda-replay-new/inner");
+            fs::remove("/tmp/rhambda-replay-new");
+            let once = fs::remove("/tmp/rhambda-replay-once");
+            this.runs = (this.runs ?? 0) + 1;
+            if this.runs == 2 {
+                let names = fs::list("/tmp/rhambda-replay-kept");
+                let kept = fs::read_text("/tmp/rhambda-replay-kept/in/file");
+                let size = fs::size("/tmp/rhambda-replay-large");
+                throw `${before} ${after} ${once} ${names} ${kept} ${size}`
+            }
+            fs::write("/tmp/rhambda-replay-kept/in/file", "kept");
+            fs::write("/tmp/rhambda-replay-large", "");
+            for i in 0..70 { fs::append("/tmp/rhambda-replay-large", blob(1_048_576)); }
+        }"#;
+    let folder = folder(&[("orders.rhai", script)]);
+    let log = invoke(&folder, "{}", "2", &[], 1);
+    assert!(log.contains(r#"false true false ["in"] kept 73400320"#), "{log}");
+    let (out, _) = said(&folder, &["replay", "log.txt", "--json"], 1);
+    let told = json(&out);
+    assert_eq!((&told["same"], &told["leftOut"]), (&json!(true), &json!([])), "{told}");
+}
+
+#[test]
+fn answers_that_are_too_large_to_be_recorded_take_no_memory() {
+    let script = r#"
+        fn handler(event) {
+            this.kept = text::repeat("k", 5_000_000);
+            for i in 0..20 { http::get(env::require("API") + "/x", #{ save_to: "/tmp/rhambda-replay-body" }) }
+            throw "no"
+        }"#;
+    let folder = folder(&[("orders.rhai", script)]);
+    let server = Server::saying(|_| answer(200, &[], "y".repeat(4_000_000)));
+    let api = format!("API={}", server.url());
+    let setting = setting(&folder);
+    let invoke = ["invoke", "orders", "--env", &api, "--repeat", "2", "--env", &setting, "--json"];
+    let told = json(&said(&folder, &invoke, 1).0);
+    assert!(told["logs"].to_string().contains("has more than 4 MiB"), "{told}");
+    let most = told["report"]["maxMemoryMb"].as_u64().expect("a number");
+    assert!(most < 40, "{most} MB are used for what cannot be recorded");
+}
