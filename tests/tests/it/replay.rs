@@ -502,3 +502,76 @@ fn answers_that_are_too_large_to_be_recorded_take_no_memory() {
     let most = told["report"]["maxMemoryMb"].as_u64().expect("a number");
     assert!(most < 40, "{most} MB are used for what cannot be recorded");
 }
+
+#[test]
+fn a_script_in_a_folder_is_tested_from_its_task_root() {
+    let script = "import \"lib/no\" as no;\nfn run(event) { throw no::WHY }";
+    let folder = folder(&[]);
+    for (name, text) in [("jobs/late.rhai", script), ("lib/no.rhai", "export const WHY = \"no\";")]
+    {
+        fs::create_dir_all(folder.path().join(name).parent().expect("a folder")).expect("a folder");
+        fs::write(folder.path().join(name), text).expect("a file");
+    }
+    let record = ["invoke", "jobs/late.run", "--root", ".", "--event", "1", "--record", "one.json"];
+    said(&folder, &record, 1);
+    said(&folder, &["replay", "one.json", "--save", "why"], 1);
+    for from in [".", "jobs", "jobs/late.why.recording.json"] {
+        let (tested, _) = said(&folder, &["test", from], 0);
+        assert!(tested.contains("✓ late.why.error.json"), "{tested}");
+    }
+}
+
+#[test]
+fn what_cannot_be_the_same_again_is_not_compared() {
+    let folder = folder(&[("orders.rhai", "fn handler(event) { sleep(60) }")]);
+    invoke(&folder, "{}", "1", &["--timeout", "0.4"], 1);
+    let (_, err) = said(&folder, &["replay", "log.txt", "--save", "late"], 1);
+    assert!(err.contains("the same error as at"), "however long it took: {err}");
+    said(&folder, &["test"], 0);
+
+    let streams = "fn handler(event) { stream::write(\"all of it\") }";
+    let folder = self::folder(&[("orders.rhai", streams)]);
+    said(&folder, &["invoke", "orders", "--record", "one.json"], 0);
+    let (out, err) = said(&folder, &["replay", "one.json"], 0);
+    let told = "what it streamed then is not in the recording";
+    assert!(out == "all of it" && err.contains(told), "{out}{err}");
+    let told = json(&said(&folder, &["replay", "one.json", "--json"], 0).0);
+    assert_eq!((&told["same"], &told["recorded"]), (&json!(null), &json!({ "streamed": true })));
+}
+
+#[test]
+fn a_recording_that_somebody_made_up_does_no_harm() {
+    let script = "fn handler(event) { [fs::list(\"/tmp\"), fs::size(\"/tmp/large\")] }";
+    let folder = folder(&[("orders.rhai", script), ("beside.rhai", script)]);
+    fs::create_dir(folder.path().join("root")).expect("a folder");
+    fs::write(folder.path().join("root/orders.rhai"), script).expect("a file");
+    let record = ["invoke", "root/orders", "--root", "root", "--record", "one.json"];
+    said(&folder, &record, 1);
+    let text = fs::read_to_string(folder.path().join("one.json")).expect("a recording");
+    let made_up = |change: &dyn Fn(&mut Value)| {
+        let mut recording = json(&text);
+        change(&mut recording);
+        fs::write(folder.path().join("other.json"), recording.to_string()).expect("a file");
+    };
+    let replay = ["replay", "other.json", "--root", "root"];
+
+    let outside = folder.path().join("beside.rhai");
+    let outside = outside.to_str().expect("a path is text");
+    for file in ["../beside.rhai", outside, "orders"] {
+        made_up(&|recording| recording["file"] = json!(file));
+        let (_, err) = said(&folder, &[&replay[..], &["--save", "x"]].concat(), 2);
+        assert!(err.contains(&format!("there is no `{file}` in `root`")), "{err}");
+    }
+
+    // A file of any size takes no room, and one elsewhere is not made.
+    made_up(&|recording| {
+        recording["invocation"]["deadline_ms"] = json!(u64::MAX);
+        recording["answers"]["files"] = json!({
+            "/tmp": "folder", "/tmp/large": 9_000_000_000_u64, "/tmp/larger": u64::MAX,
+            "/tmp/../../beside": { "text": "no" }, "/beside": { "text": "no" }, "/tmp/gone": "absent",
+        });
+    });
+    let (out, _) = said(&folder, &replay, 0);
+    assert_eq!(json(&out), json!([["large", "larger"], 9_000_000_000_u64]));
+    assert_eq!(fs::read_to_string(outside).expect("a file"), script);
+}
