@@ -222,7 +222,9 @@ impl Replay {
                         }
                         None => "a response".to_owned(),
                     };
-                    text.push_str(&format!("{at}  {id}  {}  {came}\n", recording.handler));
+                    let line = format!("{at}  {id}  {}  {came}", recording.handler);
+                    text.push_str(&plain(&line));
+                    text.push('\n');
                     all.push(json!({
                         "recordedAt": at, "requestId": id, "handler": recording.handler,
                         "error": recording.error().map(|(kind, message)| json!({
@@ -416,12 +418,17 @@ impl Replayed<'_> {
             }
         }
         for what in &self.recording.left_out {
-            terminal.warning(&format!("the recording does not have {what}"));
+            terminal.warning(&plain(&format!("the recording does not have {what}")));
+        }
+        for name in &self.done.verdict.unknown {
+            terminal.warning(&plain(&format!(
+                "the recording does not have the variable {name}; --env {name}=VALUE gives it a value"
+            )));
         }
         for call in &self.done.verdict.unused {
-            terminal.warning(&format!("not asked for this time: {call}"));
+            terminal.warning(&plain(&format!("not asked for this time: {call}")));
         }
-        terminal.err(&terminal.paint(Look::Faint, &self.comparison()));
+        terminal.err(&terminal.paint(Look::Faint, &plain(&self.comparison())));
         Ok(())
     }
 
@@ -454,6 +461,7 @@ impl Replayed<'_> {
             "scriptChanged": self.has_changed(),
             "leftOut": recording.left_out,
             "notAskedFor": self.done.verdict.unused,
+            "unknownVariables": self.done.verdict.unknown,
             "logs": logs,
         });
         let facts = facts.to_string();
@@ -465,6 +473,11 @@ impl Replayed<'_> {
         object.push('\n');
         terminal.out(object.as_bytes()).map_err(Failure::output)
     }
+}
+
+/// A line without what would control the terminal: anybody may have written a recording.
+fn plain(line: &str) -> String {
+    line.replace(char::is_control, "\u{fffd}")
 }
 
 fn first_line(text: &str) -> &str {

@@ -1,6 +1,6 @@
 //! The world as it was when an invocation was recorded.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::io::{self, Cursor, ErrorKind, Read, Write};
 use std::path::{Component, Path};
@@ -22,6 +22,8 @@ pub(super) struct Recorded {
     /// When nothing recorded is left.
     chance: fastrand::Rng,
     variables: BTreeMap<String, Option<String>>,
+    /// Variables that nobody asked for then.
+    unknown: BTreeSet<String>,
     exchanges: Vec<(Exchange, bool)>,
 }
 
@@ -34,6 +36,7 @@ impl Recorded {
             random: VecDeque::new(),
             chance: fastrand::Rng::with_seed(0),
             variables: BTreeMap::new(),
+            unknown: BTreeSet::new(),
             exchanges: Vec::new(),
         };
         recorded.go_on(answers);
@@ -64,8 +67,17 @@ impl Recorded {
         }
     }
 
-    pub(super) fn variable(&self, name: &str) -> Option<String> {
-        self.variables.get(name).cloned().flatten()
+    pub(super) fn variable(&mut self, name: &str) -> Option<String> {
+        let known = self.variables.get(name);
+        if known.is_none() {
+            self.unknown.insert(name.to_owned());
+        }
+        known.cloned().flatten()
+    }
+
+    /// The variables that were asked for now, and not then.
+    pub(super) fn unknown(&self) -> Vec<String> {
+        self.unknown.iter().cloned().collect()
     }
 
     /// The answer to a request: the first that is left for its method and URL. None is the line that

@@ -173,6 +173,21 @@ fn a_request_that_was_not_made_then_is_told_and_not_sent() {
 }
 
 #[test]
+fn a_variable_that_was_not_asked_for_then_is_told() {
+    let folder = folder(&[("orders.rhai", "fn handler(event) { throw env::get(\"KNOWN\") }")]);
+    invoke(&folder, "{}", "1", &["--env", "KNOWN=1", "--env", "NEW=2"], 1);
+    let other = "fn handler(event) { [env::get(\"KNOWN\"), env::get(\"NEW\")] }";
+    fs::write(folder.path().join("orders.rhai"), other).expect("a file");
+    let (out, err) = said(&folder, &["replay", "log.txt"], 0);
+    assert_eq!(json(&out), json!(["1", null]));
+    let told =
+        "warning: the recording does not have the variable NEW; --env NEW=VALUE gives it a value";
+    assert!(err.contains(told) && err.matches("warning").count() == 1, "{err}");
+    let (out, err) = said(&folder, &["replay", "log.txt", "--env", "NEW=2"], 0);
+    assert!(json(&out) == json!(["1", "2"]) && !err.contains("warning"), "{out}{err}");
+}
+
+#[test]
 fn only_failures_are_recorded_unless_all_are_wanted() {
     let script = "fn handler(event) { if event.fail == true { throw \"no\" } event.text }";
     let folder = folder(&[("orders.rhai", script)]);
@@ -562,6 +577,11 @@ fn a_recording_that_somebody_made_up_does_no_harm() {
         let (_, err) = said(&folder, &[&replay[..], &["--save", "x"]].concat(), 2);
         assert!(err.contains(&format!("there is no `{file}` in `root`")), "{err}");
     }
+
+    // Nothing of it controls the terminal.
+    made_up(&|recording| recording["invocation"]["request_id"] = json!("a\u{1b}[2Jb\nc"));
+    let (out, _) = said(&folder, &["replay", "other.json", "--list"], 0);
+    assert!(out.contains("  a\u{fffd}[2Jb\u{fffd}c  ") && !out.contains('\u{1b}'), "{out}");
 
     // A file of any size takes no room, and one elsewhere is not made.
     made_up(&|recording| {
