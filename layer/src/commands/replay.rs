@@ -388,7 +388,12 @@ impl Replayed<'_> {
             (None, None, _) => format!("another response than at {then}"),
         };
         let changed = if self.has_changed() { "; the script has changed since" } else { "" };
-        format!("replayed: {comparison}{changed}")
+        let (theirs, ours) = (&self.recording.runtime, env!("CARGO_PKG_VERSION"));
+        let version = match theirs == ours {
+            true => String::new(),
+            false => format!("; recorded by rhambda {theirs}, replayed by {ours}"),
+        };
+        format!("replayed: {comparison}{changed}{version}")
     }
 
     fn print(&self, terminal: &Terminal) -> Result<(), Failure> {
@@ -457,6 +462,7 @@ impl Replayed<'_> {
             "requestId": recording.invocation.request_id,
             "handler": recording.handler,
             "recordedAt": moment(recording.started_ms),
+            "recordedBy": recording.runtime,
             "same": self.is_same(),
             "scriptChanged": self.has_changed(),
             "leftOut": recording.left_out,

@@ -268,6 +268,11 @@ fn an_invocation_recorded_by_the_tool_needs_no_key() {
     assert!(!err.contains("rhambda-recording"), "{err}");
     let (again, err) = said(&folder, &["replay", "one.json"], 0);
     assert!(again == out && err.contains("the same response"), "{again}{err}");
+    let mut other = json(&fs::read_to_string(folder.path().join("one.json")).expect("a file"));
+    other["runtime"] = json!("9.8.7");
+    fs::write(folder.path().join("other.json"), other.to_string()).expect("a file");
+    let (_, err) = said(&folder, &["replay", "other.json"], 0);
+    assert!(err.contains("; recorded by rhambda 9.8.7, replayed by "), "{err}");
     let (_, err) = said(&folder, &["invoke", "orders", "--record", "no/such/folder"], 2);
     assert!(err.contains("cannot write `no/such/folder`"), "{err}");
 }
