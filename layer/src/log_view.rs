@@ -1,8 +1,9 @@
 //! A runtime's log records as a person reads them: short on a terminal, whole elsewhere.
 
+use rhambda_runtime::recording;
 use serde_json::Value;
 
-use crate::environment::LogLine;
+use crate::environment::{LogLine, Stream};
 use crate::terminal::{Look, Terminal};
 
 /// The line as it is shown on standard error.
@@ -46,6 +47,31 @@ pub fn is_error(line: &LogLine) -> bool {
         || json_error(&line.text).is_some()
 }
 
+/// Whether the runtime has written the recording of an invocation there. What a script throws may have
+/// the same text in it, as an error.
+pub(crate) fn is_recording(line: &LogLine) -> bool {
+    line.stream == Stream::Stderr
+        && line.text.contains(recording::MARK)
+        && said(&line.text, "INFO", "recording").is_some_and(|said| said.contains(recording::MARK))
+}
+
+/// Whether the runtime says there that it did not record an invocation.
+pub(crate) fn is_no_recording(line: &LogLine) -> bool {
+    const NOT_RECORDED: &str = "this invocation is not recorded: ";
+    line.stream == Stream::Stderr
+        && line.text.contains(NOT_RECORDED)
+        && said(&line.text, "WARN", "message").is_some_and(|said| said.starts_with(NOT_RECORDED))
+}
+
+/// What a record of that level says; of one in JSON, in that field.
+fn said(line: &str, level: &str, field: &str) -> Option<String> {
+    if let Some(record) = Record::of(line) {
+        return (record.level == level).then(|| record.message.to_owned());
+    }
+    let record: Value = serde_json::from_str(line).ok()?;
+    (record["level"] == level).then(|| record[field].as_str().map(str::to_owned)).flatten()
+}
+
 /// `<timestamp>\t<request id>\t<LEVEL>\t<message>`
 struct Record<'a> {
     timestamp: &'a str,
@@ -80,7 +106,6 @@ fn json_error(line: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::environment::Stream;
 
     fn line(text: &str) -> LogLine {
         LogLine { stream: Stream::Stderr, text: text.to_owned() }
@@ -112,5 +137,21 @@ mod tests {
         }
         assert!(!is_error(&line(r#"{"level":"INFO","message":"x"}"#)));
         assert!(!is_error(&line("ERROR")));
+    }
+
+    #[test]
+    fn a_recording_is_no_error_that_has_its_text() {
+        let begin = "2026-11-23T10:00:00.000Z\tid";
+        for (text, is) in [
+            (format!("{begin}\tINFO\ta recording: rhambda-recording:1:AA"), true),
+            (format!("{begin}\tERROR\tno: rhambda-recording:1:AA"), false),
+            (r#"{"level":"INFO","message":"a","recording":"rhambda-recording:1:AA"}"#.into(), true),
+            (r#"{"level":"ERROR","message":"rhambda-recording:1:AA"}"#.into(), false),
+        ] {
+            assert_eq!(is_recording(&line(&text)), is, "{text}");
+        }
+        let not = "this invocation is not recorded: it is too large";
+        assert!(is_no_recording(&line(&format!("{begin}\tWARN\t{not}"))));
+        assert!(!is_no_recording(&line(&format!("{begin}\tERROR\t{not}"))));
     }
 }

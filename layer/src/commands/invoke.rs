@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use clap::Args;
-use rhambda_runtime::recording::MARK;
 use serde_json::{Map, Value, json};
 
 use crate::commands::settings::Settings;
@@ -361,7 +360,7 @@ struct Logs {
 
 impl Logs {
     fn take(&self, line: LogLine) {
-        if self.records && line.stream == Stream::Stderr && line.text.contains(MARK) {
+        if self.records && log_view::is_recording(&line) {
             *self.recording.lock().unwrap_or_else(PoisonError::into_inner) = Some(line.text);
             return;
         }

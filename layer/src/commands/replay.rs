@@ -98,7 +98,7 @@ impl Replay {
         if self.list {
             return self.list(&recordings, &surroundings.terminal);
         }
-        let recording = self.chosen(recordings)?;
+        let recording = self.chosen(&recordings)?;
         if self.show {
             let text = pretty(&recording.text) + "\n";
             surroundings.terminal.out(text.as_bytes()).map_err(Failure::output)?;
@@ -126,20 +126,20 @@ impl Replay {
         Ok(if done.has_passed() { Exit::Success } else { Exit::FunctionFailed })
     }
 
-    /// All recordings there are; of one that cannot be opened, the reason.
-    fn recordings(&self, surroundings: &Surroundings) -> Result<Vec<Opened>, Failure> {
+    /// All recordings there are.
+    fn recordings(&self, surroundings: &Surroundings) -> Result<Recordings, Failure> {
         let text = self.text(surroundings)?;
+        let sealed = Sealed::find_all(&text);
         if text.trim_start().starts_with('{') {
             match Recording::read(text.trim().to_owned()) {
-                Ok(recording) => return Ok(vec![Ok(recording)]),
+                Ok(recording) => return Ok(Recordings::Open(Box::new(recording))),
                 // A log may be JSON, too.
-                Err(why) if Sealed::find_all(&text).is_empty() => {
+                Err(why) if sealed.is_empty() => {
                     return Err(Failure::usage(format!("cannot use `{}`: {why}", self.log)));
                 }
                 Err(_) => {}
             }
         }
-        let sealed = Sealed::find_all(&text);
         if sealed.is_empty() {
             return Err(Failure::usage(format!(
                 "there is no recording in {}; a function that has the setting of `rhambda record` \
@@ -152,7 +152,7 @@ impl Replay {
             failure.message.push_str("; --key names the file that `rhambda record` wrote");
             failure
         })?;
-        Ok(sealed.into_iter().map(|sealed| sealed?.open(&key)).collect())
+        Ok(Recordings::Sealed(sealed, Box::new(key)))
     }
 
     fn named(&self) -> String {
@@ -184,34 +184,35 @@ impl Replay {
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
 
-    fn chosen(&self, recordings: Vec<Opened>) -> Result<Recording, Failure> {
+    fn chosen(&self, recordings: &Recordings) -> Result<Recording, Failure> {
         let count = recordings.len();
         let Some(wanted) = &self.request else {
-            let last =
-                recordings.into_iter().next_back().unwrap_or_else(|| Err("it is gone".into()));
+            let last = recordings.newest_first().next().unwrap_or_else(|| Err("it is gone".into()));
             return last.map_err(|why| match count {
                 1 => Failure::usage(why),
                 _ => Failure::usage(format!("the last of {count} recordings: {why}")),
             });
         };
-        let opened: Vec<_> = recordings.into_iter().flatten().collect();
-        let fits = |one: &&Recording| one.invocation.request_id.starts_with(wanted);
-        opened.iter().rev().find(fits).cloned().ok_or_else(|| {
-            let known: Vec<_> =
-                opened.iter().map(|one| one.invocation.request_id.as_str()).collect();
-            Failure::usage(match known.as_slice() {
-                [] => format!("none of {count} recordings can be opened with that key"),
-                known => {
-                    format!("no recording of a request `{wanted}`; there are {}", known.join(", "))
-                }
-            })
-        })
+        let mut known = Vec::new();
+        for recording in recordings.newest_first().flatten() {
+            if recording.invocation.request_id.starts_with(wanted) {
+                return Ok(recording);
+            }
+            known.push(recording.invocation.request_id);
+        }
+        known.reverse();
+        Err(Failure::usage(match known.as_slice() {
+            [] => format!("none of {count} recordings can be opened with that key"),
+            known => {
+                format!("no recording of a request `{wanted}`; there are {}", known.join(", "))
+            }
+        }))
     }
 
-    fn list(&self, recordings: &[Opened], terminal: &Terminal) -> Result<Exit, Failure> {
+    fn list(&self, recordings: &Recordings, terminal: &Terminal) -> Result<Exit, Failure> {
         let mut text = String::new();
         let mut all = Vec::new();
-        for recording in recordings {
+        for recording in recordings.oldest_first() {
             match recording {
                 Ok(recording) => {
                     let (at, id) = (moment(recording.started_ms), &recording.invocation.request_id);
@@ -221,7 +222,9 @@ impl Replay {
                         }
                         None => "a response".to_owned(),
                     };
-                    text.push_str(&format!("{at}  {id}  {}  {came}\n", recording.handler));
+                    let line = format!("{at}  {id}  {}  {came}", recording.handler);
+                    text.push_str(&plain(&line));
+                    text.push('\n');
                     all.push(json!({
                         "recordedAt": at, "requestId": id, "handler": recording.handler,
                         "error": recording.error().map(|(kind, message)| json!({
@@ -246,7 +249,7 @@ impl Replay {
     fn root(&self, surroundings: &Surroundings, recording: &Recording) -> Result<PathBuf, Failure> {
         let root = surroundings.directory.join(&self.root).canonicalize();
         let root = root.map_err(|error| Failure::reading(&self.root, &error))?;
-        match root.join(&recording.file).is_file() {
+        match recording.has_script_path() && root.join(&recording.file).is_file() {
             true => Ok(root),
             false => Err(Failure::usage(format!(
                 "there is no `{}` in `{}`; --root names the folder with the function's scripts",
@@ -286,13 +289,50 @@ impl Replay {
     }
 }
 
+/// What there is to choose from. Each recording is opened when it is looked at: a log may have many
+/// thousands, and anybody may have written them.
+enum Recordings {
+    Open(Box<Recording>),
+    Sealed(Vec<Result<Sealed, String>>, Box<Key>),
+}
+
+/// A recording; of one that cannot be opened, the reason.
 type Opened = Result<Recording, String>;
+
+impl Recordings {
+    fn len(&self) -> usize {
+        match self {
+            Recordings::Open(_) => 1,
+            Recordings::Sealed(sealed, _) => sealed.len(),
+        }
+    }
+
+    fn at(&self, index: usize) -> Opened {
+        match self {
+            Recordings::Open(recording) => Ok((**recording).clone()),
+            Recordings::Sealed(sealed, key) => {
+                sealed[index].as_ref().map_err(String::clone)?.open(key)
+            }
+        }
+    }
+
+    fn oldest_first(&self) -> impl Iterator<Item = Opened> {
+        (0..self.len()).map(|index| self.at(index))
+    }
+
+    fn newest_first(&self) -> impl Iterator<Item = Opened> {
+        (0..self.len()).rev().map(|index| self.at(index))
+    }
+}
 
 /// A moment in ms since the epoch as RFC 3339.
 fn moment(ms: u64) -> String {
     let moment = i64::try_from(ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
     moment.map(|moment| moment.to_string()).unwrap_or_default()
 }
+
+/// The error of a script that the deadline stopped.
+const TOO_LATE: &str = "Function.DeadlineExceeded";
 
 /// What came of it.
 struct Replayed<'a> {
@@ -313,11 +353,15 @@ impl Replayed<'_> {
         Some((text("errorType"), text("errorMessage")))
     }
 
-    fn is_same(&self) -> bool {
+    /// Whether the same came of it; `None` where that cannot be said.
+    fn is_same(&self) -> Option<bool> {
         match (self.recording.error(), self.error()) {
-            (Some((kind, message)), Some(now)) => now == (&kind, &message),
-            (None, None) => self.recording.response() == self.response(),
-            _ => false,
+            // It tells how long the script ran, which is never the same.
+            (Some((kind, _)), Some((now, _))) if kind == TOO_LATE => Some(now == kind),
+            (Some((kind, message)), Some(now)) => Some(now == (&kind, &message)),
+            (None, None) if self.recording.streamed && self.done.verdict.streamed => None,
+            (None, None) => Some(self.recording.response() == self.response()),
+            _ => Some(false),
         }
     }
 
@@ -329,8 +373,11 @@ impl Replayed<'_> {
     fn comparison(&self) -> String {
         let then = moment(self.recording.started_ms);
         let comparison = match (self.recording.error(), self.error(), self.is_same()) {
-            (Some(_), _, true) => format!("the same error as at {then}"),
-            (None, _, true) => format!("the same response as at {then}"),
+            (Some(_), _, Some(true)) => format!("the same error as at {then}"),
+            (None, _, None) => {
+                format!("it streams as at {then}; what it streamed then is not in the recording")
+            }
+            (None, _, Some(true)) => format!("the same response as at {then}"),
             (Some((kind, message)), Some(_), _) => {
                 format!("another error than at {then}, which was {kind}: {}", first_line(&message))
             }
@@ -341,7 +388,12 @@ impl Replayed<'_> {
             (None, None, _) => format!("another response than at {then}"),
         };
         let changed = if self.has_changed() { "; the script has changed since" } else { "" };
-        format!("replayed: {comparison}{changed}")
+        let (theirs, ours) = (&self.recording.runtime, env!("CARGO_PKG_VERSION"));
+        let version = match theirs == ours {
+            true => String::new(),
+            false => format!("; recorded by rhambda {theirs}, replayed by {ours}"),
+        };
+        format!("replayed: {comparison}{changed}{version}")
     }
 
     fn print(&self, terminal: &Terminal) -> Result<(), Failure> {
@@ -371,12 +423,17 @@ impl Replayed<'_> {
             }
         }
         for what in &self.recording.left_out {
-            terminal.warning(&format!("the recording does not have {what}"));
+            terminal.warning(&plain(&format!("the recording does not have {what}")));
+        }
+        for name in &self.done.verdict.unknown {
+            terminal.warning(&plain(&format!(
+                "the recording does not have the variable {name}; --env {name}=VALUE gives it a value"
+            )));
         }
         for call in &self.done.verdict.unused {
-            terminal.warning(&format!("not asked for this time: {call}"));
+            terminal.warning(&plain(&format!("not asked for this time: {call}")));
         }
-        terminal.err(&terminal.paint(Look::Faint, &self.comparison()));
+        terminal.err(&terminal.paint(Look::Faint, &plain(&self.comparison())));
         Ok(())
     }
 
@@ -393,6 +450,7 @@ impl Replayed<'_> {
         let recording = self.recording;
         let then = match &recording.error {
             Some(error) => format!("\"error\":{}", text(error.as_bytes())),
+            None if recording.streamed => "\"streamed\":true".to_owned(),
             None => format!("\"response\":{}", text(&recording.response())),
         };
         let now = match &self.done.verdict.error {
@@ -404,10 +462,12 @@ impl Replayed<'_> {
             "requestId": recording.invocation.request_id,
             "handler": recording.handler,
             "recordedAt": moment(recording.started_ms),
+            "recordedBy": recording.runtime,
             "same": self.is_same(),
             "scriptChanged": self.has_changed(),
             "leftOut": recording.left_out,
             "notAskedFor": self.done.verdict.unused,
+            "unknownVariables": self.done.verdict.unknown,
             "logs": logs,
         });
         let facts = facts.to_string();
@@ -419,6 +479,11 @@ impl Replayed<'_> {
         object.push('\n');
         terminal.out(object.as_bytes()).map_err(Failure::output)
     }
+}
+
+/// A line without what would control the terminal: anybody may have written a recording.
+fn plain(line: &str) -> String {
+    line.replace(char::is_control, "\u{fffd}")
 }
 
 fn first_line(text: &str) -> &str {
@@ -460,9 +525,12 @@ impl Save {
         let (kind, outcome) = match &replayed.done.verdict.error {
             Some(error) => {
                 let mut wanted = error.clone();
-                // Where it is told may change, what is told may not.
+                // Where it is told may change, what is told may not, unless it is how long it took.
                 if let Some(wanted) = wanted.as_object_mut() {
                     wanted.remove("stackTrace");
+                    if wanted.get("errorType").is_some_and(|kind| kind == TOO_LATE) {
+                        wanted.remove("errorMessage");
+                    }
                 }
                 ("error.json", pretty(&wanted.to_string()) + "\n")
             }

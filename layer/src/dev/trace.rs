@@ -1,10 +1,10 @@
 //! What `bootstrap` tells of an invocation where `RHAMBDA_TRACE` is set: its outgoing calls, and the
 //! operations if they are counted.
 
-use rhambda_runtime::recording;
 use serde_json::{Value, json};
 
 use crate::environment::{LogLine, Stream};
+use crate::log_view;
 
 /// The variable that has `bootstrap` tell it.
 pub(super) const VARIABLE: &str = "RHAMBDA_TRACE";
@@ -14,9 +14,6 @@ pub(super) const LIMIT: &str = "RHAMBDA_MAX_OPERATIONS";
 
 /// The variable that has it record invocations.
 pub(super) const RECORD: &str = "RHAMBDA_RECORD";
-
-/// What it says where there is no recording, for what reason ever.
-const NOT_RECORDED: &str = "this invocation is not recorded: ";
 
 /// What begins such a line. Scripts cannot write to standard error, and records begin with a time.
 const MARK: char = '\x1e';
@@ -63,10 +60,10 @@ impl Trace {
         if line.stream != Stream::Stderr {
             return None;
         }
-        if line.text.contains(recording::MARK) {
+        if log_view::is_recording(line) {
             return Some(Trace::Recording(line.text.clone()));
         }
-        if line.text.contains(NOT_RECORDED) {
+        if log_view::is_no_recording(line) {
             return Some(Trace::Unrecorded);
         }
         let told = line.text.strip_prefix(MARK)?;

@@ -9,7 +9,7 @@ mod key;
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Component, Path};
 
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
@@ -59,6 +59,9 @@ pub(crate) struct Recording {
     response: Option<String>,
     #[serde(default)]
     response_base64: Option<String>,
+    /// The response was streamed, and is not here.
+    #[serde(default)]
+    pub(crate) streamed: bool,
     /// The body of the error, where it was one: JSON text.
     #[serde(default)]
     pub(crate) error: Option<String>,
@@ -134,12 +137,12 @@ impl Exchange {
     }
 }
 
-/// A file or a folder.
+/// A file or a folder, or none.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum File {
-    /// A folder.
-    Folder(String),
+    /// What has no contents of its own.
+    Bare(Bare),
     /// A file of so many bytes, which the script did not read.
     Unread(u64),
     /// What the script read of it.
@@ -151,13 +154,31 @@ pub(crate) enum File {
     },
 }
 
+/// What there was at a path without being a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Bare {
+    Folder,
+    Absent,
+}
+
+/// What a file has in it.
+#[derive(Debug)]
+pub(crate) enum Contents {
+    Bytes(Vec<u8>),
+    /// So many bytes, of which nothing is known.
+    Zeros(u64),
+}
+
 impl File {
-    /// The file's bytes; `None` of a folder.
-    pub(crate) fn bytes(&self) -> Option<Vec<u8>> {
+    /// What is in the file, if it is one.
+    pub(crate) fn contents(&self) -> Result<Contents, Bare> {
         match self {
-            File::Folder(_) => None,
-            File::Unread(size) => Some(vec![0; (*size).min(MOST_BYTES) as usize]),
-            File::Read { text, text_base64 } => Some(bytes(text.as_ref(), text_base64.as_ref())),
+            File::Bare(bare) => Err(*bare),
+            File::Unread(size) => Ok(Contents::Zeros(*size)),
+            File::Read { text, text_base64 } => {
+                Ok(Contents::Bytes(bytes(text.as_ref(), text_base64.as_ref())))
+            }
         }
     }
 }
@@ -201,9 +222,10 @@ impl Recording {
         json::read(self.text.as_bytes()).ok().and_then(rhai::Dynamic::try_cast).unwrap_or_default()
     }
 
-    /// How long the invocation was given.
+    /// How long the invocation was given: no longer than Lambda gives.
     pub(crate) fn timeout_ms(&self) -> Option<u64> {
-        Some(self.invocation.deadline_ms?.saturating_sub(self.started_ms))
+        const MOST: u64 = 900_000;
+        Some(self.invocation.deadline_ms?.saturating_sub(self.started_ms).min(MOST))
     }
 
     /// `file` and `function` of the handler.
@@ -214,6 +236,12 @@ impl Recording {
     /// The path of the script from the task root, without `.rhai`.
     pub(crate) fn script(&self) -> &str {
         self.file.strip_suffix(".rhai").unwrap_or(&self.file)
+    }
+
+    /// Whether the script has the path of one: below the task root, whoever wrote the recording.
+    pub(crate) fn has_script_path(&self) -> bool {
+        let is_plain = |part| matches!(part, Component::Normal(_));
+        self.file.ends_with(".rhai") && Path::new(&self.file).components().all(is_plain)
     }
 
     /// Type and message of the error, where it was one.

@@ -195,17 +195,33 @@ fn recording(file: &Path, shown: &str, folder: &Path, stem: &str) -> Result<Opti
     let text = source_file::read_text(file).map_err(|error| Failure::reading(file, &error))?;
     let recording = Recording::read(text)
         .map_err(|why| Failure::usage(format!("cannot use {shown}: {why}")))?;
-    let script = recording.script().rsplit('/').next().unwrap_or_default();
-    if !folder.join(format!("{script}.rhai")).is_file() {
-        return Ok(None);
+    if !recording.has_script_path() {
+        return Err(Failure::usage(format!(
+            "cannot use {shown}: `{}` is no script below a task root",
+            recording.file
+        )));
     }
+    let Some((root, script)) = task_root(folder, recording.script()) else { return Ok(None) };
     Ok(Some(Case {
         file: shown.to_owned(),
         name: expected.file_name(),
-        folder: folder.to_owned(),
+        folder: root.to_owned(),
         script: script.to_owned(),
         kind: recorded(&recording, None, Some(expected)),
     }))
+}
+
+/// The task root of a script that is in this folder, and its path from there: as it was when it was
+/// recorded if the folders are called so still, since imports and messages are by that path.
+fn task_root<'a>(folder: &'a Path, script: &'a str) -> Option<(&'a Path, &'a str)> {
+    let name = script.rsplit('/').next().unwrap_or_default();
+    if !folder.join(format!("{name}.rhai")).is_file() {
+        return None;
+    }
+    let folders = Path::new(script).parent().unwrap_or(Path::new(""));
+    let root = folder.ancestors().nth(folders.components().count());
+    let root = root.filter(|_| folder.ends_with(folders));
+    Some(root.map_or((folder, name), |root| (root, script)))
 }
 
 /// What runs a recording again, in the time that it had then.

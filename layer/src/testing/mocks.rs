@@ -155,9 +155,9 @@ impl Effects for Mocked {
     }
 
     fn variable(&self, name: &str) -> Option<String> {
-        with(|mocks| {
-            let recorded = || mocks.recorded.as_ref()?.variable(name);
-            mocks.variables.get(name).cloned().or_else(recorded)
+        with(|mocks| match (mocks.variables.get(name), &mut mocks.recorded) {
+            (Some(value), _) => Some(value.clone()),
+            (None, recorded) => recorded.as_mut()?.variable(name),
         })
     }
 

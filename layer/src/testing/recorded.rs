@@ -1,8 +1,8 @@
 //! The world as it was when an invocation was recorded.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
-use std::io::{self, Cursor, Read};
+use std::io::{self, Cursor, ErrorKind, Read, Write};
 use std::path::{Component, Path};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use rhambda_runtime::effects::{Failure, Request, Response};
 
-use crate::recording::{Answers, Exchange, File};
+use crate::recording::{Answers, Bare, Contents, Exchange, File};
 
 /// What is left of the world's answers.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub(super) struct Recorded {
     /// When nothing recorded is left.
     chance: fastrand::Rng,
     variables: BTreeMap<String, Option<String>>,
+    /// Variables that nobody asked for then.
+    unknown: BTreeSet<String>,
     exchanges: Vec<(Exchange, bool)>,
 }
 
@@ -34,6 +36,7 @@ impl Recorded {
             random: VecDeque::new(),
             chance: fastrand::Rng::with_seed(0),
             variables: BTreeMap::new(),
+            unknown: BTreeSet::new(),
             exchanges: Vec::new(),
         };
         recorded.go_on(answers);
@@ -64,8 +67,17 @@ impl Recorded {
         }
     }
 
-    pub(super) fn variable(&self, name: &str) -> Option<String> {
-        self.variables.get(name).cloned().flatten()
+    pub(super) fn variable(&mut self, name: &str) -> Option<String> {
+        let known = self.variables.get(name);
+        if known.is_none() {
+            self.unknown.insert(name.to_owned());
+        }
+        known.cloned().flatten()
+    }
+
+    /// The variables that were asked for now, and not then.
+    pub(super) fn unknown(&self) -> Vec<String> {
+        self.unknown.iter().cloned().collect()
     }
 
     /// The answer to a request: the first that is left for its method and URL. None is the line that
@@ -142,21 +154,39 @@ impl Read for Body {
 
 /// Lays out what there was below `/tmp`, below this folder.
 pub(super) fn lay_out(files: &BTreeMap<String, File>, folder: &Path) -> io::Result<()> {
-    for (path, file) in files {
+    // What is in a folder comes before it: the folder may have been found by its name alone.
+    for (path, file) in files.iter().rev() {
         let Ok(below) = Path::new(path).strip_prefix("/tmp") else { continue };
         if !below.components().all(|part| matches!(part, Component::Normal(_))) {
             continue;
         }
         let path = folder.join(below);
-        match file.bytes() {
-            None => fs::create_dir_all(&path)?,
-            // What stands for a folder may have been found by its name alone.
-            Some(_) if path.is_dir() => {}
-            Some(bytes) => {
+        match file.contents() {
+            Err(Bare::Folder) => fs::create_dir_all(&path)?,
+            Err(Bare::Absent) => remove(&path)?,
+            Ok(_) if path.is_dir() => {}
+            Ok(contents) => {
                 fs::create_dir_all(path.parent().unwrap_or(folder))?;
-                fs::write(&path, bytes)?;
+                let mut file = fs::File::create(&path)?;
+                match contents {
+                    Contents::Bytes(bytes) => file.write_all(&bytes)?,
+                    // It takes no room on the disk.
+                    Contents::Zeros(size) => file.set_len(size.min(MOST_OF_TMP))?,
+                }
             }
         }
     }
     Ok(())
+}
+
+/// The most that a function can have below `/tmp`, in bytes.
+const MOST_OF_TMP: u64 = 10_240 << 20;
+
+/// Removes what the top level of the script has made here, and had no more then.
+fn remove(path: &Path) -> io::Result<()> {
+    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    match removed {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
 }

@@ -68,6 +68,8 @@ pub(crate) struct Verdict {
     pub(crate) streamed: bool,
     /// The requests of a recording that were not made again.
     pub(crate) unused: Vec<String>,
+    /// The variables that a recording does not have.
+    pub(crate) unknown: Vec<String>,
 }
 
 /// What there is of a snapshot.
@@ -176,9 +178,11 @@ fn run(job: Job) -> Verdict {
         },
     };
     let ms = begun.elapsed().as_secs_f64() * 1000.0;
-    let (missing, unused) = mocks::with(|mocks| {
-        let unused = mocks.recorded.as_ref().map(Recorded::unused).unwrap_or_default();
-        (std::mem::take(&mut mocks.missing), unused)
+    let (missing, unused, unknown) = mocks::with(|mocks| {
+        let recorded = mocks.recorded.as_ref();
+        let unused = recorded.map(Recorded::unused).unwrap_or_default();
+        let unknown = recorded.map(Recorded::unknown).unwrap_or_default();
+        (std::mem::take(&mut mocks.missing), unused, unknown)
     });
     // Whether the script went on after it or not.
     let error = match (missing.as_slice(), &recording) {
@@ -200,6 +204,7 @@ fn run(job: Job) -> Verdict {
         response: running.response,
         streamed: running.streamed,
         unused,
+        unknown,
     }
 }
 

@@ -29,14 +29,15 @@ use crate::effects::Effects;
 use crate::error::InvocationError;
 use crate::invocation::Invocation;
 use crate::{json, library, logging, memory};
-use object::{Object, array, push};
+use object::{Object, array, push, text_bytes};
 use tape::{MOST_BYTES, Tape, Taped};
 
 /// What the text of a recording in a log begins with; its form has this version.
 pub const MARK: &str = "rhambda-recording:1:";
 
-/// The largest record that CloudWatch is sure to keep in one piece, in bytes.
-const LONGEST_RECORD: usize = 256 << 10;
+/// The largest recording that CloudWatch is sure to keep in one piece, in bytes: 256 KB, less what
+/// stands around it.
+const LONGEST_RECORD: usize = 255 << 10;
 
 /// Keeps what an invocation is given and, if it fails, writes it to the log.
 pub struct Recorder {
@@ -96,7 +97,10 @@ impl Recorder {
     /// Notes what an invocation is given: the event, and what was kept from earlier ones.
     #[cold]
     pub fn begin(&self, invocation: &Invocation, is_cold_start: bool, state: &Dynamic) {
+        let limit = memory::limit();
+        memory::set_limit(usize::MAX);
         memory::uncounted(|| {
+            self.given.take();
             let before = self.tape.take();
             if !self.has_begun.replace(true) {
                 self.is_too_much.set(before.is_full());
@@ -104,8 +108,10 @@ impl Recorder {
                 self.common.borrow_mut().json("init", &before.answers());
             }
             let (mut given, mut tape) = (Object::default(), Tape::default());
-            let most = invocation.payload.len().min(MOST_BYTES + 1);
-            given.bytes("event", &invocation.payload[..most]);
+            let mut room = MOST_BYTES.saturating_sub(text_bytes(&invocation.payload));
+            if room > 0 {
+                given.bytes("event", &invocation.payload);
+            }
             let mut facts = Object::default();
             facts.text("request_id", Some(&invocation.request_id));
             facts.text("function_arn", invocation.function_arn.as_deref());
@@ -120,7 +126,7 @@ impl Recorder {
             let mut kept = Object::default();
             for (name, value) in state.read_lock::<Map>().iter().flat_map(|state| state.iter()) {
                 self.depends.set(true);
-                if !kept.value(name, value) {
+                if !kept.value(name, value, &mut room) && room > 0 {
                     tape.left_out.push(format!("`this.{name}`, {}", value.type_name()));
                 }
             }
@@ -131,9 +137,10 @@ impl Recorder {
                 let mut entry = Object::default();
                 entry.text("key", Some(key));
                 entry.number("until_ms", Some(ms_since_epoch(until)));
-                match entry.value("value", value) {
-                    true => push(&mut entries, &entry.end()),
-                    false => tape.left_out.push(format!("`{key}` of the cache")),
+                if entry.value("value", value, &mut room) {
+                    push(&mut entries, &entry.end());
+                } else if room > 0 {
+                    tape.left_out.push(format!("`{key}` of the cache"));
                 }
             });
             given.json("cache", &array(entries));
@@ -142,14 +149,20 @@ impl Recorder {
                 let mut set = Object::default();
                 set.text("url", Some(url));
                 set.number("fetched_ms", Some(ms_since_epoch(fetched)));
-                if set.value("keys", keys) {
+                if set.value("keys", keys, &mut room) {
                     push(&mut sets, &set.end());
                 }
             });
             given.json("key_sets", &array(sets));
-            self.given.replace(given);
+            // Without room there will be no recording, and the memory is better used.
+            if room > 0 && tape.takes(MOST_BYTES - room) {
+                self.given.replace(given);
+            } else {
+                tape.takes(usize::MAX);
+            }
             self.tape.replace(tape);
         });
+        memory::set_limit(limit);
     }
 
     /// Writes the recording of the invocation that `begin` told of, if it is one to be kept.
@@ -176,7 +189,7 @@ impl Recorder {
     fn sealed(&self, outcome: &Result<Vec<u8>, InvocationError>) -> Result<String, String> {
         let given = self.given.take();
         let mut tape = self.tape.take();
-        if tape.is_full() || self.is_too_much.get() || given.len() > MOST_BYTES {
+        if tape.is_full() || self.is_too_much.get() {
             return Err(format!("what it was given has more than {} MiB", MOST_BYTES >> 20));
         }
         let mut recording = self.common.borrow().clone();
@@ -190,6 +203,8 @@ impl Recorder {
         recording.json("left_out", &array(left_out));
         recording.json("answers", &tape.answers());
         match outcome {
+            // A response is JSON, and never nothing: this one went to its reader piece by piece.
+            Ok(response) if response.is_empty() => recording.json("streamed", b"true"),
             Ok(response) => recording.bytes("response", response),
             Err(InvocationError(report)) => recording.bytes("error", &report.to_json()),
         }

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use rhai::Dynamic;
+use rhai::{Array, Dynamic, Map};
 
 use crate::json;
 
@@ -66,11 +66,12 @@ impl Object {
         }
     }
 
-    /// A value of a script; none where it would be another one in JSON, which is `false`.
+    /// A value of a script, if there is room for it; none where it would be another one in JSON,
+    /// which is `false`.
     #[inline(never)]
-    pub(super) fn value(&mut self, name: &str, value: &Dynamic) -> bool {
+    pub(super) fn value(&mut self, name: &str, value: &Dynamic, room: &mut usize) -> bool {
         let mut text = Vec::new();
-        let fits = json::is_json(value) && json::write(value, &mut text).is_ok();
+        let fits = is_json(value, room, 0) && json::write(value, &mut text).is_ok();
         if fits {
             self.json(name, &text);
         }
@@ -107,6 +108,37 @@ pub(super) fn array(mut array: Vec<u8>) -> Vec<u8> {
     }
     array.push(b']');
     array
+}
+
+/// What a text takes in JSON, or what is no text in base64 and a little more.
+pub(super) fn text_bytes(text: &[u8]) -> usize {
+    let bytes = |&byte: &u8| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 2,
+        0..b' ' => 6,
+        _ => 1,
+    };
+    text.iter().map(bytes).sum()
+}
+
+/// Whether JSON gives back the value as it is, which takes that much of the room; `false`, and
+/// nothing left, where the room is too small.
+fn is_json(value: &Dynamic, room: &mut usize, depth: usize) -> bool {
+    const SEPARATORS: usize = 4;
+    let text = value.as_immutable_string_ref().map_or(0, |text| text_bytes(text.as_bytes()));
+    *room = room.saturating_sub(text.saturating_add(SEPARATORS));
+    if *room == 0 || depth > json::MAX_DEPTH {
+        return false;
+    }
+    if let Some(array) = value.read_lock::<Array>() {
+        return array.iter().all(|item| is_json(item, room, depth + 1));
+    }
+    if let Some(map) = value.read_lock::<Map>() {
+        return map.iter().all(|(key, item)| {
+            *room = room.saturating_sub(text_bytes(key.as_bytes()));
+            is_json(item, room, depth + 1)
+        });
+    }
+    json::is_json(value)
 }
 
 fn separate(out: &mut Vec<u8>) {

@@ -1,7 +1,8 @@
 //! What the world answered, noted as it answers.
 
 use std::cell::RefCell;
-use std::io::{self, Read, Write};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -9,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use super::object::{Object, array, push};
+use super::object::{Object, array, push, text_bytes};
 use crate::effects::{Effects, Failure, FileInfo, Request, Response, is_credential};
 use crate::memory;
 
@@ -28,11 +29,12 @@ pub(super) struct Tape {
     variables: Object,
     exchanges: Vec<(Object, Shared)>,
     /// What was there below `/tmp` before, in JSON.
-    files: Vec<(String, Vec<u8>)>,
+    files: BTreeMap<String, Vec<u8>>,
     /// What the script made itself, which is no answer of the world.
-    own_files: Vec<String>,
+    own_files: BTreeSet<String>,
     /// What a recording cannot have.
     pub(super) left_out: Vec<String>,
+    /// About what all of it takes in a recording.
     bytes: usize,
 }
 
@@ -52,16 +54,35 @@ fn size(bytes: u64) -> Vec<u8> {
 
 const FOLDER: &[u8] = b"\"folder\"";
 
+/// What stands for what was not there, so that a replay does not have it from somewhere else.
+const ABSENT: &[u8] = b"\"absent\"";
+
 impl Tape {
     /// Whether more was noted than a recording may have.
     pub(super) fn is_full(&self) -> bool {
-        let bodies = self.exchanges.iter().map(|(_, body)| body.borrow().data.len());
-        self.bytes + bodies.sum::<usize>() > MOST_BYTES
+        self.bytes > MOST_BYTES
     }
 
-    /// Whether the world was asked for nothing.
+    /// Makes room for so many bytes more. Where there is none, what was noted is given up: no
+    /// recording comes of it, and the function has better uses for the memory.
+    pub(super) fn takes(&mut self, bytes: usize) -> bool {
+        let bytes = self.bytes.saturating_add(bytes);
+        if bytes > MOST_BYTES {
+            *self = Self::default();
+        }
+        self.bytes = bytes;
+        bytes <= MOST_BYTES
+    }
+
+    /// Whether the world was asked for nothing. What was given up is something.
     pub(super) fn is_empty(&self) -> bool {
-        self.bytes == 0 && self.exchanges.is_empty() && self.own_files.is_empty()
+        !self.is_full()
+            && self.times.is_empty()
+            && self.random.is_empty()
+            && self.names.is_empty()
+            && self.exchanges.is_empty()
+            && self.files.is_empty()
+            && self.own_files.is_empty()
     }
 
     /// The answers, as they stand in a recording.
@@ -88,26 +109,30 @@ impl Tape {
         answers.end()
     }
 
-    fn file(&mut self, path: &str) -> Option<&mut Vec<u8>> {
-        self.files.iter_mut().find(|(known, _)| known == path).map(|(_, what)| what)
+    fn is_own(&self, path: &str) -> bool {
+        self.own_files.contains(path)
     }
 
-    fn is_own(&self, path: &str) -> bool {
-        self.own_files.iter().any(|own| own == path)
+    /// Whether the contents of a file are noted.
+    fn has_read(&self, path: &str) -> bool {
+        self.files.get(path).is_some_and(|known| known.starts_with(b"{"))
     }
 
     /// Notes what there was below `/tmp`; of what is known already, `more` is known now.
     #[inline(never)]
-    fn note_file(&mut self, path: &Path, what: Vec<u8>, more: bool) {
+    fn note_file(&mut self, path: &Path, what: &[u8], more: bool) {
         let path = path.to_string_lossy();
         if !path.starts_with(TMP) || self.is_own(&path) {
             return;
         }
-        self.bytes += path.len() + what.len();
-        match self.file(&path) {
-            Some(known) if more => *known = what,
+        match self.files.get_mut(&*path) {
+            Some(known) if more => *known = what.to_vec(),
             Some(_) => {}
-            None => self.files.push((path.into_owned(), what)),
+            None => {
+                if self.takes(path.len() + size_of::<u64>()) {
+                    self.files.insert(path.into_owned(), what.to_vec());
+                }
+            }
         }
     }
 }
@@ -127,10 +152,18 @@ impl Taped {
     fn note(&self, note: impl FnOnce(&mut Tape)) {
         memory::uncounted(|| {
             let mut tape = self.tape.borrow_mut();
-            if tape.bytes <= MOST_BYTES {
+            if !tape.is_full() {
                 note(&mut tape);
             }
         });
+    }
+
+    /// Notes that there is no such file, if that is what went wrong.
+    #[inline(never)]
+    fn note_absence(&self, path: &Path, error: &io::Error) {
+        if error.kind() == ErrorKind::NotFound {
+            self.note(|tape| tape.note_file(path, ABSENT, false));
+        }
     }
 }
 
@@ -139,8 +172,9 @@ impl Effects for Taped {
         let now = self.effects.now();
         self.note(|tape| {
             let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-            tape.bytes += 20;
-            push(&mut tape.times, since.as_nanos().to_string().as_bytes());
+            if tape.takes(20) {
+                push(&mut tape.times, since.as_nanos().to_string().as_bytes());
+            }
         });
         now
     }
@@ -152,9 +186,10 @@ impl Effects for Taped {
     fn random(&self, buffer: &mut [u8]) {
         self.effects.random(buffer);
         self.note(|tape| {
-            tape.bytes += buffer.len();
-            let text = ["\"", &BASE64_STANDARD.encode(&*buffer), "\""].concat();
-            push(&mut tape.random, text.as_bytes());
+            if tape.takes(buffer.len().saturating_mul(2)) {
+                let text = ["\"", &BASE64_STANDARD.encode(&*buffer), "\""].concat();
+                push(&mut tape.random, text.as_bytes());
+            }
         });
     }
 
@@ -169,35 +204,44 @@ impl Effects for Taped {
                 true => value.as_ref().map(|_| "(not recorded)"),
                 false => value.as_deref(),
             };
-            tape.bytes += name.len() + noted.map_or(0, str::len);
-            tape.names.push(name.to_owned());
-            tape.variables.text(name, noted);
+            let bytes = noted.map_or(0, |value| text_bytes(value.as_bytes()));
+            if tape.takes(text_bytes(name.as_bytes()) + bytes) {
+                tape.names.push(name.to_owned());
+                tape.variables.text(name, noted);
+            }
         });
         value
     }
 
     fn real_path(&self, path: &Path) -> io::Result<PathBuf> {
-        self.effects.real_path(path)
+        self.effects.real_path(path).inspect_err(|error| self.note_absence(path, error))
     }
 
     fn read(&self, path: &Path) -> io::Result<Box<dyn Read>> {
-        let source = self.effects.read(path)?;
-        if !path.starts_with(TMP) || self.tape.borrow().is_own(&path.to_string_lossy()) {
+        let source = self.effects.read(path).inspect_err(|error| self.note_absence(path, error))?;
+        let is_known = |path: &str| {
+            let tape = self.tape.borrow();
+            tape.is_full() || tape.is_own(path) || tape.has_read(path)
+        };
+        if !path.starts_with(TMP) || is_known(&path.to_string_lossy()) {
             return Ok(source);
         }
-        let file = Some((path.to_owned(), self.tape.clone()));
-        Ok(Box::new(Noted { source, body: memory::uncounted(Rc::default), file }))
+        let (body, path) = memory::uncounted(|| (Rc::default(), Some(path.to_owned())));
+        Ok(Box::new(Noted { source, body, tape: self.tape.clone(), path }))
     }
 
     fn write(&self, path: &Path, append: bool) -> io::Result<Box<dyn Write>> {
-        let had = self.effects.info(path).is_ok_and(|info| info.size > 0);
+        let had = append && self.effects.info(path).is_ok_and(|info| info.size > 0);
         let file = self.effects.write(path, append)?;
         self.note(|tape| {
             let path = path.to_string_lossy();
-            if append && had && !tape.is_own(&path) {
+            if tape.is_own(&path) || !tape.takes(path.len()) {
+                return;
+            }
+            if had && !tape.has_read(&path) {
                 tape.left_out.push(format!("what {path} had before the script added to it"));
             }
-            tape.own_files.push(path.into_owned());
+            tape.own_files.insert(path.into_owned());
         });
         Ok(file)
     }
@@ -205,9 +249,9 @@ impl Effects for Taped {
     fn list(&self, path: &Path) -> io::Result<Vec<String>> {
         let names = self.effects.list(path)?;
         self.note(|tape| {
-            tape.note_file(path, FOLDER.to_vec(), false);
+            tape.note_file(path, FOLDER, false);
             for name in &names {
-                tape.note_file(&path.join(name), size(0), false);
+                tape.note_file(&path.join(name), &size(0), false);
             }
         });
         Ok(names)
@@ -215,7 +259,7 @@ impl Effects for Taped {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         self.effects.remove(path)?;
-        self.note(|tape| tape.note_file(path, size(0), false));
+        self.note(|tape| tape.note_file(path, &size(0), false));
         Ok(())
     }
 
@@ -224,12 +268,13 @@ impl Effects for Taped {
     }
 
     fn info(&self, path: &Path) -> io::Result<FileInfo> {
-        let info = self.effects.info(path)?;
+        let info = self.effects.info(path).inspect_err(|error| self.note_absence(path, error))?;
         self.note(|tape| {
             let what = if info.is_folder { FOLDER.to_vec() } else { size(info.size) };
             // After a list, nothing but the name was known.
-            let more = tape.file(&path.to_string_lossy()).is_some_and(|known| *known == size(0));
-            tape.note_file(path, what, more);
+            let known = tape.files.get(&*path.to_string_lossy());
+            let more = known.is_some_and(|known| *known == size(0));
+            tape.note_file(path, &what, more);
         });
         Ok(info)
     }
@@ -258,11 +303,12 @@ impl Effects for Taped {
                 }
                 Err(failure) => note_failure(&mut facts, failure),
             }
-            tape.bytes += facts.len();
-            tape.exchanges.push((facts, body.clone()));
+            if tape.takes(facts.len()) {
+                tape.exchanges.push((facts, body.clone()));
+            }
         });
         let response = answer?;
-        let noted = Noted { source: response.body, body, file: None };
+        let noted = Noted { source: response.body, body, tape: self.tape.clone(), path: None };
         Ok(Response { body: Box::new(noted), ..response })
     }
 }
@@ -271,8 +317,9 @@ impl Effects for Taped {
 struct Noted {
     source: Box<dyn Read>,
     body: Shared,
-    /// The file, which is noted as far as it was read.
-    file: Option<(PathBuf, Rc<RefCell<Tape>>)>,
+    tape: Rc<RefCell<Tape>>,
+    /// Of a file, which is noted once it has been read.
+    path: Option<PathBuf>,
 }
 
 impl Read for Noted {
@@ -281,12 +328,18 @@ impl Read for Noted {
         memory::uncounted(|| {
             let mut body = self.body.borrow_mut();
             match &read {
-                // What is too much is told by being more than there may be.
-                Ok(count) if body.data.len() <= MOST_BYTES => {
-                    body.data.extend_from_slice(&buffer[..*count]);
+                Ok(count) => {
+                    let new = &buffer[..*count];
+                    match self.tape.borrow_mut().takes(text_bytes(new)) {
+                        true => body.data.extend_from_slice(new),
+                        false => body.data = Vec::new(),
+                    }
                 }
-                Ok(_) => {}
-                Err(error) => body.failed = failure_in(error),
+                Err(error) => {
+                    body.failed = failure_in(error);
+                    // What cannot be read, such as a folder, is no file with nothing in it.
+                    self.path = None;
+                }
             }
         });
         read
@@ -295,12 +348,16 @@ impl Read for Noted {
 
 impl Drop for Noted {
     fn drop(&mut self) {
-        let Some((path, tape)) = self.file.take() else { return };
+        // Nothing of it was counted, so nothing of it is given back.
         memory::uncounted(|| {
-            let data = std::mem::take(&mut self.body.borrow_mut().data);
-            let mut file = Object::default();
-            file.bytes("text", &data);
-            tape.borrow_mut().note_file(&path, file.end(), true);
+            let (path, body) = (self.path.take(), std::mem::take(&mut self.body));
+            let mut tape = self.tape.borrow_mut();
+            if let Some(path) = path.filter(|_| !tape.is_full()) {
+                let mut file = Object::default();
+                file.bytes("text", &body.borrow().data);
+                tape.note_file(&path, &file.end(), true);
+            }
+            drop(body);
         });
     }
 }

@@ -173,6 +173,21 @@ fn a_request_that_was_not_made_then_is_told_and_not_sent() {
 }
 
 #[test]
+fn a_variable_that_was_not_asked_for_then_is_told() {
+    let folder = folder(&[("orders.rhai", "fn handler(event) { throw env::get(\"KNOWN\") }")]);
+    invoke(&folder, "{}", "1", &["--env", "KNOWN=1", "--env", "NEW=2"], 1);
+    let other = "fn handler(event) { [env::get(\"KNOWN\"), env::get(\"NEW\")] }";
+    fs::write(folder.path().join("orders.rhai"), other).expect("a file");
+    let (out, err) = said(&folder, &["replay", "log.txt"], 0);
+    assert_eq!(json(&out), json!(["1", null]));
+    let told =
+        "warning: the recording does not have the variable NEW; --env NEW=VALUE gives it a value";
+    assert!(err.contains(told) && err.matches("warning").count() == 1, "{err}");
+    let (out, err) = said(&folder, &["replay", "log.txt", "--env", "NEW=2"], 0);
+    assert!(json(&out) == json!(["1", "2"]) && !err.contains("warning"), "{out}{err}");
+}
+
+#[test]
 fn only_failures_are_recorded_unless_all_are_wanted() {
     let script = "fn handler(event) { if event.fail == true { throw \"no\" } event.text }";
     let folder = folder(&[("orders.rhai", script)]);
@@ -253,6 +268,11 @@ fn an_invocation_recorded_by_the_tool_needs_no_key() {
     assert!(!err.contains("rhambda-recording"), "{err}");
     let (again, err) = said(&folder, &["replay", "one.json"], 0);
     assert!(again == out && err.contains("the same response"), "{again}{err}");
+    let mut other = json(&fs::read_to_string(folder.path().join("one.json")).expect("a file"));
+    other["runtime"] = json!("9.8.7");
+    fs::write(folder.path().join("other.json"), other.to_string()).expect("a file");
+    let (_, err) = said(&folder, &["replay", "other.json"], 0);
+    assert!(err.contains("; recorded by rhambda 9.8.7, replayed by "), "{err}");
     let (_, err) = said(&folder, &["invoke", "orders", "--record", "no/such/folder"], 2);
     assert!(err.contains("cannot write `no/such/folder`"), "{err}");
 }
@@ -452,4 +472,131 @@ fn a_key_is_made_once_and_only_its_owner_reads_it() {
     assert_eq!(format!("RHAMBDA_RECORD={}\n", setting.as_str().expect("text")), out);
     let mode = fs::metadata(folder.path().join("rhambda.key")).expect("a key").permissions();
     assert_eq!(mode.mode() & 0o777, 0o600);
+}
+
+#[test]
+fn what_was_not_there_then_is_not_there_again() {
+    let script = r#"
+        fs::write("/tmp/rhambda-replay-once", "made by the top level");
+        fn handler(event) {
+            let before = fs::exists("/tmp/rhambda-replay-new/inner");
+            fs::make_folder("/tmp/rhambda-replay-new/inner");
+            let after = fs::exists("/tmp/rhambda-replay-new/inner");
+            fs::remove("/tmp/rhambda-replay-new/inner");
+            fs::remove("/tmp/rhambda-replay-new");
+            let once = fs::remove("/tmp/rhambda-replay-once");
+            this.runs = (this.runs ?? 0) + 1;
+            if this.runs == 2 {
+                let names = fs::list("/tmp/rhambda-replay-kept");
+                let kept = fs::read_text("/tmp/rhambda-replay-kept/in/file");
+                let size = fs::size("/tmp/rhambda-replay-large");
+                throw `${before} ${after} ${once} ${names} ${kept} ${size}`
+            }
+            fs::write("/tmp/rhambda-replay-kept/in/file", "kept");
+            fs::write("/tmp/rhambda-replay-large", "");
+            for i in 0..70 { fs::append("/tmp/rhambda-replay-large", blob(1_048_576)); }
+        }"#;
+    let folder = folder(&[("orders.rhai", script)]);
+    let log = invoke(&folder, "{}", "2", &[], 1);
+    assert!(log.contains(r#"false true false ["in"] kept 73400320"#), "{log}");
+    let (out, _) = said(&folder, &["replay", "log.txt", "--json"], 1);
+    let told = json(&out);
+    assert_eq!((&told["same"], &told["leftOut"]), (&json!(true), &json!([])), "{told}");
+}
+
+#[test]
+fn answers_that_are_too_large_to_be_recorded_take_no_memory() {
+    let script = r#"
+        fn handler(event) {
+            this.kept = text::repeat("k", 5_000_000);
+            for i in 0..20 { http::get(env::require("API") + "/x", #{ save_to: "/tmp/rhambda-replay-body" }) }
+            throw "no"
+        }"#;
+    let folder = folder(&[("orders.rhai", script)]);
+    let server = Server::saying(|_| answer(200, &[], "y".repeat(4_000_000)));
+    let api = format!("API={}", server.url());
+    let setting = setting(&folder);
+    let invoke = ["invoke", "orders", "--env", &api, "--repeat", "2", "--env", &setting, "--json"];
+    let told = json(&said(&folder, &invoke, 1).0);
+    assert!(told["logs"].to_string().contains("has more than 4 MiB"), "{told}");
+    let most = told["report"]["maxMemoryMb"].as_u64().expect("a number");
+    assert!(most < 40, "{most} MB are used for what cannot be recorded");
+}
+
+#[test]
+fn a_script_in_a_folder_is_tested_from_its_task_root() {
+    let script = "import \"lib/no\" as no;\nfn run(event) { throw no::WHY }";
+    let folder = folder(&[]);
+    for (name, text) in [("jobs/late.rhai", script), ("lib/no.rhai", "export const WHY = \"no\";")]
+    {
+        fs::create_dir_all(folder.path().join(name).parent().expect("a folder")).expect("a folder");
+        fs::write(folder.path().join(name), text).expect("a file");
+    }
+    let record = ["invoke", "jobs/late.run", "--root", ".", "--event", "1", "--record", "one.json"];
+    said(&folder, &record, 1);
+    said(&folder, &["replay", "one.json", "--save", "why"], 1);
+    for from in [".", "jobs", "jobs/late.why.recording.json"] {
+        let (tested, _) = said(&folder, &["test", from], 0);
+        assert!(tested.contains("✓ late.why.error.json"), "{tested}");
+    }
+}
+
+#[test]
+fn what_cannot_be_the_same_again_is_not_compared() {
+    let folder = folder(&[("orders.rhai", "fn handler(event) { sleep(60) }")]);
+    invoke(&folder, "{}", "1", &["--timeout", "0.4"], 1);
+    let (_, err) = said(&folder, &["replay", "log.txt", "--save", "late"], 1);
+    assert!(err.contains("the same error as at"), "however long it took: {err}");
+    said(&folder, &["test"], 0);
+
+    let streams = "fn handler(event) { stream::write(\"all of it\") }";
+    let folder = self::folder(&[("orders.rhai", streams)]);
+    said(&folder, &["invoke", "orders", "--record", "one.json"], 0);
+    let (out, err) = said(&folder, &["replay", "one.json"], 0);
+    let told = "what it streamed then is not in the recording";
+    assert!(out == "all of it" && err.contains(told), "{out}{err}");
+    let told = json(&said(&folder, &["replay", "one.json", "--json"], 0).0);
+    assert_eq!((&told["same"], &told["recorded"]), (&json!(null), &json!({ "streamed": true })));
+}
+
+#[test]
+fn a_recording_that_somebody_made_up_does_no_harm() {
+    let script = "fn handler(event) { [fs::list(\"/tmp\"), fs::size(\"/tmp/large\")] }";
+    let folder = folder(&[("orders.rhai", script), ("beside.rhai", script)]);
+    fs::create_dir(folder.path().join("root")).expect("a folder");
+    fs::write(folder.path().join("root/orders.rhai"), script).expect("a file");
+    let record = ["invoke", "root/orders", "--root", "root", "--record", "one.json"];
+    said(&folder, &record, 1);
+    let text = fs::read_to_string(folder.path().join("one.json")).expect("a recording");
+    let made_up = |change: &dyn Fn(&mut Value)| {
+        let mut recording = json(&text);
+        change(&mut recording);
+        fs::write(folder.path().join("other.json"), recording.to_string()).expect("a file");
+    };
+    let replay = ["replay", "other.json", "--root", "root"];
+
+    let outside = folder.path().join("beside.rhai");
+    let outside = outside.to_str().expect("a path is text");
+    for file in ["../beside.rhai", outside, "orders"] {
+        made_up(&|recording| recording["file"] = json!(file));
+        let (_, err) = said(&folder, &[&replay[..], &["--save", "x"]].concat(), 2);
+        assert!(err.contains(&format!("there is no `{file}` in `root`")), "{err}");
+    }
+
+    // Nothing of it controls the terminal.
+    made_up(&|recording| recording["invocation"]["request_id"] = json!("a\u{1b}[2Jb\nc"));
+    let (out, _) = said(&folder, &["replay", "other.json", "--list"], 0);
+    assert!(out.contains("  a\u{fffd}[2Jb\u{fffd}c  ") && !out.contains('\u{1b}'), "{out}");
+
+    // A file of any size takes no room, and one elsewhere is not made.
+    made_up(&|recording| {
+        recording["invocation"]["deadline_ms"] = json!(u64::MAX);
+        recording["answers"]["files"] = json!({
+            "/tmp": "folder", "/tmp/large": 9_000_000_000_u64, "/tmp/larger": u64::MAX,
+            "/tmp/../../beside": { "text": "no" }, "/beside": { "text": "no" }, "/tmp/gone": "absent",
+        });
+    });
+    let (out, _) = said(&folder, &replay, 0);
+    assert_eq!(json(&out), json!([["large", "larger"], 9_000_000_000_u64]));
+    assert_eq!(fs::read_to_string(outside).expect("a file"), script);
 }
