@@ -20,7 +20,7 @@ use crate::recording::{Key, Recording, Sealed, is_same_script};
 use crate::surroundings::Surroundings;
 use crate::terminal::{Look, Terminal};
 use crate::testing::cases::{Case, recorded};
-use crate::testing::pair::{self, NotSaved};
+use crate::testing::pair::{self, NotSaved, TOO_LATE};
 use crate::testing::run::{self, Done, Plan};
 use crate::{error_view, log_view};
 
@@ -331,9 +331,6 @@ fn moment(ms: u64) -> String {
     moment.map(|moment| moment.to_string()).unwrap_or_default()
 }
 
-/// The error of a script that the deadline stopped.
-const TOO_LATE: &str = "Function.DeadlineExceeded";
-
 /// What came of it.
 struct Replayed<'a> {
     recording: &'a Recording,
@@ -523,17 +520,7 @@ impl Save {
     fn write(&self, replayed: &Replayed) -> Result<[String; 2], Failure> {
         let response = || String::from_utf8_lossy(&replayed.response()).into_owned();
         let (kind, outcome) = match &replayed.done.verdict.error {
-            Some(error) => {
-                let mut wanted = error.clone();
-                // Where it is told may change, what is told may not, unless it is how long it took.
-                if let Some(wanted) = wanted.as_object_mut() {
-                    wanted.remove("stackTrace");
-                    if wanted.get("errorType").is_some_and(|kind| kind == TOO_LATE) {
-                        wanted.remove("errorMessage");
-                    }
-                }
-                ("error.json", pretty(&wanted.to_string()) + "\n")
-            }
+            Some(error) => ("error.json", pretty(&pair::lasting(error.clone()).to_string()) + "\n"),
             None if replayed.done.verdict.streamed => ("response.txt", response()),
             None => ("response.json", pretty(&response()) + "\n"),
         };

@@ -238,9 +238,10 @@ fn a_saved_test_has_the_answers_that_the_function_had() {
             #{ rate: http::get(env::require("API") + "/rates").json().eur, id: uuid::v4(), count: this.count }
         }
         fn refund(event) { throw `no ${event.id} ${time::now_ms()}` }
-        fn plain(event) { event }"#;
+        fn plain(event) { event }
+        fn late(event) { loop {} }"#;
     let api = format!("API={}", server.url());
-    let served = Served::of(&[("shop.rhai", script)], &["--env", &api]);
+    let served = Served::of(&[("shop.rhai", script)], &["--env", &api, "--timeout", "1"]);
     let save = |function: &str, event: &str, name: &str| {
         let done = sent(&served, function, event);
         let path = format!("/invocations/{}/test", done["id"].as_str().expect("an id"));
@@ -248,7 +249,7 @@ fn a_saved_test_has_the_answers_that_the_function_had() {
         assert_eq!(saved.status, 201, "{}", saved.text());
         assert_eq!(
             done["logs"].as_array().expect("logs").len(),
-            usize::from(function == "shop.refund")
+            usize::from(["shop.refund", "shop.late"].contains(&function))
         );
         (done["recorded"].clone(), saved.json()["files"].clone())
     };
@@ -259,10 +260,12 @@ fn a_saved_test_has_the_answers_that_the_function_had() {
     assert_eq!(save("shop.refund", "{\"id\": 7}", "none"), (json!(true), files));
     let files = json!(["shop.plain.same.event.json", "shop.plain.same.response.json"]);
     assert_eq!(save("shop.plain", "[1]", "same"), (json!(false), files));
+    let files = json!(["shop.late.stopped.event.json", "shop.late.stopped.error.json"]);
+    assert_eq!(save("shop.late", "1", "stopped"), (json!(false), files));
     drop(server);
     let tested = Command::new(rhambda()).arg("test").current_dir(served.folder()).output();
     let tested = String::from_utf8_lossy(&tested.expect("rhambda starts").stdout).into_owned();
-    for part in ["shop.second.response.json", "shop.refund.none.error.json", "3 passed"] {
+    for part in ["shop.second.response.json", "shop.refund.none.error.json", "4 passed"] {
         assert!(tested.contains(part), "{part} is missing in\n{tested}");
     }
 }

@@ -103,7 +103,7 @@ fn outcome(record: &Record) -> Result<(&'static str, Vec<u8>), String> {
             if let Some(data) = &failed.data {
                 error["errorData"] = data.clone();
             }
-            Ok(("error.json", laid_out(error.to_string().as_bytes())))
+            Ok(("error.json", laid_out(pair::lasting(error).to_string().as_bytes())))
         }
     }
 }
