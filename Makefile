@@ -12,8 +12,10 @@ $(if $(TARGET_$(ARCH)),,$(error ARCH is "$(ARCH)"; there are x86_64 and arm64))
 # Static and at a fixed address: nothing is left to be done before `main`.
 STATIC = -C target-feature=+crt-static -C relocation-model=static
 # Few pages, of which those that a cold start runs lie side by side (tests/bench/order), and the rest so
-# that it zips well. Rust's own linker knows how, which it brings along for this target only.
-STATIC_x86_64 = -C link-arg=-Wl,-z,noseparate-code,--icf=all \
+# that it zips well. Rust's own linker knows how, which it brings along for this target only. Stacks are
+# unwound after a panic only, and then by what the program registers at its start, so the table to find
+# frames by (70 KB that do not zip) is left out.
+STATIC_x86_64 = -C link-arg=-Wl,-z,noseparate-code,--icf=all,--no-eh-frame-hdr \
   -C link-arg=-Wl,--symbol-ordering-file=runtime/start.order,--no-warn-symbol-ordering,--bp-compression-sort=both
 
 # The cargo that builds bootstrap. It needs the standard library of the target.

@@ -429,6 +429,21 @@ fn a_comparer_without_an_order_is_no_crash() {
 }
 
 #[test]
+fn what_panics_in_native_code_is_caught_and_the_next_event_served() {
+    // The standard library's sort panics when it notices that there is no order, and the engine catches
+    // that: `bootstrap` has to be linked so that stacks can be unwound.
+    let script = once(
+        "let a = []; for i in 0..2000 { a.push(random::int(0, 1_000_000)); }
+         for i in 0..200 { a.sort(|x, y| random::int(-1, 1)); } \"sorted\"",
+    );
+    with_time(&script, 20_000)
+        .failed("Function.ScriptError")
+        .saying("error in comparer for sorting")
+        .responded(SERVED)
+        .kept_serving();
+}
+
+#[test]
 fn odd_arguments_to_the_standard_library_are_no_crash() {
     let statements = [
         "let a = [1]; a.remove(-9223372036854775808)",
