@@ -57,10 +57,10 @@ pub(crate) fn is_recording(line: &LogLine) -> bool {
 
 /// Whether the runtime says there that it did not record an invocation.
 pub(crate) fn is_no_recording(line: &LogLine) -> bool {
-    const NOT_RECORDED: &str = "this invocation is not recorded: ";
     line.stream == Stream::Stderr
-        && line.text.contains(NOT_RECORDED)
-        && said(&line.text, "WARN", "message").is_some_and(|said| said.starts_with(NOT_RECORDED))
+        && line.text.contains(recording::NOT_RECORDED)
+        && said(&line.text, "WARN", "message")
+            .is_some_and(|said| said.starts_with(recording::NOT_RECORDED))
 }
 
 /// What a record of that level says; of one in JSON, in that field.

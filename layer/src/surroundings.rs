@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::failure::Failure;
 use crate::terminal::Terminal;
 
 /// Looks an environment variable up.
@@ -21,6 +22,14 @@ pub struct Surroundings {
     pub executable: Option<PathBuf>,
     /// The two outputs.
     pub terminal: Terminal,
+}
+
+impl Surroundings {
+    /// The `rhambda` executable, to be started again.
+    pub(crate) fn own_executable(&self) -> Result<PathBuf, Failure> {
+        let executable = self.executable.clone();
+        executable.ok_or_else(|| Failure::broken("the system does not say where `rhambda` is"))
+    }
 }
 
 impl fmt::Debug for Surroundings {

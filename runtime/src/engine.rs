@@ -423,20 +423,18 @@ impl Script {
     }
 
     fn diagnosis<T>(&self, explain: impl FnOnce(&Diagnosis) -> T) -> T {
-        // Explaining may take memory that the script has no more.
-        let (stopped, limit) = (self.bounds.stopped(), memory::limit());
-        memory::set_limit(usize::MAX);
-        let explained = explain(&Diagnosis {
-            roots: &self.roots,
-            functions: &self.functions,
-            top_level_variables: &self.top_level_variables,
-            stopped,
-            elapsed: self.bounds.elapsed(),
-            limits: &self.limits,
-            trace: &self.trace.borrow(),
-        });
-        memory::set_limit(limit);
-        explained
+        let stopped = self.bounds.stopped();
+        memory::unlimited(|| {
+            explain(&Diagnosis {
+                roots: &self.roots,
+                functions: &self.functions,
+                top_level_variables: &self.top_level_variables,
+                stopped,
+                elapsed: self.bounds.elapsed(),
+                limits: &self.limits,
+                trace: &self.trace.borrow(),
+            })
+        })
     }
 }
 

@@ -79,6 +79,15 @@ pub fn uncounted<T>(work: impl FnOnce() -> T) -> T {
     done
 }
 
+/// Does what may take memory that the script has no more.
+pub fn unlimited<T>(work: impl FnOnce() -> T) -> T {
+    let before = limit();
+    set_limit(usize::MAX);
+    let done = work();
+    set_limit(before);
+    done
+}
+
 /// Sets how many bytes this thread may hold from now on.
 pub fn set_limit(bytes: usize) {
     LIMIT.with(|limit| limit.set(isize::try_from(bytes).unwrap_or(isize::MAX)));

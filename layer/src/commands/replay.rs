@@ -265,10 +265,8 @@ impl Replay {
         recording: &Recording,
         root: &Path,
     ) -> Result<Done, Failure> {
-        let executable = surroundings.executable.clone();
         let plan = Plan {
-            executable: executable
-                .ok_or_else(|| Failure::broken("the system does not say where `rhambda` is"))?,
+            executable: surroundings.own_executable()?,
             jobs: 1,
             timeout: Duration::ZERO,
             memory_mb: 128,

@@ -255,11 +255,9 @@ impl Test {
             None => Vec::new(),
         };
         variables.extend(settings::given(&self.variables, surroundings)?);
-        let executable = surroundings.executable.clone();
         let processors = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
         Ok(Plan {
-            executable: executable
-                .ok_or_else(|| Failure::broken("the system does not say where `rhambda` is"))?,
+            executable: surroundings.own_executable()?,
             jobs: self.jobs.map_or_else(processors, NonZeroUsize::get),
             timeout: self.timeout,
             memory_mb: self.memory,

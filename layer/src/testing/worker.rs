@@ -218,8 +218,13 @@ fn unrecorded(lines: &[String], failed: Option<Value>) -> Value {
         "the recording has no answer to what the script asks for now:\n{}\n{has}",
         lines.join("\n")
     );
+    instead("Replay.NotRecorded", message, failed)
+}
+
+/// The error that a case fails with, in place of the one that came of it.
+fn instead(error_type: &str, message: String, failed: Option<Value>) -> Value {
     let mut error = failed.unwrap_or_else(|| json!({}));
-    error["errorType"] = "Replay.NotRecorded".into();
+    error["errorType"] = error_type.into();
     error["errorMessage"] = message.into();
     error
 }
@@ -230,10 +235,7 @@ fn unmocked(lines: &[String], failed: Option<Value>) -> Value {
         if lines.len() == 1 { "a request".to_owned() } else { format!("{} requests", lines.len()) },
         lines.join("\n")
     );
-    let mut error = failed.unwrap_or_else(|| json!({}));
-    error["errorType"] = "Mock.Missing".into();
-    error["errorMessage"] = message.into();
-    error
+    instead("Mock.Missing", message, failed)
 }
 
 impl Running {

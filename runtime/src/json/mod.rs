@@ -23,7 +23,7 @@ mod write;
 
 pub use number::ExactNumber;
 pub use read::{ReadError, read};
-pub use write::{WriteError, is_json, push_key, push_text, to_value, write, write_pretty};
+pub use write::{WriteError, push_key, push_text, to_value, write, write_pretty};
 
 /// How deeply arrays and maps may be nested, in both directions.
 pub const MAX_DEPTH: usize = 512;

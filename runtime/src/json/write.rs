@@ -244,23 +244,6 @@ pub fn push_text(text: &str, out: &mut Vec<u8>) {
     put_serde(text, out);
 }
 
-/// Whether a value is the same after it was JSON.
-#[must_use]
-pub fn is_json(value: &Dynamic) -> bool {
-    if let Some(array) = value.read_lock::<Array>() {
-        return array.iter().all(is_json);
-    }
-    if let Some(map) = value.read_lock::<Map>() {
-        return map.values().all(is_json);
-    }
-    value.is_unit()
-        || value.is_bool()
-        || value.is_int()
-        || value.is_float()
-        || value.is_string()
-        || value.is::<ExactNumber>()
-}
-
 fn put_serde<T: serde::Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) {
     // Writing into memory cannot fail, and neither can a number or a text.
     let _ = serde_json::to_writer(out, value);

@@ -97,21 +97,20 @@ fn handle(context: &NativeCallContext, event: &Dynamic, function: &FnPtr) -> Fal
         _ => (call(), false),
     };
     // The answer is sent even if the script has no memory left.
-    let limit = memory::limit();
-    memory::set_limit(usize::MAX);
-    let (outcome, stopped) = match result {
-        _ if is_late => {
-            (Err("it was still running shortly before the function's deadline".into()), None)
-        }
-        Ok(result) => (result_of(&request, result), None),
-        Err(error) => {
-            let file = context.call_source().unwrap_or_default();
-            let (_, why) = diagnosis::survived(&error, file);
-            (Err(why), Some(error).filter(|error| !is_survivable(error)))
-        }
-    };
-    let sent = answer(event, &request, outcome);
-    memory::set_limit(limit);
+    let (stopped, sent) = memory::unlimited(|| {
+        let (outcome, stopped) = match result {
+            _ if is_late => {
+                (Err("it was still running shortly before the function's deadline".into()), None)
+            }
+            Ok(result) => (result_of(&request, result), None),
+            Err(error) => {
+                let file = context.call_source().unwrap_or_default();
+                let (_, why) = diagnosis::survived(&error, file);
+                (Err(why), Some(error).filter(|error| !is_survivable(error)))
+            }
+        };
+        (stopped, answer(event, &request, outcome))
+    });
     match stopped {
         Some(error) => Err(error),
         None => sent,

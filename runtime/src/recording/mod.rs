@@ -35,6 +35,9 @@ use tape::{MOST_BYTES, Tape, Taped};
 /// What the text of a recording in a log begins with; its form has this version.
 pub const MARK: &str = "rhambda-recording:1:";
 
+/// What a record of the log begins with that tells why there is no recording.
+pub const NOT_RECORDED: &str = "this invocation is not recorded: ";
+
 /// The largest recording that CloudWatch is sure to keep in one piece, in bytes: 256 KB, less what
 /// stands around it.
 const LONGEST_RECORD: usize = 255 << 10;
@@ -97,9 +100,7 @@ impl Recorder {
     /// Notes what an invocation is given: the event, and what was kept from earlier ones.
     #[cold]
     pub fn begin(&self, invocation: &Invocation, is_cold_start: bool, state: &Dynamic) {
-        let limit = memory::limit();
-        memory::set_limit(usize::MAX);
-        memory::uncounted(|| {
+        aside(|| {
             self.given.take();
             let before = self.tape.take();
             if !self.has_begun.replace(true) {
@@ -162,7 +163,6 @@ impl Recorder {
             }
             self.tape.replace(tape);
         });
-        memory::set_limit(limit);
     }
 
     /// Writes the recording of the invocation that `begin` told of, if it is one to be kept.
@@ -176,13 +176,10 @@ impl Recorder {
         if !is_wanted {
             return;
         }
-        let limit = memory::limit();
-        memory::set_limit(usize::MAX);
-        memory::uncounted(|| match self.sealed(outcome) {
+        aside(|| match self.sealed(outcome) {
             Ok(recording) => logging::recording(&recording),
-            Err(why) => log::warn!("this invocation is not recorded: {why}"),
+            Err(why) => log::warn!("{NOT_RECORDED}{why}"),
         });
-        memory::set_limit(limit);
     }
 
     #[inline(never)]
@@ -222,6 +219,11 @@ impl Recorder {
             )),
         }
     }
+}
+
+/// Does what takes memory that is not the script's.
+fn aside(work: impl FnOnce()) {
+    memory::unlimited(|| memory::uncounted(work));
 }
 
 fn ms_since_epoch(moment: SystemTime) -> u64 {

@@ -138,7 +138,12 @@ fn is_json(value: &Dynamic, room: &mut usize, depth: usize) -> bool {
             is_json(item, room, depth + 1)
         });
     }
-    json::is_json(value)
+    value.is_unit()
+        || value.is_bool()
+        || value.is_int()
+        || value.is_float()
+        || value.is_string()
+        || value.is::<json::ExactNumber>()
 }
 
 fn separate(out: &mut Vec<u8>) {
