@@ -15,6 +15,7 @@ use crate::format::difference::difference;
 use crate::format::{Formatter, Refusal};
 use crate::script_name::ScriptName;
 use crate::scripts::scripts_below;
+use crate::source_file;
 use crate::surroundings::Surroundings;
 use crate::terminal::Terminal;
 
@@ -200,7 +201,7 @@ impl Fmt {
         name: &str,
         path: &Path,
     ) -> Result<Option<(String, String)>, Trouble> {
-        let bytes = fs::read(path).map_err(|error| {
+        let bytes = source_file::read(path).map_err(|error| {
             Trouble::Elsewhere(Exit::Usage, format!("cannot read `{name}`: {error}"))
         })?;
         let (old, new) = formatted(formatter, name, bytes)?;
