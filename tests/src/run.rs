@@ -193,6 +193,12 @@ impl Run {
         call
     }
 
+    /// How the process ended.
+    #[must_use]
+    pub fn ended(&self) -> Ended {
+        self.ended
+    }
+
     /// The most memory that the process had, in KiB.
     #[track_caller]
     pub fn peak_memory_kb(&self) -> u64 {

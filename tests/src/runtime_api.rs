@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::http::{self, Header, Tee};
 
@@ -134,6 +134,8 @@ pub enum Answer {
 pub struct Call {
     /// Which connection it came on, from 0.
     pub connection: usize,
+    /// When its head had been read.
+    pub at: Instant,
     /// `GET` or `POST`.
     pub method: String,
     /// The path, with whatever `AWS_LAMBDA_RUNTIME_API` put before it.
@@ -264,6 +266,7 @@ fn serve_connection(
         let index = state_now.calls.len();
         state_now.calls.push(Call {
             connection,
+            at: Instant::now(),
             method: head.method.clone(),
             path: head.path.clone(),
             headers: head.headers.clone(),

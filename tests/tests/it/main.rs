@@ -19,6 +19,7 @@ mod fs;
 mod handler_contract;
 mod handler_names;
 mod hostile;
+mod hostile_scripts;
 mod http;
 mod init;
 mod invoke_loop;
