@@ -18,7 +18,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use base64::Engine as _;
 use serde_json::{Value, json};
 
-use crate::http::{Answer, Body, Connection, Head, find};
+use crate::http::{Answer, Body, Connection, Head, find, is_loopback, split_authority};
 use crate::stream_view;
 
 /// The largest response Lambda takes from a runtime, in bytes: 6 MiB and 100.
@@ -628,8 +628,20 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
 }
 
 fn serve(shared: &Shared, mut connection: Connection, number: usize) -> io::Result<()> {
-    while let Some(head) = connection.read_head()? {
+    loop {
+        let head = match connection.read_head() {
+            Ok(Some(head)) => head,
+            Ok(None) => return Ok(()),
+            Err(error) => {
+                // Where it is the connection that failed, this fails, too.
+                return connection
+                    .send(&Answer::json(400, problem("BadRequest", &error.to_string())));
+            }
+        };
         let at = Instant::now();
+        if let Some(why) = foreign(&head) {
+            return connection.send(&Answer::json(403, problem("AccessDenied", why)));
+        }
         let route = Route::of(&head);
         let fault = shared.lock().take_fault(route.endpoint);
         let wants_close =
@@ -666,11 +678,22 @@ fn serve(shared: &Shared, mut connection: Connection, number: usize) -> io::Resu
         }
         shared.lock().record_status(call_number, answer.status);
         connection.send(&answer)?;
-        if wants_close {
-            break;
+        if wants_close || connection.is_out_of_step() {
+            return Ok(());
         }
     }
-    Ok(())
+}
+
+/// Why a request is not a runtime's: a page in a browser on this machine can reach any port, and
+/// would take an event away with a mere `next`. A browser says that it is one, except where a name
+/// was made to lead here.
+fn foreign(head: &Head) -> Option<&'static str> {
+    if ["origin", "sec-fetch-site"].iter().any(|name| find(&head.headers, name).is_some()) {
+        return Some("a page in a browser is no runtime");
+    }
+    let host = find(&head.headers, "host")?;
+    let is_own = split_authority(host).is_some_and(|(name, _)| is_loopback(name));
+    (!is_own).then_some("the Runtime API has an address of this machine for its host, and no name")
 }
 
 /// What a request asks for.

@@ -1,13 +1,17 @@
 //! Just enough of an HTTP/1.1 server for the emulator: requests in, answers out, one connection.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{IpAddr, Ipv6Addr, Shutdown, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// More than Go's server takes (1 MiB), so that a test can see what a runtime really sent.
 const MAX_HEAD: usize = 2 << 20;
 const MAX_HEADERS: usize = 256;
 const MAX_BODY: usize = 256 << 20;
+/// The size of a chunk with its extensions, in bytes.
+const MAX_CHUNK_LINE: usize = 4 * 1024;
+const MAX_EMPTY_LINES: usize = 8;
 
 /// The request line and the headers of one request.
 #[derive(Debug, Clone)]
@@ -50,17 +54,43 @@ impl Answer {
 /// Gets the data of a body as it comes.
 pub(crate) type OnData<'a> = dyn Fn(&[u8]) + 'a;
 
+/// How long a peer may take to send.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// Until the first byte of a request.
+    pub(crate) idle: Duration,
+    /// From there to the end of its headers; and so much for any body.
+    pub(crate) head: Duration,
+    /// Bytes of a body that have to come in a second, in the mean, once that is over.
+    pub(crate) rate: u32,
+}
+
 /// A peer's connection with what was read too far.
 pub(crate) struct Connection {
-    stream: TcpStream,
-    unread: Vec<u8>,
+    stream: Arc<TcpStream>,
+    /// `input[consumed..]` waits to be read.
+    input: Vec<u8>,
+    consumed: usize,
     max_head: usize,
     max_body: usize,
+    patience: Option<Patience>,
+    /// When what is read now has to be there.
+    deadline: Option<Instant>,
+    is_out_of_step: bool,
 }
 
 impl Connection {
-    pub(crate) fn new(stream: TcpStream) -> Connection {
-        Connection { stream, unread: Vec::new(), max_head: MAX_HEAD, max_body: MAX_BODY }
+    pub(crate) fn new(stream: impl Into<Arc<TcpStream>>) -> Connection {
+        Connection {
+            stream: stream.into(),
+            input: Vec::new(),
+            consumed: 0,
+            max_head: MAX_HEAD,
+            max_body: MAX_BODY,
+            patience: None,
+            deadline: None,
+            is_out_of_step: false,
+        }
     }
 
     /// The same, with less room for what strangers send: bytes of a request's headers, and of its
@@ -69,14 +99,20 @@ impl Connection {
         Connection { max_head, max_body, ..self }
     }
 
-    /// Whether a part of a request has come already.
-    pub(crate) fn has_begun(&self) -> bool {
-        !self.unread.is_empty()
+    /// The same, for peers that have to send in time. What is late is an error of the kind
+    /// `TimedOut` or `WouldBlock`.
+    pub(crate) fn with_patience(self, patience: Patience) -> Connection {
+        Connection { patience: Some(patience), ..self }
+    }
+
+    /// Whether it is not known any more where the next request begins.
+    pub(crate) fn is_out_of_step(&self) -> bool {
+        self.is_out_of_step
     }
 
     /// Ends the connection so that the last answer arrives: a connection that is closed while
     /// there is something to read is reset, and takes the answer with it.
-    pub(crate) fn close_gently(mut self, patience: Duration) {
+    pub(crate) fn close_gently(self, patience: Duration) {
         let until = Instant::now() + patience;
         let mut buffer = [0; 16 * 1024];
         if self.stream.shutdown(Shutdown::Write).is_err() {
@@ -85,37 +121,51 @@ impl Connection {
         while let left @ 1.. = until.saturating_duration_since(Instant::now()).as_millis() {
             let left = Duration::from_millis(u64::try_from(left).unwrap_or(u64::MAX));
             let is_over = self.stream.set_read_timeout(Some(left)).is_err()
-                || !self.stream.read(&mut buffer).is_ok_and(|length| length > 0);
+                || !(&*self.stream).read(&mut buffer).is_ok_and(|length| length > 0);
             if is_over {
                 return;
             }
         }
     }
 
+    /// Waits for the first byte of the next request; false once the peer has gone.
+    pub(crate) fn await_request(&mut self) -> io::Result<bool> {
+        if !self.unread().is_empty() {
+            return Ok(true);
+        }
+        self.has_to_come_in(|patience| patience.idle);
+        self.fill()
+    }
+
     /// Reads the next request up to its body. `None` once the peer has gone.
     pub(crate) fn read_head(&mut self) -> io::Result<Option<Head>> {
+        self.has_to_come_in(|patience| patience.head);
+        let (mut searched, mut tried, mut empty_lines) = (0, 0, 0);
         loop {
-            if !self.unread.is_empty() {
-                let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
-                let mut request = httparse::Request::new(&mut headers);
-                match request.parse(&self.unread) {
-                    Ok(httparse::Status::Complete(length)) => {
-                        let head = Head {
-                            method: request.method.unwrap_or_default().to_owned(),
-                            path: request.path.unwrap_or_default().to_owned(),
-                            headers: owned(request.headers),
-                            is_http_1_0: request.version == Some(0),
-                        };
-                        self.unread.drain(..length);
-                        return Ok(Some(head));
-                    }
-                    Ok(httparse::Status::Partial) if self.unread.len() < self.max_head => {}
-                    Ok(httparse::Status::Partial) | Err(httparse::Error::TooManyHeaders) => {
-                        let message = "the request's headers are too many or too long";
-                        return Err(io::Error::new(io::ErrorKind::QuotaExceeded, message));
-                    }
-                    Err(error) => return Err(invalid(&format!("not an HTTP request: {error}"))),
+            // Some clients end a body with a line too many (RFC 9112, 2.2).
+            while searched == 0 && self.unread().starts_with(b"\r\n") {
+                self.consumed += 2;
+                empty_lines += 1;
+                if empty_lines > MAX_EMPTY_LINES {
+                    return Err(invalid("not an HTTP request: it begins with empty lines"));
                 }
+            }
+            let unread = self.unread();
+            let end = end_of_lines(unread, searched)?;
+            searched = unread.len();
+            if end.unwrap_or(searched) > self.max_head {
+                return Err(quota("the request's headers are too many or too long"));
+            }
+            if let Some(end) = end {
+                let head = parse(&unread[..end])?;
+                self.consumed += end;
+                return head.map(Some).ok_or_else(|| invalid("not an HTTP request"));
+            }
+            // What cannot become a request is refused before its end; seldom enough that a peer
+            // which sends it in many pieces does not make it read over and over.
+            if searched > 2 * tried {
+                parse(unread)?;
+                tried = searched;
             }
             if !self.fill()? {
                 return Ok(None);
@@ -134,13 +184,20 @@ impl Connection {
     }
 
     fn read_body_by(&mut self, head: &Head, on: Option<&OnData>) -> io::Result<Body> {
-        let header = |wanted: &str| find(&head.headers, wanted);
+        self.has_to_come_in(|patience| patience.head);
+        let body = self.read_framed(head, on);
+        self.is_out_of_step |= !body.as_ref().is_ok_and(|body| !body.truncated);
+        body
+    }
+
+    fn read_framed(&mut self, head: &Head, on: Option<&OnData>) -> io::Result<Body> {
         let framing = Framing::of(head)?;
         if matches!(framing, Framing::Length(length) if length > self.max_body) {
             return Err(self.too_large());
         }
-        if header("expect").is_some_and(|v| v.eq_ignore_ascii_case("100-continue")) {
-            self.stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+        let expects = find(&head.headers, "expect").unwrap_or_default();
+        if expects.eq_ignore_ascii_case("100-continue") && !head.is_http_1_0 {
+            self.send_raw(b"HTTP/1.1 100 Continue\r\n\r\n")?;
         }
         let mut body = Body::default();
         match framing {
@@ -154,22 +211,31 @@ impl Connection {
     }
 
     fn read_chunks(&mut self, body: &mut Body, on: Option<&OnData>) -> io::Result<()> {
+        let cut = |body: &mut Body| {
+            body.truncated = true;
+            Ok(())
+        };
+        let mut of_extensions = 0;
         loop {
-            let Some(line) = self.read_line()? else {
-                body.truncated = true;
-                return Ok(());
-            };
-            let size = line.split(';').next().unwrap_or_default().trim();
-            let is_hex = size.bytes().all(|digit| digit.is_ascii_hexdigit());
-            let size = usize::from_str_radix(size, 16).ok().filter(|_| is_hex);
-            let size = size.ok_or_else(|| invalid("bad chunk size"))?;
+            let Some(line) = self.read_line(MAX_CHUNK_LINE)? else { return cut(body) };
+            let digits = line.split(|byte| *byte == b';').next().unwrap_or_default();
+            of_extensions += line.len() - digits.len();
+            if of_extensions > self.max_head {
+                return Err(quota("the chunks have too many extensions"));
+            }
+            let size = chunk_size(digits)?;
             if size == 0 {
                 break;
             }
-            let is_whole = self.take(size, &mut body.bytes)? && self.read_line()?.is_some();
-            if !is_whole {
-                body.truncated = true;
-                return Ok(());
+            if body.length.saturating_add(size) > self.max_body {
+                return Err(self.too_large());
+            }
+            let mut line_end = Vec::new();
+            if !self.take(size, &mut body.bytes)? || !self.take(2, &mut line_end)? {
+                return cut(body);
+            }
+            if line_end != b"\r\n" {
+                return Err(invalid("a chunk is longer than its size says"));
             }
             body.length += size;
             if let Some(on) = on {
@@ -177,31 +243,51 @@ impl Connection {
                 body.bytes.clear();
             }
         }
+        let mut trailers = Vec::new();
         loop {
-            match self.read_line()? {
-                None => {
-                    body.truncated = true;
-                    return Ok(());
-                }
-                Some(line) if line.is_empty() => return Ok(()),
-                Some(line) => {
-                    let (name, value) = line.split_once(':').unwrap_or((&line, ""));
-                    body.trailers.push((name.trim().to_owned(), value.trim().to_owned()));
-                }
+            let Some(line) = self.read_line(self.max_head)? else { return cut(body) };
+            trailers.extend_from_slice(&line);
+            trailers.extend_from_slice(b"\r\n");
+            if trailers.len() > self.max_head {
+                return Err(quota("the trailers are too many or too long"));
+            }
+            if line.is_empty() {
+                break;
             }
         }
+        let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+        match httparse::parse_headers(&trailers, &mut headers) {
+            Ok(httparse::Status::Complete((_, trailers))) => body.trailers = owned(trailers),
+            Err(httparse::Error::TooManyHeaders) => {
+                return Err(quota("the trailers are too many or too long"));
+            }
+            _ => return Err(invalid("a trailer is not `name: value`")),
+        }
+        Ok(())
     }
 
-    fn read_line(&mut self) -> io::Result<Option<String>> {
+    /// A line without its end, for which it may have so many bytes; `None` if the peer stopped
+    /// before.
+    fn read_line(&mut self, most: usize) -> io::Result<Option<Vec<u8>>> {
+        let mut searched = 0;
         loop {
-            if let Some(end) = self.unread.iter().position(|byte| *byte == b'\n') {
-                let line = String::from_utf8_lossy(&self.unread[..end]).trim_end().to_owned();
-                self.unread.drain(..=end);
+            let unread = self.unread();
+            let end = unread[searched..].iter().position(|byte| *byte == b'\n');
+            let end = end.map(|at| searched + at);
+            if end.unwrap_or(unread.len()) > most {
+                return Err(quota("a line of the chunks is too long"));
+            }
+            if let Some(end) = end {
+                let line = unread[..end].strip_suffix(b"\r");
+                let line = line.ok_or_else(|| invalid("a line ends without a carriage return"))?;
+                if line.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
+                    return Err(invalid("a line of the chunks has a control character"));
+                }
+                let line = line.to_vec();
+                self.consumed += end + 1;
                 return Ok(Some(line));
             }
-            if self.unread.len() > MAX_HEAD {
-                return Err(invalid("a chunk header has no end"));
-            }
+            searched = unread.len();
             if !self.fill()? {
                 return Ok(None);
             }
@@ -210,17 +296,24 @@ impl Connection {
 
     /// Moves `length` bytes to `into`; false if the peer stopped before.
     fn take(&mut self, length: usize, into: &mut Vec<u8>) -> io::Result<bool> {
-        if into.len().saturating_add(length) > self.max_body {
-            return Err(self.too_large());
+        let at_hand = length.min(self.unread().len());
+        into.extend_from_slice(&self.unread()[..at_hand]);
+        self.consumed += at_hand;
+        let mut missing = length - at_hand;
+        let mut buffer = [0; 64 * 1024];
+        while missing > 0 {
+            let room = missing.min(buffer.len());
+            match self.receive(&mut buffer[..room]) {
+                Ok(0) => return Ok(false),
+                Ok(read) => {
+                    into.extend_from_slice(&buffer[..read]);
+                    missing -= read;
+                }
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(false),
+                Err(error) => return Err(error),
+            }
         }
-        let at_hand = length.min(self.unread.len());
-        into.extend(self.unread.drain(..at_hand));
-        let missing = length - at_hand;
-        match (&mut self.stream).take(missing as u64).read_to_end(into) {
-            Ok(read) => Ok(read == missing),
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(false),
-            Err(error) => Err(error),
-        }
+        Ok(true)
     }
 
     fn too_large(&self) -> io::Error {
@@ -228,11 +321,45 @@ impl Connection {
         io::Error::new(io::ErrorKind::FileTooLarge, message)
     }
 
+    fn unread(&self) -> &[u8] {
+        &self.input[self.consumed..]
+    }
+
     fn fill(&mut self) -> io::Result<bool> {
+        self.input.drain(..self.consumed);
+        self.consumed = 0;
         let mut buffer = [0; 16 * 1024];
-        let length = self.stream.read(&mut buffer)?;
-        self.unread.extend_from_slice(&buffer[..length]);
+        let length = self.receive(&mut buffer)?;
+        self.input.extend_from_slice(&buffer[..length]);
         Ok(length > 0)
+    }
+
+    fn has_to_come_in(&mut self, time: impl Fn(&Patience) -> Duration) {
+        self.deadline = self.patience.as_ref().map(|patience| Instant::now() + time(patience));
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if let Some(deadline) = self.deadline {
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return Err(io::ErrorKind::TimedOut.into());
+                }
+                self.stream.set_read_timeout(Some(left))?;
+            }
+            match (&*self.stream).read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+                Ok(length) => {
+                    if let (Some(deadline), Some(patience)) = (&mut self.deadline, &self.patience) {
+                        // Each byte earns the time for the next.
+                        *deadline += Duration::from_secs(1) * u32::try_from(length).unwrap_or(0)
+                            / patience.rate.max(1);
+                    }
+                    return Ok(length);
+                }
+            }
+        }
     }
 
     /// Sends the answer: up to 2 KB with a length, larger bodies in chunks, as Go's server does.
@@ -270,7 +397,7 @@ impl Connection {
 
     /// Sends bytes as they are.
     pub(crate) fn send_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stream.write_all(bytes)
+        (&*self.stream).write_all(bytes)
     }
 
     /// Ends the connection the hard way: the peer reads "connection reset".
@@ -291,6 +418,94 @@ impl Connection {
     }
 }
 
+/// The head in bytes that end with it; `None` if they are its beginning.
+fn parse(bytes: &[u8]) -> io::Result<Option<Head>> {
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+    let mut request = httparse::Request::new(&mut headers);
+    match request.parse(bytes) {
+        Ok(httparse::Status::Complete(_)) => {}
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(httparse::Error::TooManyHeaders) => {
+            return Err(quota("the request's headers are too many or too long"));
+        }
+        Err(error) => return Err(invalid(&format!("not an HTTP request: {error}"))),
+    }
+    let method = request.method.unwrap_or_default();
+    let target = request.path.unwrap_or_default();
+    let is_target = target.starts_with('/')
+        || (target == "*" && method == "OPTIONS")
+        || authority_of(target).is_some();
+    if !is_target {
+        return Err(invalid("not an HTTP request: its target is neither a path nor a URL"));
+    }
+    Ok(Some(Head {
+        method: method.to_owned(),
+        path: target.to_owned(),
+        headers: owned(request.headers),
+        is_http_1_0: request.version == Some(0),
+    }))
+}
+
+/// The host of a target that is a URL, as a proxy's clients send it.
+pub(crate) fn authority_of(target: &str) -> Option<&str> {
+    let (scheme, rest) = target.split_once("://")?;
+    let is_http = ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+    is_http.then(|| rest.split(['/', '?', '#']).next().unwrap_or_default())
+}
+
+/// The name and the port of an authority; `None` if it is none, or has a user in it.
+pub(crate) fn split_authority(authority: &str) -> Option<(&str, Option<&str>)> {
+    let (name, port) = match authority.rsplit_once(':') {
+        Some((name, port)) if !port.contains(']') => (name, Some(port)),
+        _ => (authority, None),
+    };
+    let is_port = port.is_none_or(|port| port.bytes().all(|digit| digit.is_ascii_digit()));
+    let is_name = match name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => name.bytes().all(|c| c.is_ascii_alphanumeric() || b"-._".contains(&c)),
+    };
+    (is_port && is_name && !name.is_empty()).then_some((name, port))
+}
+
+/// The address that a host is, if it is no name.
+pub(crate) fn address_of(host: &str) -> Option<IpAddr> {
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse().ok()?;
+    Some(match address {
+        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(address, IpAddr::V4),
+        IpAddr::V4(_) => address,
+    })
+}
+
+/// Whether a host is this machine by whatever name server: nobody can lead these names elsewhere.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    let name = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+    let address = address_of(host).is_some_and(|address| address.is_loopback());
+    name == "localhost" || name.ends_with(".localhost") || address
+}
+
+/// Where the lines up to an empty one end, if they do after `from`. Each has both of its
+/// characters at the end: what takes one alone for a line end sees other lines.
+fn end_of_lines(bytes: &[u8], from: usize) -> io::Result<Option<usize>> {
+    for at in from..bytes.len() {
+        if bytes[at] != b'\n' {
+            continue;
+        }
+        let line = bytes[..at].strip_suffix(b"\r");
+        let line = line.ok_or_else(|| invalid("a line ends without a carriage return"))?;
+        if line.ends_with(b"\n") {
+            return Ok(Some(at + 1));
+        }
+    }
+    Ok(None)
+}
+
+fn chunk_size(digits: &[u8]) -> io::Result<usize> {
+    let is_hex = !digits.is_empty() && digits.iter().all(u8::is_ascii_hexdigit);
+    let text = std::str::from_utf8(digits).ok().filter(|_| is_hex);
+    let size = text.and_then(|text| usize::from_str_radix(text, 16).ok());
+    size.ok_or_else(|| invalid("bad chunk size"))
+}
+
 /// How the end of a body is known.
 enum Framing {
     Length(usize),
@@ -305,7 +520,7 @@ impl Framing {
             let headers = head.headers.iter();
             let named: Vec<&str> = headers
                 .filter(|(name, _)| name.eq_ignore_ascii_case(wanted))
-                .map(|(_, value)| value.trim())
+                .map(|(_, value)| value.trim_matches([' ', '\t']))
                 .collect();
             named
         };
@@ -338,6 +553,10 @@ fn owned(headers: &[httparse::Header]) -> Vec<(String, String)> {
 
 fn invalid(message: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, message)
+}
+
+fn quota(message: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::QuotaExceeded, message)
 }
 
 fn reason(status: u16) -> &'static str {

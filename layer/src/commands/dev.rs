@@ -13,6 +13,7 @@ use crate::dev::front::Front;
 use crate::dev::journal::Journal;
 use crate::dev::registry::Registry;
 use crate::dev::schedule::Schedule;
+use crate::dev::server::Limits;
 use crate::dev::workers::Workers;
 use crate::dev::{Dev as Served, server};
 use crate::failure::{Exit, Failure};
@@ -104,8 +105,9 @@ impl Dev {
         let greeting = greeting(&registry, address);
         terminal.out(greeting.as_bytes()).map_err(Failure::output)?;
         let served = Served::new(registry, workers, journal, self.front);
-        server::serve(&listener, Arc::new(move |request| served.answer(&request)))
-            .map_err(cannot_listen)?;
+        let tell = move |message: &str| terminal.warning(message);
+        let answer = Arc::new(move |request| served.answer(&request));
+        server::serve(&listener, Limits::default(), &tell, answer).map_err(cannot_listen)?;
         Ok(Exit::Success)
     }
 

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! server          requests and replies ──► Dev::answer
+//!   places        the connections, and which makes room for the next
 //!   console       a page for people, with its own API
 //!   invoke_api    Lambda's API: Invoke, streamed too (event_stream), and what describes functions
 //!   front         a request as an event      proxy_response  a response as a reply
@@ -28,6 +29,7 @@ mod history;
 mod invoke_api;
 pub(crate) mod journal;
 mod live;
+mod places;
 mod proxy_response;
 pub(crate) mod registry;
 mod samples;

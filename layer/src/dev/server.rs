@@ -1,30 +1,51 @@
 //! The HTTP server: a thread for each connection, and one place where requests are answered.
+//!
+//! There are so many connections and no more. One that comes when all are taken gets the place of
+//! the one that has kept us waiting longest, whatever that has sent since: clients that are slow, or
+//! mean to be, keep out nobody.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Write};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::http::{Connection, Head, find};
-
-/// So many connections are served at once; each has a thread.
-const MAX_CONNECTIONS: usize = 512;
+use crate::dev::places::{Place, Places};
+use crate::http::{Connection, Head, Patience, address_of, authority_of, find, is_loopback};
 
 /// Room for a request's headers, in bytes; for its body, which is more than any function gets,
 /// so that those who stand before functions can say what theirs is.
 const MAX_HEAD: usize = 64 * 1024;
 const MAX_BODY: usize = 16 << 20;
 
-/// How long a client may send or take nothing before its connection is closed.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a client may take nothing before its connection is closed.
+const TO_TAKE: Duration = Duration::from_secs(30);
 
-/// How long a refused client may go on sending.
+/// How long a refused client may go on sending; one that had to make room, while others wait.
 const GENTLENESS: Duration = Duration::from_secs(5);
+const GENTLENESS_TO_THE_SLOW: Duration = Duration::from_millis(100);
+
+/// What clients get.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// So many connections are served at once; each has a thread.
+    pub(crate) connections: usize,
+    pub(crate) patience: Patience,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        let patience = Patience {
+            idle: Duration::from_secs(30),
+            head: Duration::from_secs(10),
+            rate: 16 * 1024,
+        };
+        Limits { connections: 512, patience }
+    }
+}
 
 /// What a client asks for.
 #[derive(Debug, Clone)]
@@ -59,13 +80,14 @@ impl Request {
     /// to lead here, where only this machine's own names do.
     pub(crate) fn is_from_another_site(&self) -> bool {
         let is_cross_site = self.header("sec-fetch-site").is_some_and(|site| site == "cross-site");
-        is_cross_site || (self.server.ip().is_loopback() && !self.has_own_host())
+        let (name, _) = self.host();
+        let is_own_host = is_loopback(name) || address_of(name).is_some();
+        is_cross_site || (self.server.ip().is_loopback() && !is_own_host)
     }
 
     /// Whether it may have come from a page that is not ours. Stricter than
-    /// [`Request::is_from_another_site`]: pages that other ports of this machine serve are others,
-    /// and the host has to be an address or `localhost` wherever we listen, since any other name
-    /// may have been led here by whoever owns it.
+    /// [`Request::is_from_another_site`]: pages that other ports of this machine serve are
+    /// others, and the host has to be an address or `localhost` wherever we listen.
     pub(crate) fn is_from_another_page(&self) -> bool {
         let site = self.header("sec-fetch-site").unwrap_or("none");
         let host = self.header("host").unwrap_or_default();
@@ -73,13 +95,9 @@ impl Request {
             let authority = origin.split_once("://").map(|(_, authority)| authority);
             authority != Some(host)
         });
-        !["same-origin", "none"].contains(&site) || is_other_origin || !self.has_own_host()
-    }
-
-    fn has_own_host(&self) -> bool {
         let (name, _) = self.host();
-        let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-        name == "localhost" || name.ends_with(".localhost") || address.is_ok()
+        let is_own_host = is_loopback(name) || address_of(name).is_some();
+        !["same-origin", "none"].contains(&site) || is_other_origin || !is_own_host
     }
 }
 
@@ -124,10 +142,16 @@ impl Reply {
 
 type Answer = dyn Fn(Request) -> Reply + Send + Sync;
 
-/// Answers requests for as long as the process lives.
-pub(crate) fn serve(listener: &TcpListener, answer: Arc<Answer>) -> io::Result<()> {
+/// Answers requests for as long as the process lives. `tell` gets what whoever runs it should know.
+pub(crate) fn serve(
+    listener: &TcpListener,
+    limits: Limits,
+    tell: &dyn Fn(&str),
+    answer: Arc<Answer>,
+) -> io::Result<()> {
     let server = listener.local_addr()?;
-    let count = Arc::new(AtomicUsize::new(0));
+    let places = Arc::new(Places::new(limits.connections));
+    let mut told: Option<Instant> = None;
     loop {
         // A client that is gone before it was accepted is nobody's concern; without descriptors
         // there is nothing to do but try again when one was given back.
@@ -135,59 +159,80 @@ pub(crate) fn serve(listener: &TcpListener, answer: Arc<Answer>) -> io::Result<(
             thread::sleep(Duration::from_millis(10));
             continue;
         };
-        if count.fetch_add(1, Ordering::Relaxed) >= MAX_CONNECTIONS {
-            count.fetch_sub(1, Ordering::Relaxed);
+        let stream = Arc::new(stream);
+        let place = Places::take(&places, &stream);
+        let is_full = place.as_ref().is_none_or(Place::was_taken_from_another);
+        if is_full && told.is_none_or(|told| told.elapsed() > SELDOM) {
+            told = Some(Instant::now());
+            tell(&format!(
+                "{} connections are open; for each new one the one that keeps waiting longest is \
+                 closed",
+                limits.connections
+            ));
+        }
+        let Some(place) = place else {
             let reply = Reply::new(503, "text/plain", "too many connections\n");
             // A socket that was just opened has room for so little.
-            drop((&stream).write_all(&bytes_of(&reply, false, false)));
+            drop((&*stream).write_all(&bytes_of(&reply, false, false)));
             continue;
-        }
-        let (counted, answer) = (Counted(Arc::clone(&count)), Arc::clone(&answer));
+        };
+        let answer = Arc::clone(&answer);
         // Where no thread can be had, the connection is closed by being dropped.
         drop(thread::Builder::new().name("connection".to_owned()).spawn(move || {
-            let _counted = counted;
+            let peers = Peers { client, server };
             // What is wrong with a connection shows at its other end.
-            drop(converse(stream, client, server, &*answer));
+            drop(converse(stream, &place, peers, limits.patience, &*answer));
         }));
     }
 }
 
-struct Counted(Arc<AtomicUsize>);
+/// How often the same is told.
+const SELDOM: Duration = Duration::from_secs(60);
 
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
+/// The two ends of a connection.
+#[derive(Debug, Clone, Copy)]
+struct Peers {
+    client: SocketAddr,
+    server: SocketAddr,
 }
 
 fn converse(
-    stream: TcpStream,
-    client: SocketAddr,
-    server: SocketAddr,
+    stream: Arc<TcpStream>,
+    place: &Place,
+    Peers { client, server }: Peers,
+    patience: Patience,
     answer: &Answer,
 ) -> io::Result<()> {
     // Without it each reply may wait for the client's delayed acknowledgement.
     stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    let mut connection = Connection::new(stream).with_limits(MAX_HEAD, MAX_BODY);
+    stream.set_write_timeout(Some(TO_TAKE))?;
+    let mut connection =
+        Connection::new(stream).with_limits(MAX_HEAD, MAX_BODY).with_patience(patience);
     loop {
+        place.waits();
+        // An idle connection ends without a word.
+        if !connection.await_request().is_ok_and(|has_begun| has_begun) {
+            return Ok(());
+        }
+        place.waits();
         let head = match connection.read_head() {
             Ok(Some(head)) => head,
+            Ok(None) if place.is_lost() => return make_room(connection),
             Ok(None) => return Ok(()),
-            // An idle connection ends without a word.
-            Err(error) if is_late(&error) && !connection.has_begun() => return Ok(()),
             Err(error) => return refuse(connection, &error),
         };
-        if !head.is_http_1_0 && count(&head, "host") != 1 {
-            let error = io::Error::new(ErrorKind::InvalidData, "a request has one host header");
+        if let Err(error) = has_one_host(&head) {
             return refuse(connection, &error);
         }
         let body = match connection.read_body(&head) {
+            Ok(body) if body.truncated && place.is_lost() => return make_room(connection),
             Ok(body) if body.truncated => return Ok(()),
             Ok(body) => body.bytes,
             Err(error) => return refuse(connection, &error),
         };
+        if !place.works() {
+            return make_room(connection);
+        }
         let stays = stays_open(&head);
         let is_head = head.method == "HEAD";
         let (path, query) = head.path.split_once('?').unwrap_or((&head.path, ""));
@@ -202,6 +247,7 @@ fn converse(
             server,
         };
         let mut reply = answer(request);
+        place.waits_to_give();
         let Some(rest) = reply.rest.take() else {
             connection.send_raw(&bytes_of(&reply, is_head, stays))?;
             if stays {
@@ -216,20 +262,36 @@ fn converse(
             let head = [status_and_headers(&reply).as_slice(), connection_header(false)].concat();
             return connection.send_raw(&head);
         }
-        let is_complete = send_parts(&mut connection, reply, rest, has_chunks, stays)?;
+        let is_complete = send_parts(&mut connection, place, reply, rest, (has_chunks, stays))?;
         if !stays || !is_complete {
             return Ok(());
         }
     }
 }
 
+/// Which host is meant has to be said once: a target that has one says it, too.
+fn has_one_host(head: &Head) -> io::Result<()> {
+    let hosts = count(head, "host");
+    let of_target = authority_of(&head.path);
+    let host = find(&head.headers, "host");
+    let is_clear = (hosts == 1 || (hosts == 0 && head.is_http_1_0))
+        && of_target.is_none_or(|named| host.is_none_or(|host| host.eq_ignore_ascii_case(named)));
+    if is_clear {
+        return Ok(());
+    }
+    Err(io::Error::new(
+        ErrorKind::InvalidData,
+        "a request has one host header, and its target no other host",
+    ))
+}
+
 /// Sends a body part by part; false if it was cut off.
 fn send_parts(
     connection: &mut Connection,
+    place: &Place,
     mut reply: Reply,
     rest: Rest,
-    has_chunks: bool,
-    stays: bool,
+    (has_chunks, stays): (bool, bool),
 ) -> io::Result<bool> {
     let first = std::mem::take(&mut reply.body);
     let mut head = status_and_headers(&reply);
@@ -240,6 +302,7 @@ fn send_parts(
     connection.send_raw(&head)?;
     for part in std::iter::once(Ok(first)).chain(rest.0) {
         let Ok(part) = part else { return Ok(false) };
+        place.waits_to_give();
         if part.is_empty() {
             continue;
         }
@@ -249,6 +312,7 @@ fn send_parts(
         } else {
             connection.send_raw(&part)?;
         }
+        place.works();
     }
     if has_chunks {
         connection.send_raw(b"0\r\n\r\n")?;
@@ -276,6 +340,14 @@ fn refuse(mut connection: Connection, error: &io::Error) -> io::Result<()> {
     Ok(())
 }
 
+/// Tells a client that others had to wait for it.
+fn make_room(mut connection: Connection) -> io::Result<()> {
+    let message = "too many connections, and this one kept others waiting\n";
+    connection.send_raw(&bytes_of(&Reply::new(503, "text/plain", message), false, false))?;
+    connection.close_gently(GENTLENESS_TO_THE_SLOW);
+    Ok(())
+}
+
 fn is_late(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
@@ -294,11 +366,10 @@ fn stays_open(head: &Head) -> bool {
 
 /// The path of a request target, which a proxy's clients send with scheme and host.
 fn path_of(target: &str) -> &str {
-    match target.split_once("://") {
-        Some((scheme, rest)) if scheme.chars().all(|c| c.is_ascii_alphabetic()) => {
-            rest.find('/').map_or("/", |at| &rest[at..])
-        }
-        _ => target,
+    match authority_of(target).and_then(|host| target.split_once("://")?.1.get(host.len()..)) {
+        Some("") => "/",
+        Some(path) => path,
+        None => target,
     }
 }
 
@@ -365,6 +436,8 @@ fn reason(status: u16) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
     use super::*;
 
     #[test]
@@ -373,6 +446,80 @@ mod tests {
         assert_eq!(path_of("http://127.0.0.1:3000/a"), "/a");
         assert_eq!(path_of("http://127.0.0.1:3000"), "/");
         assert_eq!(path_of("/to/http://x/y"), "/to/http://x/y");
+    }
+
+    /// A server that sends back what it gets.
+    fn served(connections: usize) -> SocketAddr {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let patience = Patience {
+            idle: Duration::from_secs(60),
+            head: Duration::from_millis(300),
+            rate: 1 << 20,
+        };
+        thread::spawn(move || {
+            let echo = |request: Request| Reply::new(200, "text/plain", request.body);
+            serve(&listener, Limits { connections, patience }, &|_| (), Arc::new(echo))
+        });
+        address
+    }
+
+    /// What comes back to a client that goes on with a byte every 20 ms.
+    fn trickled(address: SocketAddr, beginning: &str) -> String {
+        let mut stream = TcpStream::connect(address).expect("it listens");
+        stream.write_all(beginning.as_bytes()).expect("sent");
+        stream.set_read_timeout(Some(Duration::from_millis(20))).expect("a timeout");
+        let begun = Instant::now();
+        let mut reply = [0; 1000];
+        while begun.elapsed() < Duration::from_secs(60) {
+            match stream.read(&mut reply) {
+                Ok(length) => return String::from_utf8_lossy(&reply[..length]).into_owned(),
+                Err(error) if is_late(&error) => drop(stream.write_all(b"1")),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        "nothing".to_owned()
+    }
+
+    #[test]
+    fn a_byte_now_and_then_does_not_keep_a_connection() {
+        let address = served(10);
+        for beginning in [
+            "GET / HTTP/1.1\r\nHost: localhost\r\nX: ",
+            "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n186a0\r\n",
+            "POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n2;name=",
+            "POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: ",
+        ] {
+            let reply = trickled(address, beginning);
+            assert!(reply.starts_with("HTTP/1.1 408 "), "{beginning:?}: {reply}");
+        }
+    }
+
+    #[test]
+    fn the_one_that_has_kept_waiting_longest_makes_room() {
+        let address = served(2);
+        let connect = || {
+            let stream = TcpStream::connect(address).expect("it listens");
+            stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
+            stream
+        };
+        let ask = |stream: &mut TcpStream| {
+            stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("sent");
+            let mut reply = [0; 1000];
+            let length = stream.read(&mut reply).expect("a reply");
+            assert!(reply[..length].starts_with(b"HTTP/1.1 200 "), "{length}");
+        };
+        let (mut first, mut second) = (connect(), connect());
+        ask(&mut second);
+        // Often enough that the other's thread has long noted that its reply is taken.
+        for _ in 0..50 {
+            ask(&mut first);
+        }
+        let mut third = connect();
+        ask(&mut third);
+        assert_eq!(second.read(&mut [0; 10]).ok(), Some(0), "it was idle for longest");
+        ask(&mut first);
     }
 
     #[test]

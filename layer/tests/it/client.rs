@@ -48,7 +48,7 @@ impl Client {
     }
 
     pub fn next(&mut self) -> Answer {
-        self.send(b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n");
+        self.send(b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: localhost\r\n\r\n");
         self.answer().unwrap()
     }
 
@@ -57,7 +57,7 @@ impl Client {
     }
 
     pub fn post(&mut self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        let mut head = format!("POST /2018-06-01/runtime/{path} HTTP/1.1\r\nHost: x\r\n");
+        let mut head = format!("POST /2018-06-01/runtime/{path} HTTP/1.1\r\nHost: localhost\r\n");
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }

@@ -103,13 +103,14 @@ fn clients_of_all_kinds_are_served() {
     let served = Served::of("clients", &[]);
     let old = served.exchange("GET /f.echo HTTP/1.0\r\n\r\n");
     assert!(old.starts_with("HTTP/1.1 200 OK\r\n") && old.contains("Connection: close"), "{old}");
-    let head = served.exchange("HEAD /f.echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    let head =
+        served.exchange("HEAD /f.echo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && head.ends_with("\r\n\r\n"), "{head}");
-    let two = "GET /f.echo/1 HTTP/1.1\r\nHost: x\r\n\r\n\
-               GET /f.echo/2 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let two = "GET /f.echo/1 HTTP/1.1\r\nHost: localhost\r\n\r\n\
+               GET /f.echo/2 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     let both = served.exchange(two);
     assert!(both.contains("\"rawPath\":\"/1\"") && both.contains("\"rawPath\":\"/2\""), "{both}");
-    let chunked = "POST /f.echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\
+    let chunked = "POST /f.echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\
                    Content-Type: text/plain\r\nConnection: close\r\n\r\n\
                    2\r\nab\r\n1\r\nc\r\n0\r\n\r\n";
     let chunked = served.exchange(chunked);

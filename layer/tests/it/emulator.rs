@@ -339,7 +339,7 @@ fn a_streamed_response_is_put_together_with_its_trailers() {
 
     client.send(
         format!(
-            "POST /2018-06-01/runtime/invocation/{id}/response HTTP/1.1\r\nHost: x\r\n\
+            "POST /2018-06-01/runtime/invocation/{id}/response HTTP/1.1\r\nHost: localhost\r\n\
              Content-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\
              Lambda-Runtime-Function-Response-Mode: streaming\r\n\
              Trailer: Lambda-Runtime-Function-Error-Type\r\n\r\n\
@@ -385,12 +385,63 @@ fn a_response_that_stops_half_way_is_an_error() {
 
     let mut stream = TcpStream::connect(emulator.runtime_api()).unwrap();
     let path = format!("/2018-06-01/runtime/invocation/{id}/response");
-    let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n[1,");
+    let head = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n[1,");
     stream.write_all(head.as_bytes()).unwrap();
     drop(stream);
 
     let error = error(pending.wait(PATIENCE));
     assert_eq!(error.recorded_type(), "Runtime.TruncatedResponse");
+}
+
+#[test]
+fn a_chunk_that_is_longer_than_it_says_ends_the_connection() {
+    for body in
+        ["3\r\nabcXX\r\n0\r\n\r\n", "+3\r\nabc\r\n0\r\n\r\n", "3\r\nabc\r\n0\r\nX : y\r\n\r\n"]
+    {
+        let (emulator, mut client) = started();
+        let pending = emulator.invoke(Invocation::new("{}"));
+        let id = client.next().request_id();
+        let hidden = "GET /2018-06-01/ping HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        client.send(
+            format!(
+                "POST /2018-06-01/runtime/invocation/{id}/response HTTP/1.1\r\nHost: localhost\r\n\
+                 Transfer-Encoding: chunked\r\n\r\n{body}{hidden}"
+            )
+            .as_bytes(),
+        );
+        assert_eq!(client.answer().unwrap().status, 400, "{body:?}");
+        assert!(client.answer().is_none(), "{body:?}");
+        let error = error(pending.wait(PATIENCE));
+        assert_eq!(error.recorded_type(), "Runtime.TruncatedResponse", "{body:?}");
+    }
+}
+
+#[test]
+fn what_is_no_request_gets_a_400() {
+    let (_emulator, mut client) = started();
+    client.send(b"GET /2018-06-01/ping HTTP/1.1\nHost: localhost\n\n");
+    assert_eq!(client.answer().unwrap().status, 400);
+    assert!(client.answer().is_none());
+}
+
+#[test]
+fn no_page_in_a_browser_takes_an_event_away() {
+    let (emulator, mut client) = started();
+    let pending = emulator.invoke(Invocation::new("{}"));
+    for header in [
+        "Host: localhost\r\nOrigin: https://evil.example",
+        "Host: localhost\r\nSec-Fetch-Site: cross-site",
+        "Host: evil.example",
+    ] {
+        let mut page = Client::of(&emulator);
+        let next = "GET /2018-06-01/runtime/invocation/next HTTP/1.1";
+        page.send(format!("{next}\r\n{header}\r\n\r\n").as_bytes());
+        assert_eq!(page.answer().unwrap().status, 403, "{header}");
+    }
+    let id = client.next().request_id();
+    assert_eq!(client.response(&id, b"1").status, 202);
+    let Some(Outcome::Response(response)) = pending.wait(PATIENCE) else { panic!() };
+    assert_eq!(response.body, b"1");
 }
 
 #[test]
@@ -400,7 +451,7 @@ fn a_client_that_expects_100_continue_gets_it() {
     let id = client.next().request_id();
     let path = format!("/2018-06-01/runtime/invocation/{id}/response");
     let head = format!(
-        "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
     );
     client.send(head.as_bytes());
     assert_eq!(client.answer().unwrap().status, 100);
@@ -432,7 +483,7 @@ fn calls_are_recorded_in_order_with_their_connection() {
 fn a_path_before_the_version_is_let_pass() {
     let (emulator, mut client) = started();
     emulator.invoke(Invocation::new("5"));
-    client.send(b"GET /.rt/2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n");
+    client.send(b"GET /.rt/2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert_eq!(client.answer().unwrap().text(), "5");
 }
 
@@ -446,7 +497,7 @@ fn other_paths_and_methods_do_not_exist() {
         ("POST /2018-06-01/runtime/invocation/next", 405),
         ("GET /2018-06-01/ping", 200),
     ] {
-        client.send(format!("{request} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes());
+        client.send(format!("{request} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes());
         assert_eq!(client.answer().unwrap().status, status, "{request}");
     }
 }
@@ -479,7 +530,7 @@ fn a_planned_reset_comes_before_or_after_the_call_is_carried_out() {
     let pending = emulator.invoke(Invocation::new("1"));
     let id = client.next().request_id();
     let request = format!(
-        "POST /2018-06-01/runtime/invocation/{id}/response HTTP/1.1\r\nHost: x\r\n\
+        "POST /2018-06-01/runtime/invocation/{id}/response HTTP/1.1\r\nHost: localhost\r\n\
          Content-Length: 1\r\n\r\n1"
     );
     emulator.plan(Endpoint::Response, Fault::ResetBefore);
@@ -516,7 +567,7 @@ fn raw_bytes_can_stand_for_an_answer() {
 fn shutting_down_does_not_wait_for_a_runtime_that_polls() {
     let (emulator, mut client) = started();
     let poll = thread::spawn(move || {
-        client.send(b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n");
+        client.send(b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: localhost\r\n\r\n");
         client.answer().is_none()
     });
     assert!(emulator.wait_until(PATIENCE, |calls| calls.len() == 1));

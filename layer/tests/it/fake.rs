@@ -66,7 +66,7 @@ fn runtime() {
                     "{\"statusCode\":201,\"headers\":{\"x-a\":\"b\"}}\0\0\0\0\0\0\0\0row 1\n";
                 client.send(
                     format!(
-                        "POST /2018-06-01/runtime/invocation/{id}/response HTTP/1.1\r\nHost: x\r\n\
+                        "POST /2018-06-01/runtime/invocation/{id}/response HTTP/1.1\r\nHost: localhost\r\n\
                          Content-Type: application/vnd.awslambda.http-integration-response\r\n\
                          Lambda-Runtime-Function-Response-Mode: streaming\r\n\
                          Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{prelude}\r\n",

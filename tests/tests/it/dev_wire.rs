@@ -75,6 +75,150 @@ fn no_request_can_hide_in_another() {
 }
 
 #[test]
+fn chunks_that_can_be_read_in_two_ways_are_refused() {
+    let served = Served::of(&[("hello.rhai", HELLO)], &[]);
+    let head =
+        format!("{INVOKE} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n");
+    for body in [
+        "3\r\nabcXX\r\n0\r\n\r\n",
+        "2\r\n{}0\r\n\r\n",
+        "2\r\n{}\n0\r\n\r\n",
+        "2\r\n{}\r0\r\n\r\n",
+        "2\n{}\r\n0\r\n\r\n",
+        "2\r\r\n{}\r\n0\r\n\r\n",
+        " 2\r\n{}\r\n0\r\n\r\n",
+        "2 \r\n{}\r\n0\r\n\r\n",
+        "\t2\r\n{}\r\n0\r\n\r\n",
+        "+2\r\n{}\r\n0\r\n\r\n",
+        "-2\r\n{}\r\n0\r\n\r\n",
+        "0x2\r\n{}\r\n0\r\n\r\n",
+        "2h\r\n{}\r\n0\r\n\r\n",
+        "\r\n{}\r\n0\r\n\r\n",
+        ";a=b\r\n{}\r\n0\r\n\r\n",
+        "10000000000000002\r\n{}\r\n0\r\n\r\n",
+        "2;a=\u{0}b\r\n{}\r\n0\r\n\r\n",
+        "2;a=\rb\r\n{}\r\n0\r\n\r\n",
+        "2\r\n{}\r\n0\r\nno colon\r\n\r\n",
+        "2\r\n{}\r\n0\r\nX : y\r\n\r\n",
+        "2\r\n{}\r\n0\r\nX: y\r\n folded: z\r\n\r\n",
+        "2\r\n{}\r\n0\r\nX: y\n\r\n",
+        "2\r\n{}\r\n0\r\nX: \u{1}\r\n\r\n",
+    ] {
+        let reply = raw(&served, format!("{head}{body}").as_bytes());
+        assert!(reply.starts_with("HTTP/1.1 400 "), "{body:?}: {reply}");
+        assert_eq!(reply.matches("HTTP/1.1 ").count(), 1, "{body:?}: {reply}");
+    }
+    for body in [
+        "2\r\n{}\r\n0\r\n\r\n",
+        "0002;name=value;other=\"a b\"\r\n{}\r\n0;last\r\nX-Checksum: 1\r\nX: y\r\n\r\n",
+        "1\r\n{\r\n1\r\n}\r\n00\r\n\r\n",
+    ] {
+        let reply = raw(&served, format!("{head}{body}").as_bytes());
+        assert!(reply.starts_with("HTTP/1.1 200 ") && reply.ends_with("{}"), "{body:?}: {reply}");
+    }
+}
+
+#[test]
+fn heads_that_can_be_read_in_two_ways_are_refused() {
+    let served = Served::of(&[("web.rhai", HTTP)], &[]);
+    for head in [
+        "GET /web/a HTTP/1.1\nHost: localhost\n\n",
+        "GET /web/a HTTP/1.1\r\nHost: localhost\nX: y\r\n\r\n",
+        "GET /web/a HTTP/1.1\r\nHost: localhost\r\nX: a\rb\r\n\r\n",
+        "GET /web/a HTTP/1.1\r\nHost: localhost\r\nX: a\u{0}b\r\n\r\n",
+        "GET /web/a HTTP/1.1\r\nHost: localhost\r\n: nameless\r\n\r\n",
+        "GET /web/a HTTP/1.1\r\n Host: localhost\r\n\r\n",
+        "GET /web/a HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
+        "GET /web/a HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding:\r\n\r\n",
+        "GET /web/a HTTP/1.1\r\nHost: localhost\r\nContent-Length:\r\n\r\n",
+        "GET /web/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\u{a0}\r\n\r\n",
+        "GET http://evil.example/web/a HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "GET http://localhost@evil.example/web/a HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "GET web/a HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "GET ftp://localhost/web/a HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "CONNECT localhost:80 HTTP/1.1\r\nHost: localhost:80\r\n\r\n",
+        "GET /web/a HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n",
+        "GET /web/a HTTP/1.0\r\nHost: localhost\r\nHost: localhost\r\n\r\n",
+        "GET /web/a HTTP/2.0\r\nHost: localhost\r\n\r\n",
+    ] {
+        let reply = raw(&served, head.as_bytes());
+        assert!(reply.starts_with("HTTP/1.1 400 "), "{head:?}: {reply}");
+        assert_eq!(reply.matches("HTTP/1.1 ").count(), 1, "{head:?}: {reply}");
+    }
+    for head in [
+        "\r\nGET /web/a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+        "GET http://localhost:80/web/a HTTP/1.1\r\nHost: LOCALHOST:80\r\nConnection: close\r\n\r\n",
+        "GET /web/a HTTP/1.0\r\n\r\n",
+        "GET /web/a HTTP/1.0\r\nExpect: 100-continue\r\n\r\n",
+    ] {
+        let reply = raw(&served, head.as_bytes());
+        assert!(reply.starts_with("HTTP/1.1 200 ") && reply.ends_with("/a"), "{head:?}: {reply}");
+    }
+}
+
+#[test]
+fn trailers_and_extensions_without_end_are_refused_and_not_kept() {
+    let served = Served::of(&[("hello.rhai", HELLO)], &[]);
+    let memory = |served: &Served| number_in_status(served.pid(), "VmHWM:");
+    served.invoke("hello", &[], "1");
+    let before = memory(&served);
+    let head =
+        format!("{INVOKE} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n");
+    for (body, again) in [
+        ("2\r\n{}\r\n0\r\n", "X-1: y\r\n"),
+        ("2\r\n{}\r\n0\r\nX: ", "y"),
+        ("2;a=", "b"),
+        ("", "1;name=value-of-some-length\r\n \r\n"),
+        ("2", "0"),
+    ] {
+        let endless = format!("{head}{body}{}", again.repeat((20 << 20) / again.len()));
+        let reply = raw(&served, endless.as_bytes());
+        assert!(reply.starts_with("HTTP/1.1 431 "), "{body:?} {again:?}: {reply}");
+    }
+    let grown = memory(&served) - before;
+    assert!(grown < 20 << 10, "{grown} KiB more");
+    // As many as there may be, of which the function sees none.
+    let trailers = "X-1: y\r\n".repeat(200);
+    let reply = raw(&served, format!("{head}2\r\n{{}}\r\n0\r\n{trailers}\r\n").as_bytes());
+    assert!(reply.starts_with("HTTP/1.1 200 "), "{reply}");
+}
+
+#[test]
+fn whoever_sends_nothing_but_a_byte_now_and_then_keeps_out_nobody() {
+    let served = Served::of(&[("hello.rhai", HELLO)], &[]);
+    let parts = [
+        "",
+        "G",
+        "GET /hello HTTP/1.1\r\nHost: local",
+        "POST /hello HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{",
+        "POST /hello HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\na",
+    ];
+    let mut slow: Vec<TcpStream> = Vec::new();
+    for at in 0..700 {
+        let mut stream = TcpStream::connect(served.address()).expect("it listens");
+        stream.write_all(parts[at % parts.len()].as_bytes()).expect("sent");
+        slow.push(stream);
+        if at % 50 == 49 {
+            for stream in &mut slow {
+                drop(stream.write_all(b"1"));
+            }
+            let begun = Instant::now();
+            assert_eq!(served.invoke("hello", &[], "1").text(), "1", "among {at}");
+            assert!(begun.elapsed() < Duration::from_secs(10), "{:?} among {at}", begun.elapsed());
+        }
+    }
+    assert!(number_in_status(served.pid(), "Threads:") < 700, "there are so many and no more");
+    let log = served.log_with("connections are open", 1);
+    assert_eq!(log.matches("connections are open").count(), 1, "once, not for each: {log}");
+    // Those that had to go are told so, as far as they had begun.
+    let mut told = String::new();
+    let first = &mut slow[2];
+    first.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+    drop(first.read_to_string(&mut told));
+    assert!(told.starts_with("HTTP/1.1 503 ") && told.contains("kept others waiting"), "{told}");
+}
+
+#[test]
 fn headers_without_end_are_refused() {
     let served = Served::of(&[("hello.rhai", HELLO)], &[]);
     let long = format!("GET /hello HTTP/1.1\r\nHost: a\r\nX-Long: {}", "x".repeat(100_000));
