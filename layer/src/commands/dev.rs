@@ -9,6 +9,7 @@ use std::thread;
 use clap::Args;
 
 use crate::commands::settings::Settings;
+use crate::dev::callers::{AllowedHost, AllowedOrigin, Callers};
 use crate::dev::front::Front;
 use crate::dev::journal::Journal;
 use crate::dev::registry::Registry;
@@ -39,6 +40,7 @@ Examples:
   aws lambda invoke --endpoint-url http://127.0.0.1:3000 --function-name hello \\
     --payload fileb://event.json response.json
   rhambda dev --front alb
+  rhambda dev --allow-host my-tunnel.example.com --allow-origin https://app.example.com
   rhambda dev --schedule 'nightly=rate(1 minute)'
 
 Ctrl-C ends it, and every process it has started. Exit codes: 2 a wrong command line, folder or \
@@ -55,6 +57,16 @@ pub struct Dev {
     /// The address; anything but your own machine lets others run your functions
     #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     host: IpAddr,
+
+    /// A name by which the functions may be reached, too: a tunnel's, or this machine's in its
+    /// network; `.example.com` stands for all below it
+    #[arg(long = "allow-host", value_name = "NAME")]
+    allowed_hosts: Vec<AllowedHost>,
+
+    /// A site of which pages may call the functions, besides those of this machine:
+    /// `https://app.example.com`
+    #[arg(long = "allow-origin", value_name = "ORIGIN")]
+    allowed_origins: Vec<AllowedOrigin>,
 
     /// What calls the functions for requests to `/NAME/...`, and so the event's shape
     #[arg(long, value_enum, default_value_t = Front::Url)]
@@ -104,7 +116,9 @@ impl Dev {
         }
         let greeting = greeting(&registry, address);
         terminal.out(greeting.as_bytes()).map_err(Failure::output)?;
-        let served = Served::new(registry, workers, journal, self.front);
+        let callers =
+            Callers::new(self.host, self.allowed_hosts.clone(), self.allowed_origins.clone());
+        let served = Served::new(registry, workers, journal, self.front, callers);
         let tell = move |message: &str| terminal.warning(message);
         let answer = Arc::new(move |request| served.answer(&request));
         server::serve(&listener, Limits::default(), &tell, answer).map_err(cannot_listen)?;

@@ -117,7 +117,9 @@ impl InvokeApi {
             return None;
         }
         let rest = rest.trim_start_matches('/');
-        if request.is_from_another_site() {
+        // Pages call functions by their paths; of this API not even those of this machine's other
+        // ports could read the answer.
+        if request.header("sec-fetch-site") == Some("cross-site") {
             let message = "a page of another site may not use this API";
             return Some(Problem::new(403, "AccessDeniedException", message).reply());
         }

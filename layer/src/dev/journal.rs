@@ -66,6 +66,11 @@ impl Journal {
         self.tell(name, "note", message);
     }
 
+    /// A request that reached no function.
+    pub(crate) fn refused(&self, message: &str) {
+        self.terminal.warning(message);
+    }
+
     fn tell(&self, name: &str, kind: &str, text: &str) {
         self.feed.tell("log", || {
             let at = epoch_ms(SystemTime::now());

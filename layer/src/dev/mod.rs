@@ -3,6 +3,7 @@
 //! ```text
 //! server          requests and replies ──► Dev::answer
 //!   places        the connections, and which makes room for the next
+//!   callers       whose requests are answered
 //!   console       a page for people, with its own API
 //!   invoke_api    Lambda's API: Invoke, streamed too (event_stream), and what describes functions
 //!   front         a request as an event      proxy_response  a response as a reply
@@ -20,6 +21,7 @@ use serde_json::{Value, json};
 use crate::stream_view;
 
 mod calendar;
+pub(crate) mod callers;
 mod console;
 mod dependencies;
 mod event_stream;
@@ -38,6 +40,7 @@ pub(crate) mod server;
 mod trace;
 pub(crate) mod workers;
 
+use callers::Callers;
 use console::Console;
 use front::Front;
 use invoke_api::InvokeApi;
@@ -54,6 +57,7 @@ pub(crate) struct Dev {
     workers: Arc<Workers>,
     journal: Journal,
     front: Front,
+    callers: Callers,
     api: InvokeApi,
     console: Console,
 }
@@ -64,14 +68,20 @@ impl Dev {
         workers: Arc<Workers>,
         journal: Journal,
         front: Front,
+        callers: Callers,
     ) -> Dev {
         let api = InvokeApi::new(Arc::clone(&registry), Arc::clone(&workers), journal.clone());
         let console = Console::new(Arc::clone(&registry), Arc::clone(&workers), journal.clone());
-        Dev { registry, workers, journal, front, api, console }
+        Dev { registry, workers, journal, front, callers, api, console }
     }
 
     /// The reply to any request.
     pub(crate) fn answer(&self, request: &Request) -> Reply {
+        let refusal = self.callers.refusal(request, |why| self.journal.refused(why));
+        refusal.unwrap_or_else(|| self.callers.lets_in(request, self.answer_caller(request)))
+    }
+
+    fn answer_caller(&self, request: &Request) -> Reply {
         if request.path == "/" {
             return self.overview(request);
         }

@@ -76,18 +76,10 @@ impl Request {
         }
     }
 
-    /// Whether a page of some other site sent it: the browser says so, or the page's host was made
-    /// to lead here, where only this machine's own names do.
-    pub(crate) fn is_from_another_site(&self) -> bool {
-        let is_cross_site = self.header("sec-fetch-site").is_some_and(|site| site == "cross-site");
-        let (name, _) = self.host();
-        let is_own_host = is_loopback(name) || address_of(name).is_some();
-        is_cross_site || (self.server.ip().is_loopback() && !is_own_host)
-    }
-
     /// Whether it may have come from a page that is not ours. Stricter than
-    /// [`Request::is_from_another_site`]: pages that other ports of this machine serve are
-    /// others, and the host has to be an address or `localhost` wherever we listen.
+    /// [`Callers`](crate::dev::callers::Callers): pages that other ports of this machine serve are
+    /// others, and the host has to be an address or `localhost`, also where another name was allowed:
+    /// a tunnel that shows the functions to the world need not show it their sources.
     pub(crate) fn is_from_another_page(&self) -> bool {
         let site = self.header("sec-fetch-site").unwrap_or("none");
         let host = self.header("host").unwrap_or_default();

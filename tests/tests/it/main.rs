@@ -9,6 +9,7 @@ mod console;
 mod crypto;
 mod custom_resource;
 mod dev;
+mod dev_callers;
 mod dev_load;
 mod dev_wire;
 mod empty_root;
