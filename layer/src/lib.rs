@@ -22,7 +22,7 @@
 //!   recording    found in the log, opened with its key ──► testing, in the world as it was
 //!
 //! rhambda package hello.rhai
-//!   script       functions and imports, without running anything
+//!   script       functions and imports, without running anything (parsing: and not for ever)
 //!   bundle       the script and what it imports, recursively
 //!   archive      the same zip bytes from the same files
 //!
@@ -55,6 +55,7 @@ mod http;
 mod json_path;
 mod json_text;
 mod log_view;
+mod parsing;
 mod process;
 mod progress;
 mod recording;

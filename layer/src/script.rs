@@ -2,11 +2,12 @@
 
 use std::thread;
 
-use rhai::{AST, ASTNode, Engine, Expr, FnAccess, OptimizationLevel, Position, Stmt, Token};
+use rhai::{AST, ASTNode, Engine, Expr, FnAccess, OptimizationLevel, Position, Stmt};
 
 use crate::excerpt::excerpt;
 use crate::failure::Failure;
 use crate::format::without_documentation;
+use crate::parsing::Deadline;
 
 /// Deeper expressions than any limit the runtime may be given, with a stack to match.
 const MAX_EXPRESSION_DEPTH: usize = 512;
@@ -113,16 +114,11 @@ impl Function {
 
 fn parse(source: &str) -> Result<Script, (String, Position)> {
     let mut engine = Engine::new_raw();
-    // As in the runtime: a word by itself, and a name behind `log::`.
-    #[allow(deprecated)] // The engine marks what is volatile so; it is not deprecated.
-    engine.on_parse_token(|token, _, _| match token {
-        Token::Reserved(word) if *word == "debug" => Token::Identifier(word),
-        other => other,
-    });
+    let deadline = Deadline::of(&mut engine);
     // What the optimiser takes away may still be run: a branch of another version, for one.
     engine.set_optimization_level(OptimizationLevel::None);
     engine.set_max_expr_depths(MAX_EXPRESSION_DEPTH, MAX_EXPRESSION_DEPTH);
-    let ast = engine.compile(without_documentation(source));
+    let ast = deadline.compile(&engine, &without_documentation(source));
     let ast = ast.map_err(|error| (error.err_type().to_string(), error.position()))?;
     let functions =
         ast.iter_functions().filter(|f| !f.name.starts_with("anon$")).map(|function| Function {

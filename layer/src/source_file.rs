@@ -2,7 +2,7 @@
 //! name would keep us waiting, or never end.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 
 /// The bytes of a regular file.
@@ -11,8 +11,18 @@ pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     if !metadata.is_file() && !metadata.is_dir() {
         return Err(io::Error::other("it is a pipe or a device, not a file"));
     }
-    fs::read(path)
+    if metadata.len() > MAX_BYTES {
+        let message = format!("it has {} bytes, and may have {MAX_BYTES} (20 MB)", metadata.len());
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+    }
+    // It may grow meanwhile.
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
+
+/// More than any script of a person, and what the checks of one hold in memory is twenty times that.
+const MAX_BYTES: u64 = 20 << 20;
 
 /// The text of a regular file.
 pub(crate) fn read_text(path: &Path) -> io::Result<String> {

@@ -49,7 +49,7 @@ impl Problem {
             length: 1,
             severity: Severity::Error,
             rule,
-            message: message.into(),
+            message: shortened(message.into()),
             help: String::new(),
         }
     }
@@ -66,7 +66,20 @@ impl Problem {
     }
 
     pub(crate) fn help(mut self, help: impl Into<String>) -> Problem {
-        self.help = help.into();
+        self.help = shortened(help.into());
         self
     }
+}
+
+/// So much of a message is kept, in bytes: names in it may have millions.
+const MAX_MESSAGE: usize = 1024;
+
+fn shortened(mut message: String) -> String {
+    if message.len() > MAX_MESSAGE {
+        let end = (0..=MAX_MESSAGE).rev().find(|at| message.is_char_boundary(*at));
+        message.truncate(end.unwrap_or(0));
+        message.push('…');
+        message.shrink_to_fit();
+    }
+    message
 }

@@ -1,45 +1,45 @@
 //! The same problems for people, programs and code hosts.
 
-use std::collections::HashMap;
-
 use serde_json::{Value, json};
 
 use super::{Findings, Problem, Severity};
-use crate::excerpt::excerpt;
+use crate::excerpt::Lines;
 use crate::terminal::{Look, Terminal};
+
+/// So many problems of a file are shown to people: those after them are seldom of another kind.
+const MAX_SHOWN: usize = 100;
 
 /// For people: each problem with its line.
 pub(crate) fn human(findings: &Findings, terminal: &Terminal) -> String {
     let mut said = String::new();
-    for problem in &findings.problems {
-        let look = match problem.severity {
-            Severity::Error => Look::Bad,
-            Severity::Warning => Look::Warning,
-        };
-        let Problem { file, line, column, rule, message, help, .. } = problem;
-        let label = terminal.paint_out(look, &format!("{}[{rule}]:", problem.severity.name()));
-        said.push_str(&format!("{label} {}\n", terminal.paint_out(Look::Strong, message)));
-        said.push_str(&format!("  at {file}:{line}:{column}\n"));
-        let marked = marked(problem, &findings.sources);
-        for text in marked.lines() {
-            said.push_str(&format!("  {}\n", excerpt_line(text, look, terminal)));
+    // They are sorted by their files.
+    for of_file in findings.problems.chunk_by(|one, next| one.file == next.file) {
+        let source = of_file.first().and_then(|first| findings.sources.get(&first.file));
+        let lines = Lines::of(source.map_or("", String::as_str));
+        for problem in of_file.iter().take(MAX_SHOWN) {
+            let look = match problem.severity {
+                Severity::Error => Look::Bad,
+                Severity::Warning => Look::Warning,
+            };
+            let Problem { file, line, column, length, rule, message, help, .. } = problem;
+            let label = terminal.paint_out(look, &format!("{}[{rule}]:", problem.severity.name()));
+            said.push_str(&format!("{label} {}\n", terminal.paint_out(Look::Strong, message)));
+            said.push_str(&format!("  at {file}:{line}:{column}\n"));
+            for text in lines.excerpt(*line, *column, *length).lines() {
+                said.push_str(&format!("  {}\n", excerpt_line(text, look, terminal)));
+            }
+            if !help.is_empty() {
+                said.push_str(&format!("  {help}\n"));
+            }
+            said.push('\n');
         }
-        if !help.is_empty() {
-            said.push_str(&format!("  {help}\n"));
+        if let (more @ 1.., Some(first)) =
+            (of_file.len().saturating_sub(MAX_SHOWN), of_file.first())
+        {
+            said.push_str(&format!("and {more} more in {}; --format json has all\n\n", first.file));
         }
-        said.push('\n');
     }
     said
-}
-
-/// The line with as many carets as the problem is long.
-fn marked(problem: &Problem, sources: &HashMap<String, String>) -> String {
-    let Some(source) = sources.get(&problem.file) else { return String::new() };
-    let excerpt = excerpt(source, problem.line, problem.column);
-    let text = source.lines().nth(problem.line - 1).unwrap_or_default();
-    let room = (text.chars().count() + 1).saturating_sub(problem.column).max(1);
-    let more = problem.length.min(room).saturating_sub(1);
-    if excerpt.is_empty() { excerpt } else { format!("{excerpt}{}", "^".repeat(more)) }
 }
 
 fn excerpt_line(line: &str, look: Look, terminal: &Terminal) -> String {
@@ -75,6 +75,7 @@ pub(crate) fn summary(findings: &Findings, scripts: usize) -> String {
 
 /// For programs: one object.
 pub(crate) fn json(findings: &Findings) -> String {
+    // Each is text before the next is made: as a tree they would take many times that.
     let problems = findings.problems.iter().map(|problem| {
         let mut object = json!({
             "file": problem.file,
@@ -88,10 +89,20 @@ pub(crate) fn json(findings: &Findings) -> String {
         if !problem.help.is_empty() {
             object["help"] = Value::from(problem.help.as_str());
         }
-        object
+        object.to_string()
     });
-    let problems: Vec<Value> = problems.collect();
-    format!("{}\n", json!({ "problems": problems }))
+    format!("{{\"problems\":[{}]}}\n", joined(problems))
+}
+
+fn joined(objects: impl Iterator<Item = String>) -> String {
+    let mut all = String::new();
+    for object in objects {
+        if !all.is_empty() {
+            all.push(',');
+        }
+        all.push_str(&object);
+    }
+    all
 }
 
 /// SARIF 2.1.0, which code hosts and editors show.
@@ -100,25 +111,22 @@ pub(crate) fn sarif(findings: &Findings, prefix: &str) -> String {
     let mut rules: Vec<&str> = findings.problems.iter().map(|problem| problem.rule).collect();
     rules.sort_unstable();
     rules.dedup();
-    let results: Vec<Value> = findings
-        .problems
-        .iter()
-        .map(|problem| {
-            json!({
-                "ruleId": problem.rule,
-                "level": problem.severity.name(),
-                "message": { "text": with_help(problem) },
-                "locations": [{ "physicalLocation": {
-                    "artifactLocation": { "uri": format!("{prefix}{}", problem.file) },
-                    "region": {
-                        "startLine": problem.line,
-                        "startColumn": problem.column,
-                        "endColumn": problem.column + problem.length,
-                    },
-                } }],
-            })
-        })
-        .collect();
+    let results = findings.problems.iter().map(|problem| {
+        let result = json!({
+            "ruleId": problem.rule,
+            "level": problem.severity.name(),
+            "message": { "text": with_help(problem) },
+            "locations": [{ "physicalLocation": {
+                "artifactLocation": { "uri": format!("{prefix}{}", problem.file) },
+                "region": {
+                    "startLine": problem.line,
+                    "startColumn": problem.column,
+                    "endColumn": problem.column + problem.length,
+                },
+            } }],
+        });
+        result.to_string()
+    });
     let rules: Vec<Value> = rules.into_iter().map(|rule| json!({ "id": rule })).collect();
     let log = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
@@ -130,10 +138,11 @@ pub(crate) fn sarif(findings: &Findings, prefix: &str) -> String {
                 "rules": rules,
             } },
             "columnKind": "unicodeCodePoints",
-            "results": results,
+            "results": [],
         }],
     });
-    format!("{log}\n")
+    // The object's names are in the order of the alphabet or in ours; this one is there once.
+    format!("{log}\n").replacen("\"results\":[]", &format!("\"results\":[{}]", joined(results)), 1)
 }
 
 /// Workflow commands of GitHub Actions, which become notes at the lines of a pull request.

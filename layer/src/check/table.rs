@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::failure::Failure;
 use crate::format::without_documentation;
+use crate::parsing::Deadline;
 use crate::testing::functions;
 
 /// Deeper expressions than any limit the runtime may be given.
@@ -21,6 +22,7 @@ pub(crate) type Functions = BTreeMap<String, BTreeSet<usize>>;
 /// Everything a script finds at hand.
 pub(crate) struct Table {
     pub(crate) engine: Engine,
+    deadline: Deadline,
     pub(crate) functions: Functions,
     pub(crate) modules: BTreeMap<String, Functions>,
 }
@@ -60,6 +62,7 @@ impl Table {
         // What the optimiser takes away may still be run: a branch of another version, for one.
         engine.set_optimization_level(OptimizationLevel::None);
         engine.set_max_expr_depths(MAX_EXPRESSION_DEPTH, MAX_EXPRESSION_DEPTH);
+        let deadline = Deadline::of(&mut engine);
         let unknown =
             |error| Failure::broken(format!("the engine does not say its functions: {error}"));
         let described = engine.gen_fn_metadata_to_json(true).map_err(unknown)?;
@@ -72,12 +75,12 @@ impl Table {
         let modules = modules
             .map(|(name, module)| (name.clone(), described_functions(&module["functions"])))
             .collect();
-        Ok(Table { engine, functions: table_functions, modules })
+        Ok(Table { engine, deadline, functions: table_functions, modules })
     }
 
     /// Parses a script as `bootstrap` does.
     pub(crate) fn parse(&self, source: &str) -> Result<AST, ParseError> {
-        self.engine.compile(without_documentation(source))
+        self.deadline.compile(&self.engine, &without_documentation(source))
     }
 }
 

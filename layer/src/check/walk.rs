@@ -1,6 +1,6 @@
 //! The names in a script: whether what they mean is there.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use rhai::{ASTFlags, BinaryExpr, Expr, FnCallExpr, FnPtr, Namespace, Position, Stmt, StmtBlock};
 use rhambda_runtime::suggest::nearest;
@@ -16,6 +16,9 @@ pub(crate) fn check(file: &File, project: &Project, table: &Table) -> Vec<Proble
         project,
         table,
         scopes: Vec::new(),
+        places: HashMap::new(),
+        comparisons: MAX_COMPARISONS,
+        variables_of_top: variables_of_top(file),
         in_function: false,
         sees_callers: false,
         seen_closures: HashSet::new(),
@@ -50,6 +53,11 @@ struct Walk<'a> {
     project: &'a Project,
     table: &'a Table,
     scopes: Vec<Vec<Name>>,
+    /// Where the variables of each name are among the scopes, the innermost last.
+    places: HashMap<String, Vec<(usize, usize)>>,
+    /// How many names may still be compared to find the one that was meant.
+    comparisons: usize,
+    variables_of_top: HashSet<String>,
     in_function: bool,
     /// In a function that may see its caller's variables.
     sees_callers: bool,
@@ -66,7 +74,7 @@ impl<'a> Walk<'a> {
         for statement in file.ast.statements() {
             self.statement(statement);
         }
-        let top = self.scopes.pop().unwrap_or_default();
+        let top = self.leave_scope();
         for function in file.functions.iter().filter(|function| !function.is_closure()) {
             self.function(function);
         }
@@ -92,6 +100,7 @@ impl<'a> Walk<'a> {
 
     fn function(&mut self, function: &Function) {
         let outside = std::mem::take(&mut self.scopes);
+        let places_outside = std::mem::take(&mut self.places);
         let was_in_function = std::mem::replace(&mut self.in_function, true);
         let mut files = self.project.files.values();
         let sees_callers = files.any(|file| file.capturing.contains(&function.name));
@@ -103,18 +112,33 @@ impl<'a> Walk<'a> {
         self.block(&function.statements);
         self.end_scope();
         self.scopes = outside;
+        self.places = places_outside;
         self.in_function = was_in_function;
         self.sees_callers = saw_callers;
     }
 
     fn define(&mut self, name: &str, kind: Kind, place: Position) {
+        let depth = self.scopes.len();
         if let Some(scope) = self.scopes.last_mut() {
+            if !matches!(kind, Kind::Module(_)) {
+                self.places.entry(name.to_owned()).or_default().push((depth - 1, scope.len()));
+            }
             scope.push(Name { name: name.to_owned(), kind, place, is_used: false });
         }
     }
 
+    fn leave_scope(&mut self) -> Vec<Name> {
+        let scope = self.scopes.pop().unwrap_or_default();
+        for name in scope.iter().filter(|name| !matches!(name.kind, Kind::Module(_))) {
+            if let Some(places) = self.places.get_mut(&name.name) {
+                places.pop();
+            }
+        }
+        scope
+    }
+
     fn end_scope(&mut self) {
-        for name in self.scopes.pop().unwrap_or_default() {
+        for name in self.leave_scope() {
             if !name.is_used && !self.file.evaluates {
                 self.unused(&name);
             }
@@ -325,8 +349,8 @@ impl<'a> Walk<'a> {
     }
 
     fn find(&mut self, name: &str) -> Option<&mut Name> {
-        let names = self.scopes.iter_mut().rev().flat_map(|scope| scope.iter_mut().rev());
-        names.filter(|it| !matches!(it.kind, Kind::Module(_))).find(|it| it.name == name)
+        let (depth, index) = *self.places.get(name)?.last()?;
+        self.scopes.get_mut(depth)?.get_mut(index)
     }
 
     fn variable(&mut self, name: &str, position: Position, is_captured: bool) {
@@ -374,20 +398,16 @@ impl<'a> Walk<'a> {
             );
         }
         let message = format!("there is no variable `{name}`");
-        let is_top_level = file.ast.statements().iter().any(
-            |statement| matches!(statement, Stmt::Var(variable, ..) if variable.0.name == name),
-        );
+        let is_top_level = self.variables_of_top.contains(name);
         let help = if is_top_level && self.in_function {
             format!(
                 "functions do not see variables of the top level; make it `const {name}`, or keep it in `this`"
             )
         } else {
-            let constants =
-                if self.in_function { file.constants.keys().collect() } else { Vec::new() };
+            let constants = file.constants.keys().filter(|_| self.in_function);
             let locals = self.scopes.iter().flatten().map(|it| it.name.as_str());
-            let names: Vec<&str> =
-                locals.chain(constants.into_iter().map(String::as_str)).collect();
-            meant(name, names)
+            let names = locals.chain(constants.map(String::as_str));
+            meant(name, names, &mut self.comparisons)
         };
         self.error("unknown-variable", position, name, message, help);
     }
@@ -428,17 +448,18 @@ impl<'a> Walk<'a> {
             || !rhai::is_valid_identifier(name);
         if !is_there {
             let message = format!("there is no function `{name}`");
-            let help = meant(name, self.own_names());
+            let help = self.meant_function(name);
             self.error("unknown-function", position, name, message, help);
         }
     }
 
-    /// The names of the script's own functions and of the engine's.
-    fn own_names(&self) -> Vec<&'a str> {
+    /// The one of the engine's functions and the script's own that may have been meant.
+    fn meant_function(&mut self, name: &str) -> String {
         let own = self.file.functions.iter().filter(|function| !function.is_closure());
         let own = own.map(|function| function.name.as_str());
         let engine = self.table.functions.keys().map(String::as_str);
-        own.chain(engine.filter(|name| rhai::is_valid_identifier(name))).collect()
+        let names = engine.filter(|name| rhai::is_valid_identifier(name)).chain(own);
+        meant(name, names, &mut self.comparisons)
     }
 
     /// With how many arguments the functions of this name can be called.
@@ -476,7 +497,7 @@ impl<'a> Walk<'a> {
         let mut holders = modules.filter(|(_, functions)| functions.contains_key(name));
         let help = match holders.next() {
             Some((module, _)) => format!("did you mean `{module}::{name}`?"),
-            None => meant(name, self.own_names()),
+            None => self.meant_function(name),
         };
         self.error(
             "unknown-function",
@@ -495,7 +516,7 @@ impl<'a> Walk<'a> {
         if !takes(&counts, call.args.len()) && !may_be_closure() {
             if counts.is_empty() {
                 let message = format!("nothing has a method `{name}`");
-                let help = meant(name, self.own_names());
+                let help = self.meant_function(name);
                 self.error("unknown-function", position, name, message, help);
             } else {
                 let message =
@@ -558,7 +579,7 @@ impl<'a> Walk<'a> {
             scopes.filter(|it| matches!(it.kind, Kind::Module(_))).map(|it| it.name.as_str());
         let modules = self.table.modules.keys().map(String::as_str);
         let own = self.file.imports.keys().map(String::as_str);
-        let help = meant(root, imported.chain(own).chain(modules).collect::<Vec<_>>());
+        let help = meant(root, imported.chain(own).chain(modules), &mut self.comparisons);
         if !self.file.evaluates {
             self.error(
                 "unknown-module",
@@ -578,12 +599,13 @@ impl<'a> Walk<'a> {
         position: Position,
     ) {
         let module = path_of(namespace);
-        let known: BTreeMap<&str, BTreeSet<usize>> = match self.module(namespace) {
+        let (counts, names): (BTreeSet<usize>, Vec<&str>) = match self.module(namespace) {
             Found::Unknown => return,
             Found::Missing => return self.no_module(namespace),
-            Found::Own => counts_of(self.file.functions.iter()),
+            Found::Own => shown_of(self.file, name, true),
             Found::Engine(functions) => {
-                functions.iter().map(|(name, counts)| (name.as_str(), counts.clone())).collect()
+                let counts = functions.get(name).cloned().unwrap_or_default();
+                (counts, functions.keys().map(String::as_str).collect())
             }
             Found::File(file) => {
                 let of_name = file.function(name);
@@ -591,16 +613,16 @@ impl<'a> Walk<'a> {
                     let message = format!("`{name}` is private in {}", file.path);
                     return self.error("unknown-function", position, name, message, String::new());
                 }
-                counts_of(file.functions.iter().filter(|function| !function.is_private))
+                shown_of(file, name, false)
             }
         };
-        let Some(counts) = known.get(name) else {
+        if counts.is_empty() {
             let message = format!("there is no function `{name}` in `{module}`");
-            let help = meant(name, known.keys().copied());
+            let help = meant(name, names, &mut self.comparisons);
             return self.error("unknown-function", position, name, message, help);
-        };
-        if !takes(counts, count) {
-            let message = format!("`{module}::{name}` takes {}, not {count}", said(counts.clone()));
+        }
+        if !takes(&counts, count) {
+            let message = format!("`{module}::{name}` takes {}, not {count}", said(counts));
             self.error("arity", position, name, message, String::new());
         }
     }
@@ -627,12 +649,12 @@ impl<'a> Walk<'a> {
         let is_hidden =
             matches!(self.module(namespace), Found::File(file) if file.has_variable(name));
         let (what, help) = match self.module(namespace) {
-            Found::Own => ("no constant", meant(name, known)),
+            Found::Own => ("no constant", meant(name, known, &mut self.comparisons)),
             Found::File(file) if is_hidden => (
                 "no variable",
                 format!("{} does not export it: `export let {name} = …;`", file.path),
             ),
-            _ => ("no variable", meant(name, known)),
+            _ => ("no variable", meant(name, known, &mut self.comparisons)),
         };
         let message = format!("there is {what} `{name}` in `{module}`");
         self.error("unknown-variable", position, name, message, help);
@@ -677,14 +699,26 @@ enum Found<'a> {
     Missing,
 }
 
-fn counts_of<'a>(
-    functions: impl Iterator<Item = &'a Function>,
-) -> BTreeMap<&'a str, BTreeSet<usize>> {
-    let mut counts: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
-    for function in functions.filter(|function| !function.is_closure()) {
-        counts.entry(&function.name).or_default().insert(function.parameters.len());
+/// How many arguments the functions of that name take that a file shows; and, if there is none, the
+/// names of all of them.
+fn shown_of<'a>(file: &'a File, name: &str, and_private: bool) -> (BTreeSet<usize>, Vec<&'a str>) {
+    let is_shown = |it: &&Function| !it.is_closure() && (and_private || !it.is_private);
+    let of_name = file.functions_named(name).filter(is_shown);
+    let counts: BTreeSet<usize> = of_name.map(|function| function.parameters.len()).collect();
+    if !counts.is_empty() {
+        return (counts, Vec::new());
     }
-    counts
+    let all = file.functions.iter().filter(is_shown);
+    (counts, all.map(|function| function.name.as_str()).collect())
+}
+
+/// The names that a script's top level gives to variables.
+fn variables_of_top(file: &File) -> HashSet<String> {
+    let names = file.ast.statements().iter().filter_map(|statement| match statement {
+        Stmt::Var(variable, ..) => Some(variable.0.name.to_string()),
+        _ => None,
+    });
+    names.collect()
 }
 
 fn path_of(namespace: &Namespace) -> String {
@@ -692,6 +726,23 @@ fn path_of(namespace: &Namespace) -> String {
     names.join("::")
 }
 
-fn meant<'b>(name: &str, names: impl IntoIterator<Item = &'b str>) -> String {
+/// So many names are compared for a script. Whoever has more unknown names than that is helped by the
+/// first suggestions, or by none.
+const MAX_COMPARISONS: usize = 500_000;
+/// The longest name that is compared, in bytes.
+const MAX_COMPARED: usize = 64;
+
+fn meant<'b>(
+    name: &str,
+    names: impl IntoIterator<Item = &'b str>,
+    comparisons: &mut usize,
+) -> String {
+    if name.len() > MAX_COMPARED {
+        return String::new();
+    }
+    let names = names.into_iter().filter(|name| name.len() <= MAX_COMPARED).take_while(|_| {
+        *comparisons = comparisons.saturating_sub(1);
+        *comparisons > 0
+    });
     nearest(name, names).map(|near| format!("did you mean `{near}`?")).unwrap_or_default()
 }

@@ -34,9 +34,14 @@ pub(crate) struct Formatter {
 pub(crate) enum Refusal {
     /// It does not compile.
     Syntax(ParseError),
+    /// It has more tokens than fit in memory in the forms that a proof needs.
+    TooLarge { tokens: usize },
     /// The result would not be the same script, which is our mistake.
     Defect { line: usize, reason: &'static str },
 }
+
+/// Two million: scripts of people have a few thousand.
+const MAX_TOKENS: usize = 2_000_000;
 
 impl Formatter {
     pub(crate) fn new() -> Result<Formatter, Failure> {
@@ -47,8 +52,11 @@ impl Formatter {
     pub(crate) fn format(&self, source: &str) -> Result<String, Refusal> {
         // A byte order mark says nothing in UTF-8, and the runtime skips it.
         let plain = source.strip_prefix('\u{feff}').unwrap_or(source);
-        let meaning = self.prover.meaning(plain)?;
         let tokens = tokens::tokens(plain);
+        if tokens.len() > MAX_TOKENS {
+            return Err(Refusal::TooLarge { tokens: tokens.len() });
+        }
+        let meaning = self.prover.meaning(plain)?;
         let result = layout::layout(&tokens);
         if result != source {
             proof::same_tokens(&tokens, &tokens::tokens(&result))?;

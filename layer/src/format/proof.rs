@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use super::Refusal;
 use super::tokens::{Token, without_documentation};
 use crate::failure::Failure;
+use crate::parsing::Deadline;
 
 /// Deeper expressions than any limit the runtime may be given.
 const MAX_EXPRESSION_DEPTH: usize = 512;
@@ -45,6 +46,7 @@ pub(crate) struct Meaning([u8; 32]);
 /// An engine that reads scripts as `bootstrap` does.
 pub(crate) struct Prover {
     engine: Engine,
+    deadline: Deadline,
 }
 
 impl Prover {
@@ -56,12 +58,14 @@ impl Prover {
         // What the optimiser takes away or computes has to be the same, too.
         engine.set_optimization_level(OptimizationLevel::None);
         engine.set_max_expr_depths(MAX_EXPRESSION_DEPTH, MAX_EXPRESSION_DEPTH);
-        Ok(Prover { engine })
+        let deadline = Deadline::of(&mut engine);
+        Ok(Prover { engine, deadline })
     }
 
     /// Compiles a script, and takes the digest of all of it but positions.
     pub(crate) fn meaning(&self, source: &str) -> Result<Meaning, Refusal> {
-        let ast = self.engine.compile(without_documentation(source)).map_err(Refusal::Syntax)?;
+        let source = without_documentation(source);
+        let ast = self.deadline.compile(&self.engine, &source).map_err(Refusal::Syntax)?;
         let mut outline = Outline::default();
         outline.add(&ast.statements());
         let mut functions: Vec<_> = ast.iter_fn_def().cloned().collect();

@@ -10,6 +10,7 @@ mod environment;
 mod event;
 mod fake;
 mod fmt;
+mod large;
 mod new;
 mod pty;
 mod repl;
