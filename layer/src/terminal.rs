@@ -1,6 +1,11 @@
 //! Standard output and standard error: colours where somebody sees them, quiet where nobody
 //! listens any more.
+//!
+//! What goes to a person's screen may come from scripts, their logs, files and other hosts. Whatever
+//! would make the terminal do more than show it is shown as a sign there: a sequence can fill the
+//! clipboard, change the title, or write over what was there. Colours are let pass.
 
+use std::borrow::Cow;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
 use crate::surroundings::Variable;
@@ -78,8 +83,15 @@ impl Terminal {
 
     /// The same for those who would go on for ever: false once its reader has gone.
     pub(crate) fn out_if_read(&self, bytes: &[u8]) -> io::Result<bool> {
+        let bytes = if self.stdout_is_terminal { harmless(bytes) } else { Cow::Borrowed(bytes) };
         let mut stdout = io::stdout().lock();
-        is_read(stdout.write_all(bytes).and_then(|()| stdout.flush()))
+        is_read(stdout.write_all(&bytes).and_then(|()| stdout.flush()))
+    }
+
+    /// Begins with an empty screen.
+    pub(crate) fn clear(&self) -> io::Result<()> {
+        let mut stdout = io::stdout().lock();
+        is_read(stdout.write_all(b"\x1b[2J\x1b[H").and_then(|()| stdout.flush())).map(drop)
     }
 
     /// Whether a line on standard error can be written anew.
@@ -89,13 +101,18 @@ impl Terminal {
 
     /// Writes the last line of standard error anew, which does not end yet.
     pub(crate) fn rewrite(&self, line: &str) {
-        drop(io::stderr().lock().write_all(format!("\r\x1b[2K{line}").as_bytes()));
+        let line = harmless(line.as_bytes());
+        drop(io::stderr().lock().write_all(&[b"\r\x1b[2K", &*line].concat()));
     }
 
     /// Writes a line to standard error. There is nowhere left to say that it failed.
     pub fn err(&self, line: &str) {
-        let mut stderr = io::stderr().lock();
-        drop(stderr.write_all(format!("{line}\n").as_bytes()));
+        let line = format!("{line}\n");
+        let line = match self.stderr_is_terminal {
+            true => harmless(line.as_bytes()),
+            false => Cow::Borrowed(line.as_bytes()),
+        };
+        drop(io::stderr().lock().write_all(&line));
     }
 
     /// Writes a line that begins with `error:`, and may go on in further lines.
@@ -118,6 +135,51 @@ fn paint(colours: bool, look: Look, text: &str) -> String {
         Look::Faint => "2",
     };
     if colours && !text.is_empty() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+}
+
+/// The same bytes with signs for the control characters that are neither ends of lines, tabs nor
+/// colours.
+pub(crate) fn harmless(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let is_plain = |byte: &u8| !byte.is_ascii_control() || matches!(byte, b'\n' | b'\t');
+    // The control characters above ASCII begin with this byte in UTF-8.
+    if bytes.iter().all(|byte| is_plain(byte) && *byte != 0xc2) {
+        return Cow::Borrowed(bytes);
+    }
+    let mut safe = Vec::with_capacity(bytes.len() + 16);
+    let mut rest = bytes;
+    while let Some((first, after)) = rest.split_first() {
+        let taken = match (first, after) {
+            (b'\r', [b'\n', ..]) => 1,
+            (b'\x1b', _) => colour(rest),
+            (0xc2, [0x80..=0x9f, ..]) => 0,
+            _ => usize::from(is_plain(first)),
+        };
+        safe.extend_from_slice(&rest[..taken]);
+        rest = match (taken, first) {
+            (1.., _) => &rest[taken..],
+            (_, 0xc2) => {
+                safe.extend_from_slice("\u{fffd}".as_bytes());
+                &after[1..]
+            }
+            (_, 0x7f) => {
+                safe.extend_from_slice("\u{2421}".as_bytes());
+                after
+            }
+            // The pictures of the control characters are in their order.
+            (_, control) => {
+                safe.extend_from_slice(&[0xe2, 0x90, 0x80 + control]);
+                after
+            }
+        };
+    }
+    Cow::Owned(safe)
+}
+
+/// The length of the sequence for a colour that these bytes begin with; 0 if they do not.
+fn colour(bytes: &[u8]) -> usize {
+    let Some(rest) = bytes.strip_prefix(b"\x1b[") else { return 0 };
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b';').count();
+    if rest.get(digits) == Some(&b'm') && digits < 20 { digits + 3 } else { 0 }
 }
 
 fn is_read(written: io::Result<()>) -> io::Result<bool> {
@@ -148,6 +210,23 @@ mod tests {
             let variable = move |asked: &str| (asked == name).then(|| OsString::from(value));
             assert_eq!(Terminal::detect(&variable).wants_colour, colours, "{name}={value}");
         }
+    }
+
+    #[test]
+    fn a_terminal_is_told_nothing_but_text_and_colours() {
+        for (text, shown) in [
+            ("plain\ttext\r\nä €\n", "plain\ttext\r\nä €\n"),
+            ("\x1b[1;31mred\x1b[0m", "\x1b[1;31mred\x1b[0m"),
+            ("\x1b]52;c;ZXZpbA==\x07", "␛]52;c;ZXZpbA==␇"),
+            ("\x1b]0;title\x1b\\", "␛]0;title␛\\"),
+            ("\x1b[2J\x1b[H\x1b[8", "␛[2J␛[H␛[8"),
+            ("safe\rover\x08\0\x7f", "safe␍over␈␀␡"),
+            ("\u{9b}2J\u{a0}\u{80}", "\u{fffd}2J\u{a0}\u{fffd}"),
+        ] {
+            assert_eq!(String::from_utf8_lossy(&harmless(text.as_bytes())), shown, "{text:?}");
+        }
+        assert_eq!(&*harmless(&[0xc2]), &[0xc2], "a part of a character");
+        assert_eq!(&*harmless(&[0xff, 0x1b]), &[0xff, 0xe2, 0x90, 0x9b]);
     }
 
     #[test]

@@ -128,7 +128,7 @@ impl Test {
         loop {
             let mut watched = self.watched(surroundings);
             if terminal.stdout_is_terminal {
-                terminal.out(b"\x1b[2J\x1b[H").map_err(Failure::output)?;
+                terminal.clear().map_err(Failure::output)?;
             }
             // What is wrong with a file now may be right after the next change.
             if let Err(failure) = self.run_once(surroundings) {

@@ -1,7 +1,8 @@
 //! Values and errors as people read them.
 
+use std::borrow::Cow;
 use std::cell::Cell;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
@@ -11,6 +12,7 @@ use rhambda_runtime::modules::Source;
 
 use super::session::INTERRUPTED;
 use crate::excerpt::excerpt;
+use crate::terminal::harmless;
 
 /// Where an error's source is.
 pub(super) enum Blame<'a> {
@@ -27,7 +29,12 @@ thread_local! {
 /// Prints a line. What cannot be printed stops the script.
 pub(super) fn say(text: &str) {
     let mut stdout = io::stdout().lock();
-    if let Err(error) = writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+    let text = match stdout.is_terminal() {
+        true => harmless(text.as_bytes()),
+        false => Cow::Borrowed(text.as_bytes()),
+    };
+    let written = stdout.write_all(&text).and_then(|()| stdout.write_all(b"\n"));
+    if let Err(error) = written.and_then(|()| stdout.flush()) {
         LOST.set(Some(error));
         INTERRUPTED.store(true, Ordering::Relaxed);
     }

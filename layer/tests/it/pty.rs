@@ -356,3 +356,19 @@ fn tests_are_shown_in_colours_on_a_screen_that_is_cleared() {
     screen.types(CTRL_C);
     assert_eq!(screen.ends().signal(), Some(libc::SIGINT));
 }
+
+#[test]
+fn nothing_that_a_script_says_commands_the_terminal() {
+    let script = "fn handler(event) { let a = \"\u{1b}]52;c;eA==\u{7}\"; nope() }";
+    let desk = Desk::with(&[("evil.rhai", script)]);
+    let mut screen = Screen::with(on_terminal(&desk, &["check", "evil.rhai"]));
+    let shown = screen.shows("1 script checked");
+    assert!(shown.contains("␛]52;c;eA==␇"), "{shown:?}");
+    assert!(!shown.contains("\u{1b}]") && !shown.contains('\u{7}'), "{shown:?}");
+    screen.ends();
+    let mut screen = repl(&desk);
+    screen.types("print(\"a\\x1b]0;title\\x07b\")\r");
+    screen.shows("a␛]0;title␇b");
+    screen.types(CTRL_D);
+    screen.ends();
+}
