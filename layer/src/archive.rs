@@ -1,7 +1,7 @@
 //! Zip files that are the same, byte for byte, whenever and wherever they are made from the same
 //! contents.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io::{Cursor, Write};
 use std::path::Path;
 
@@ -89,7 +89,10 @@ impl Archive {
         }
         let mut unfinished = path.as_os_str().to_owned();
         unfinished.push(".unfinished");
-        let written = fs::write(&unfinished, &self.bytes);
+        // What is there under that name may be a link to any file, and is not written through.
+        drop(fs::remove_file(&unfinished));
+        let file = OpenOptions::new().write(true).create_new(true).open(&unfinished);
+        let written = file.and_then(|mut file| file.write_all(&self.bytes));
         written.and_then(|()| fs::rename(&unfinished, path)).map_err(|error| {
             // The reason for the failure is worth more than a second one.
             drop(fs::remove_file(&unfinished));
@@ -131,6 +134,22 @@ mod tests {
         assert_eq!(one.bytes, other.bytes);
         assert_eq!(one.names, ["a/x", "b"]);
         assert_eq!(one.unzipped, 2);
+    }
+
+    #[test]
+    fn no_link_is_written_through() {
+        let folder = std::env::temp_dir().join(format!("rhambda-archive-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder");
+        let path = |name: &str| folder.join(name);
+        fs::write(path("precious"), "mine").expect("written");
+        std::os::unix::fs::symlink(path("precious"), path("a.zip.unfinished")).expect("a link");
+        std::os::unix::fs::symlink(path("precious"), path("a.zip")).expect("a link");
+        let archive = Archive::of(vec![entry("a", b"1")]).expect("zips");
+        archive.write(&path("a.zip")).expect("written");
+        assert_eq!(fs::read(path("precious")).expect("there"), b"mine");
+        assert_eq!(fs::read(path("a.zip")).expect("there"), archive.bytes);
+        assert!(!path("a.zip.unfinished").exists());
+        fs::remove_dir_all(&folder).expect("removed");
     }
 
     #[test]
