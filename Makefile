@@ -26,7 +26,7 @@ export CC_aarch64_unknown_linux_gnu ?= aarch64-linux-gnu-gcc
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bootstrap layer tool docs lint fmt check bench parts clean
+.PHONY: help run test bootstrap layer tool docs lint deny fmt check bench parts clean
 
 help: ## Show what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -58,6 +58,10 @@ docs: ## Write runtime/docs and layer/docs, the references and the editors' defi
 lint: ## Run the linter on everything
 	cargo clippy --workspace --all-targets -- -D warnings
 
+deny: ## Look at the licences, sources and known holes of all crates
+	tests/install cargo-deny
+	tests/deny
+
 fmt: tool ## Format everything
 	cargo fmt --all
 	$(RHAMBDA) fmt scripts layer/templates tests/bench/scripts
@@ -69,7 +73,7 @@ bench: layer ## Measure bootstrap beside its peers (QUICK=1: about two minutes)
 parts: ## Measure what each part of the layer adds to its zip (an hour)
 	ARCH=$(ARCH) tests/bench/parts
 
-check: test lint ## Everything that CI runs
+check: test lint deny ## Everything that CI runs
 	cargo fmt --all --check
 
 clean: ## Remove what was built
