@@ -36,6 +36,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// More than any answer of the API: an event is at most 6 MiB and 100 bytes.
 const MAX_BODY_BYTES: u64 = 64 << 20;
 
+/// How much of an answer is logged.
+const LONGEST_SHOWN: usize = 2048;
+
 /// September 2001: anything earlier is not a moment at which a function could have been invoked.
 const EARLIEST_DEADLINE_MS: u64 = 1_000_000_000_000;
 
@@ -90,7 +93,10 @@ impl Api {
         let mut tried = 1;
         loop {
             let outcome = self.agent.get(&self.next).call().and_then(|mut response| {
-                let body = drain(&mut response)?;
+                let body = match response.status().as_u16() {
+                    200 => drain(&mut response)?,
+                    _ => said(&mut response),
+                };
                 Ok((response, body))
             });
             match outcome {
@@ -189,7 +195,7 @@ impl Api {
         let url = format!("{}/restore/next", self.base);
         let mut response =
             self.agent.get(&url).call().map_err(|cause| transport("restore/next", cause))?;
-        let body = drain(&mut response).map_err(|cause| transport("restore/next", cause))?;
+        let body = said(&mut response);
         match response.status().as_u16() {
             200 => Ok(()),
             status => Err(refused("restore/next", status, &body)),
@@ -208,8 +214,13 @@ impl Api {
         let mut is_second = false;
         loop {
             match self.post(&url, body, headers, invocation_id) {
-                // The first try had arrived after all.
-                Ok((400 | 403, _)) if is_second => return Ok(Delivery::Accepted),
+                Ok((status @ (400 | 403), _)) if is_second => {
+                    log::warn!(
+                        "`{call}` was sent again and answered with {status}: the first try had \
+                         arrived, or the invocation is over"
+                    );
+                    return Ok(Delivery::Accepted);
+                }
                 Ok((status, body)) => return verdict(call, status, &body),
                 Err(cause) if is_second => return Err(transport(call, cause)),
                 Err(cause) => {
@@ -234,8 +245,9 @@ impl Api {
         if let Some(value) = invocation_id.and_then(|id| HeaderValue::from_bytes(id).ok()) {
             request = request.header(INVOCATION_ID, value);
         }
+        // With the status all is told: what goes wrong behind it is no reason to answer twice.
         let mut response = request.send(body)?;
-        let body = drain(&mut response)?;
+        let body = said(&mut response);
         Ok((response.status().as_u16(), body))
     }
 }
@@ -249,8 +261,7 @@ pub(crate) fn verdict(call: &'static str, status: u16, body: &[u8]) -> Result<De
             Ok(Delivery::Dropped)
         }
         400..=499 => {
-            let said = String::from_utf8_lossy(body);
-            log::error!("the Runtime API answered `{call}` with {status}: {said}");
+            log::error!("the Runtime API answered `{call}` with {status}: {}", shown(body));
             Ok(Delivery::Dropped)
         }
         _ => Err(refused(call, status, body)),
@@ -267,12 +278,31 @@ fn drain(response: &mut Response<Body>) -> Result<Vec<u8>, ureq::Error> {
     Ok(bytes)
 }
 
+/// Reads an answer of which only the status counts, as far as it comes.
+fn said(response: &mut Response<Body>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let body = response.body_mut().with_config().limit(MAX_BODY_BYTES);
+    if let Err(cause) = body.reader().read_to_end(&mut bytes) {
+        log::debug!("the body of an answer is cut after {} bytes: {cause}", bytes.len());
+    }
+    bytes
+}
+
+/// What the API said, for a line of the log.
+fn shown(body: &[u8]) -> String {
+    let shown = String::from_utf8_lossy(&body[..body.len().min(LONGEST_SHOWN)]);
+    match body.len() {
+        ..=LONGEST_SHOWN => shown.trim().to_owned(),
+        length => format!("{shown}… ({length} bytes in all)"),
+    }
+}
+
 fn transport(call: &'static str, cause: ureq::Error) -> ApiError {
     ApiError::Transport { call, cause: Box::new(cause) }
 }
 
 fn refused(call: &'static str, status: u16, body: &[u8]) -> ApiError {
-    ApiError::Refused { call, status, body: String::from_utf8_lossy(body).into_owned() }
+    ApiError::Refused { call, status, body: shown(body) }
 }
 
 fn invocation(headers: &HeaderMap, payload: Vec<u8>) -> Result<Invocation, ApiError> {

@@ -305,10 +305,12 @@ fn answer(mut stream: TcpStream, until: Option<Instant>) -> Result<(u16, Vec<u8>
     let mut bytes = Vec::new();
     loop {
         if let Some(length) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
-            let status = bytes.get(9..12).and_then(|digits| std::str::from_utf8(digits).ok());
+            let status = bytes.strip_prefix(b"HTTP/1.").and_then(|rest| rest.get(2..5));
+            let status = status.and_then(|digits| std::str::from_utf8(digits).ok());
             let status = status.and_then(|digits| digits.parse().ok()).ok_or(Broken::Closed)?;
             bytes.drain(..length + 4);
-            if status >= 200 {
+            // Of the interim ones 101 alone has no other behind it.
+            if status >= 200 || status == 101 {
                 return Ok((status, bytes));
             }
             continue;

@@ -4,7 +4,7 @@
 //! body apart and clears its buffers at the start. Between two processes of one machine none of that
 //! pays: this one blocks, and collects a request into one `write`.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 
 use ureq::Error;
@@ -48,18 +48,23 @@ pub struct Wire {
     stream: TcpStream,
     buffers: WireBuffers,
     is_broken: bool,
+    /// Why a request could not be sent to its end.
+    unsent: Option<io::Error>,
 }
 
 impl Wire {
     fn new(stream: TcpStream) -> Self {
-        Self { stream, buffers: WireBuffers::new(), is_broken: false }
+        Self { stream, buffers: WireBuffers::new(), is_broken: false, unsent: None }
     }
 
-    fn send_collected(&mut self) -> Result<(), Error> {
+    /// Sends what is collected. A peer that does not take it may have answered already: whether it
+    /// has is seen by reading.
+    fn send_collected(&mut self) {
         let collected = std::mem::take(&mut self.buffers.collected);
-        let sent = self.stream.write_all(&self.buffers.output[..collected]);
-        self.is_broken |= sent.is_err();
-        Ok(sent?)
+        if self.unsent.is_none() {
+            self.unsent = self.stream.write_all(&self.buffers.output[..collected]).err();
+            self.is_broken |= self.unsent.is_some();
+        }
     }
 }
 
@@ -70,22 +75,33 @@ impl Transport for Wire {
 
     fn transmit_output(&mut self, amount: usize, _timeout: NextTimeout) -> Result<(), Error> {
         self.buffers.collected += amount;
-        if self.buffers.collected >= COLLECTED { self.send_collected() } else { Ok(()) }
+        if self.buffers.collected >= COLLECTED {
+            self.send_collected();
+        }
+        Ok(())
     }
 
     fn await_input(&mut self, _timeout: NextTimeout) -> Result<bool, Error> {
-        self.send_collected()?;
+        self.send_collected();
         loop {
-            match self.stream.read(self.buffers.input_append_buf()) {
-                Ok(amount) => {
-                    self.is_broken |= amount == 0;
+            let read = self.stream.read(self.buffers.input_append_buf());
+            match (read, &mut self.unsent) {
+                (Ok(amount @ 1..), _) => {
                     self.buffers.input_appended(amount);
-                    return Ok(amount > 0);
+                    return Ok(true);
                 }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => {
+                (Err(error), _) if error.kind() == ErrorKind::Interrupted => {}
+                (Ok(0), None) => {
                     self.is_broken = true;
-                    return Err(error.into());
+                    return Ok(false);
+                }
+                (Err(error), None) => {
+                    self.is_broken = true;
+                    // ureq takes the kind of a reset for an end, and what came before it for whole.
+                    return Err(io::Error::other(error).into());
+                }
+                (Ok(0) | Err(_), unsent) => {
+                    return Err(unsent.take().unwrap_or(ErrorKind::BrokenPipe.into()).into());
                 }
             }
         }

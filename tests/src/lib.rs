@@ -3,6 +3,8 @@
 
 pub mod browser;
 mod emulator;
+pub mod faults;
+mod faulty_api;
 pub mod fronts;
 mod function;
 mod http;
@@ -16,6 +18,7 @@ mod server;
 mod tool;
 
 pub use emulator::{Emulator, Reply, skip};
+pub use faulty_api::{Act, Body, FaultyApi, Happening, Opened, Reading};
 pub use function::{Function, bootstrap, repository};
 pub use process::descendants;
 pub use root::{Root, chroot};

@@ -30,6 +30,7 @@ mod logs;
 mod lowered;
 mod math;
 mod metrics;
+mod protocol_model;
 mod records;
 mod replay;
 mod router;
