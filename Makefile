@@ -26,7 +26,7 @@ export CC_aarch64_unknown_linux_gnu ?= aarch64-linux-gnu-gcc
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bootstrap layer tool docs lint deny fmt check bench parts clean
+.PHONY: help run test bootstrap layer tool docs lint deny fmt check soak bench parts clean
 
 help: ## Show what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -65,6 +65,9 @@ deny: ## Look at the licences, sources and known holes of all crates
 fmt: tool ## Format everything
 	cargo fmt --all
 	$(RHAMBDA) fmt scripts layer/templates tests/bench/scripts
+
+soak: bootstrap ## Serve INVOCATIONS (a million) of mixed scripts, and see that nothing grows
+	cargo run --release -q -p rhambda-tests --bin soak -- $(or $(INVOCATIONS),1000000) $(SOAK)
 
 bench: layer ## Measure bootstrap beside its peers (QUICK=1: about two minutes)
 	tests/bench/install

@@ -22,6 +22,9 @@ use crate::http::{self, Head, Tee};
 /// How long a process may do nothing; far more than any of them needs.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How much of the log is kept; then it begins anew.
+const LONGEST_LOG: usize = 4 << 20;
+
 /// Something that is done with a connection or to the process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Act {
@@ -234,7 +237,12 @@ impl FaultyApi {
         loop {
             match self.output.read(&mut part) {
                 Ok(0) => return true,
-                Ok(amount) => self.log.extend_from_slice(&part[..amount]),
+                Ok(amount) => {
+                    if self.log.len() > LONGEST_LOG {
+                        self.log.clear();
+                    }
+                    self.log.extend_from_slice(&part[..amount]);
+                }
                 Err(error) => return error.kind() != ErrorKind::WouldBlock,
             }
         }
@@ -287,7 +295,13 @@ impl FaultyApi {
         }
     }
 
-    /// Everything that was logged so far.
+    /// The process's number.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// What was logged so far, or lately where it is much.
     pub fn log(&mut self) -> String {
         self.read_output();
         String::from_utf8_lossy(&self.log).into_owned()

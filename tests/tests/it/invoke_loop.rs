@@ -257,6 +257,26 @@ fn an_event_of_six_mebibytes_is_served_with_the_smallest_memory() {
 }
 
 #[test]
+fn six_megabytes_of_anything_end_in_an_answer_within_the_smallest_memory() {
+    let brackets = "[".repeat(6 << 20);
+    let braces = "{\"\":".repeat(3 << 19);
+    let digits = "9".repeat(6 << 20);
+    let escapes = format!("\"{}\"", "\\u0041".repeat(1 << 20));
+    let halves = format!("\"{}\"", "\\ud800".repeat(1 << 20));
+    let objects = format!("[{}]", vec!["{}"; 2 << 20].join(","));
+    let keys = format!("{{{}}}", vec!["\"k\":0"; 1 << 20].join(","));
+    let not_utf8 = [b"\"".to_vec(), b"\xff".repeat(6 << 20), b"\"".to_vec()].concat();
+    let texts = [brackets, braces, digits, escapes, halves, objects, keys].map(String::into_bytes);
+    for event in texts.into_iter().chain([not_utf8]) {
+        let run = Function::of("fn handler(event) { 1 }").event(event).event("2").run();
+        let posts: Vec<_> = run.calls().iter().filter(|call| call.method == "POST").collect();
+        assert_eq!(posts.len(), 2, "one answer for each event");
+        assert_eq!(posts[1].text(), "1");
+        assert!(run.peak_memory_kb() < 128 << 10, "{} KB", run.peak_memory_kb());
+    }
+}
+
+#[test]
 fn the_largest_response_is_sent_and_one_byte_more_is_an_error() {
     let largest = 6 * 1024 * 1024 + 100;
     let script = "fn handler(event) { let text = \"\"; text.pad(event, 'x'); text }";

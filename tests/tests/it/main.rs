@@ -35,6 +35,7 @@ mod records;
 mod replay;
 mod router;
 mod scripts;
+mod soak;
 mod stream;
 mod tails;
 mod templates;

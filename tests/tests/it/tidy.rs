@@ -187,6 +187,21 @@ fn every_file_that_the_readme_links_to_is_there() {
 }
 
 #[test]
+fn every_test_that_security_md_names_is_there() {
+    let page = text("SECURITY.md");
+    let words = page.split('`').skip(1).step_by(2);
+    let tests: Vec<_> = words
+        .filter_map(|word| word.split_once("::"))
+        .filter(|(file, _)| repository().join(format!("tests/tests/it/{file}.rs")).is_file())
+        .collect();
+    assert!(tests.len() > 25, "only {} tests are named", tests.len());
+    for (file, name) in tests {
+        let source = text(&format!("tests/tests/it/{file}.rs"));
+        assert!(source.contains(&format!("fn {name}()")), "there is no test {file}::{name}");
+    }
+}
+
+#[test]
 fn the_top_level_has_the_folders_that_were_agreed_on() {
     const FOLDERS: [&str; 4] = ["runtime", "layer", "scripts", "tests"];
     for path in files() {
