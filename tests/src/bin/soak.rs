@@ -8,6 +8,7 @@
 use std::error::Error;
 use std::io::{BufRead, BufReader, IsTerminal, Write, stderr};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use std::{fs, thread};
@@ -28,8 +29,7 @@ const MOST_GROWTH_KB: u64 = 1024;
 /// A fresh process may take over once in so many invocations.
 const LEAST_BETWEEN_RESTARTS: u64 = 10_000;
 
-/// A kind of invocation: how often it comes in two thousand, whether it fails, and whether it is late
-/// from the start.
+/// A kind of invocation: how often it comes beside the others, and what it has to end in.
 struct Kind {
     name: &'static str,
     share: u64,
@@ -131,6 +131,12 @@ impl Kind {
 /// What was asked for on the command line.
 struct Plan {
     invocations: u64,
+    kinds: Vec<&'static Kind>,
+}
+
+/// What one process is to serve.
+struct Phase {
+    invocations: u64,
     /// The kinds, each as often as it comes, in an order that mixes them.
     order: Vec<&'static Kind>,
 }
@@ -157,16 +163,30 @@ impl Plan {
                 _ => return Err(format!("{option}: there are --without and --only").into()),
             }
         }
-        let mut order: Vec<&Kind> = KINDS
+        let kinds: Vec<_> = KINDS
             .iter()
             .filter(|kind| only.as_ref().is_none_or(|only| only == kind.name))
             .filter(|kind| !without.iter().any(|name| name == kind.name))
-            .flat_map(|kind| (0..kind.share).map(move |_| kind))
             .collect();
-        // Every 7919th, a prime, so that no kind comes in a row.
-        let count = order.len();
-        order = (0..count).map(|index| order[index * 7919 % count]).collect();
-        Ok(Self { invocations, order })
+        Ok(Self { invocations, kinds })
+    }
+
+    /// What fills the memory has a process of its own: in what it gave back others' growth would hide.
+    fn phases(&self) -> Vec<Phase> {
+        let (heavy, mixed): (Vec<_>, Vec<_>) =
+            self.kinds.iter().partition(|kind| kind.name == "memory");
+        let phase = |kinds: Vec<&'static Kind>, invocations: u64| {
+            let sorted: Vec<_> =
+                kinds.into_iter().flat_map(|kind| (0..kind.share).map(move |_| kind)).collect();
+            // Every 7919th, a prime, so that no kind comes in a row.
+            let count = sorted.len();
+            let order = (0..count).map(|index| sorted[index * 7919 % count]).collect();
+            Phase { invocations, order }
+        };
+        [phase(mixed, self.invocations), phase(heavy, (self.invocations / 1000).max(20))]
+            .into_iter()
+            .filter(|phase| !phase.order.is_empty())
+            .collect()
     }
 }
 
@@ -257,8 +277,17 @@ fn run() -> Result<bool, Box<dyn Error>> {
         fs::write(folder.path().join(format!("lib/{name}.rhai")), MODULE)?;
     }
     let server = serve()?;
+    for phase in plan.phases() {
+        if !soak(&phase, folder.path(), server)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn soak(plan: &Phase, folder: &Path, server: SocketAddr) -> Result<bool, Box<dyn Error>> {
     let environment = [("RHAMBDA_RECORD", KEY), ("RHAMBDA_LOG", "error")];
-    let mut api = FaultyApi::start(folder.path(), &environment)?;
+    let mut api = FaultyApi::start(folder, &environment)?;
     let warm_up = (plan.invocations / 10).max(LEAST_WARM_UP).min(plan.invocations / 2);
     let every = ((plan.invocations.saturating_sub(warm_up)) / 40).max(1);
     let shows = stderr().is_terminal();
@@ -281,7 +310,7 @@ fn run() -> Result<bool, Box<dyn Error>> {
                     println!("it ended too often, or before it answered");
                     return Ok(false);
                 }
-                api = FaultyApi::start(folder.path(), &environment)?;
+                api = FaultyApi::start(folder, &environment)?;
                 continue;
             }
             Happening::Silence => return Err(format!("no answer to {number}").into()),
