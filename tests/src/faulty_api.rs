@@ -175,15 +175,14 @@ impl FaultyApi {
         let until = Instant::now() + patience;
         while let Some(left) = until.checked_duration_since(Instant::now()) {
             let (has_output, has_connection, readable) = self.poll(left);
-            if has_connection {
-                if let Ok((stream, _)) = self.listener.accept() {
-                    stream.set_nodelay(true).ok();
-                    stream.set_read_timeout(Some(PATIENCE)).ok();
-                    stream.set_write_timeout(Some(PATIENCE)).ok();
-                    let reader = BufReader::with_capacity(64 << 10, stream);
-                    self.connections.insert(self.connected, Connection { reader, requests: 0 });
-                    self.connected += 1;
-                }
+            let accepted = has_connection.then(|| self.listener.accept());
+            if let Some(Ok((stream, _))) = accepted {
+                stream.set_nodelay(true).ok();
+                stream.set_read_timeout(Some(PATIENCE)).ok();
+                stream.set_write_timeout(Some(PATIENCE)).ok();
+                let reader = BufReader::with_capacity(64 << 10, stream);
+                self.connections.insert(self.connected, Connection { reader, requests: 0 });
+                self.connected += 1;
             }
             for index in readable {
                 let Some(connection) = self.connections.get_mut(&index) else { continue };
