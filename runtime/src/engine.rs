@@ -238,6 +238,7 @@ impl Script {
             InvocationError(Box::new(Report::new(error_type, message)))
         })?;
         drop(payload);
+        effects::world().expect_reply(library::reply_to(&event));
         let front = library::Front::of(&event);
         if let Some(sink) = sink {
             library::offer_stream(sink, &event);

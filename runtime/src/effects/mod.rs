@@ -80,6 +80,17 @@ impl Request {
     }
 }
 
+/// Where an event of CloudFormation wants its answer, and what it says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplyTo {
+    /// `ResponseURL`.
+    pub url: String,
+    /// `RequestId`.
+    pub request_id: String,
+    /// `StackId`.
+    pub stack_id: String,
+}
+
 /// The answer to a [`Request`].
 pub struct Response {
     /// The status code.
@@ -174,6 +185,8 @@ pub struct World {
     /// The task root and the layers' root.
     roots: Vec<PathBuf>,
     out_of_reach: Arc<OutOfReach>,
+    /// Where the event of this invocation wants its answer.
+    reply_to: RefCell<Option<ReplyTo>>,
     bounds: Option<Rc<Bounds>>,
     random: RefCell<fastrand::Rng>,
     is_seeded: Cell<bool>,
@@ -245,6 +258,7 @@ impl World {
             policy,
             roots: Vec::new(),
             out_of_reach: Arc::default(),
+            reply_to: RefCell::default(),
             bounds: None,
             random: RefCell::new(fastrand::Rng::with_seed(0)),
             is_seeded: Cell::new(false),
@@ -347,15 +361,27 @@ impl World {
     /// `Policy.Refused`, or a [`Failure`] of type `Http.…`.
     pub fn exchange(&self, request: &Request) -> Result<Response, Failure> {
         self.policy.check_http(&request.url)?;
-        self.reply(request)
+        self.send(request)
     }
 
-    /// Sends a request that is the answer to an event, to where the event wants it. That is not the
-    /// script's choice, so its policy is not asked.
+    /// Notes where the event that the runtime was handed wants its answer.
+    pub fn expect_reply(&self, to: Option<ReplyTo>) {
+        self.reply_to.replace(to);
+    }
+
+    /// Sends the answer to an event. To where the event of this invocation wants it is not the script's
+    /// choice, so its policy is not asked; for an event that the script made up, it is.
     ///
     /// # Errors
-    /// A [`Failure`] of type `Http.…`, or `Policy.Refused` for what is out of reach.
-    pub fn reply(&self, request: &Request) -> Result<Response, Failure> {
+    /// `Policy.Refused`, or a [`Failure`] of type `Http.…`.
+    pub fn reply(&self, request: &Request, to: &ReplyTo) -> Result<Response, Failure> {
+        match self.reply_to.borrow().as_ref() == Some(to) {
+            true => self.send(request),
+            false => self.exchange(request),
+        }
+    }
+
+    fn send(&self, request: &Request) -> Result<Response, Failure> {
         if let Ok(ip) = request.url.host.parse() {
             let deadline = Instant::now() + request.timeout;
             self.out_of_reach.check(SocketAddr::new(ip, request.url.port), deadline)?;
