@@ -5,6 +5,7 @@
 //! replaced, so that a test freezes the clock and a recorder notes what was answered.
 
 mod client;
+mod declaration;
 mod dns;
 mod files;
 mod forward;
@@ -24,9 +25,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 pub(crate) use client::Names;
+pub use declaration::{Declaration, Item, Malformed};
 pub(crate) use dns::Dns;
 pub use files::failed;
-pub use policy::{Folder, Malformed, Policy, is_credential};
+pub use policy::{Folder, Policy, is_credential};
 pub use reach::OutOfReach;
 pub use system::System;
 pub use url::Url;
