@@ -40,3 +40,4 @@ mod templates;
 mod test_command;
 mod tidy;
 mod time;
+mod wall;
