@@ -18,7 +18,7 @@ use crate::bounds::{self, Bounds, Stop};
 use crate::config::{Config, Function, Limits};
 use crate::context::Context;
 use crate::diagnosis::Diagnosis;
-use crate::effects::{self, Malformed, Policy, World};
+use crate::effects::{self, Declaration, Malformed, Policy, World};
 use crate::error::{ErrorType, InitError, InvocationError, Report};
 use crate::frames::{self, Frames, Trace};
 use crate::handler::Handler;
@@ -86,7 +86,8 @@ impl Script {
         let mut engine = engine(&config.limits, &bounds, &trace, &vocabulary);
         let lowers = !config.limits.counts_each_operation && !vocabulary.has("eval");
         let frames = Rc::new(Frames::new(&engine, lowers, &bounds, &trace));
-        engine.set_module_resolver(Modules::new(roots.clone(), frames.clone()));
+        let modules = Modules::new(roots.clone(), frames.clone());
+        engine.set_module_resolver(modules.of_tests(source.file.ends_with(".test.rhai")));
         prepare(&mut engine);
         let mut script = Self {
             engine,
@@ -114,13 +115,16 @@ impl Script {
 
     /// Lets the script have the effects that it declares.
     fn enter_world(&self, config: &Config, source: &Source) -> Result<(), InitError> {
-        let policy = Policy::declared_in(&source.text, config.is_strict).map_err(|malformed| {
+        let declaration = Declaration::of(&source.text).map_err(|malformed| {
             let Malformed { line, column, message } = malformed;
             InitError(Box::new(self.diagnosis(|diagnosis| {
                 diagnosis.explain_declaration(&self.file, line, column, &message)
             })))
         })?;
-        let world = World::new(policy)
+        if let Some(Malformed { line, column, message }) = &declaration.commented_out {
+            log::warn!("{}:{line}:{column}: {message}", self.file);
+        }
+        let world = World::new(Policy::of(&declaration, config.is_strict))
             .without_runtime_api(&config.runtime_api)
             .with_roots(config.roots.clone())
             .with_bounds(self.bounds.clone())
@@ -238,6 +242,7 @@ impl Script {
             InvocationError(Box::new(Report::new(error_type, message)))
         })?;
         drop(payload);
+        effects::world().expect_reply(library::reply_to(&event));
         let front = library::Front::of(&event);
         if let Some(sink) = sink {
             library::offer_stream(sink, &event);

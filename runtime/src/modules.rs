@@ -9,9 +9,11 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use rhai::{
-    Engine, EvalAltResult, GlobalRuntimeState, Module, ModuleResolver, Position, Scope, Shared,
+    Engine, EvalAltResult, GlobalRuntimeState, LexError, Module, ModuleResolver, ParseErrorType,
+    Position, Scope, Shared,
 };
 
+use crate::effects::Declaration;
 use crate::frames::Frames;
 use crate::handler::script_candidates;
 
@@ -204,13 +206,22 @@ pub struct Modules {
     frames: Rc<Frames>,
     loaded: RefCell<HashMap<String, Shared<Module>>>,
     loading: RefCell<Vec<String>>,
+    /// Functions are imported as well, to be tested.
+    is_of_tests: bool,
 }
 
 impl Modules {
     /// A resolver that looks under these roots.
     #[must_use]
     pub fn new(roots: Rc<Roots>, frames: Rc<Frames>) -> Self {
-        Self { roots, frames, loaded: RefCell::default(), loading: RefCell::default() }
+        let (loaded, loading) = (RefCell::default(), RefCell::default());
+        Self { roots, frames, loaded, loading, is_of_tests: false }
+    }
+
+    /// Whether these are the imports of a test, which may import a function with what it declares.
+    #[must_use]
+    pub fn of_tests(self, is_of_tests: bool) -> Self {
+        Self { is_of_tests, ..self }
     }
 
     fn load(
@@ -242,6 +253,18 @@ impl Modules {
         }
         let inside =
             |error| Box::new(EvalAltResult::ErrorInModule(source.file.clone(), error, position));
+        let checked = match self.is_of_tests {
+            true => Declaration::of(&source.text).map(drop),
+            false => Declaration::none_in_module(&source.text),
+        };
+        checked.map_err(|malformed| {
+            let at = Position::new(
+                u16::try_from(malformed.line).unwrap_or(u16::MAX),
+                u16::try_from(malformed.column).unwrap_or(u16::MAX),
+            );
+            let why = ParseErrorType::BadInput(LexError::Runtime(malformed.message));
+            inside(EvalAltResult::ErrorParsing(why, at).into())
+        })?;
         let ast = engine.compile(source.to_compile()).map_err(|error| inside(error.into()))?;
         let ast = self.frames.wrap(&ast, &source.file).map_err(|error| inside(error.into()))?;
         let module = {

@@ -53,6 +53,7 @@ pub struct Function {
     folder: tempfile::TempDir,
     handler: Option<String>,
     environment: BTreeMap<String, String>,
+    api_host: Option<String>,
     api_path: String,
     wrapper: Vec<String>,
     /// Its own folder is its root directory.
@@ -99,6 +100,7 @@ impl Function {
             folder,
             handler: Some("main.handler".to_owned()),
             environment: environment.into(),
+            api_host: None,
             api_path: String::new(),
             wrapper: Vec::new(),
             is_alone: false,
@@ -180,6 +182,13 @@ impl Function {
     #[must_use]
     pub fn api_path(mut self, path: &str) -> Self {
         self.api_path = path.to_owned();
+        self
+    }
+
+    /// Gives the Runtime API's address with this host, which has to lead to this machine.
+    #[must_use]
+    pub fn api_host(mut self, host: &str) -> Self {
+        self.api_host = Some(host.to_owned());
         self
     }
 
@@ -277,7 +286,9 @@ impl Function {
             command.env("_HANDLER", handler);
         }
         if let Some(address) = address {
-            command.env("AWS_LAMBDA_RUNTIME_API", format!("{address}{}", self.api_path));
+            let host = self.api_host.unwrap_or_else(|| address.ip().to_string());
+            let address = format!("{host}:{}{}", address.port(), self.api_path);
+            command.env("AWS_LAMBDA_RUNTIME_API", address);
         }
         for (name, value) in &self.environment {
             if value.is_empty() {

@@ -22,7 +22,7 @@ use std::thread;
 
 use crate::failure::Failure;
 pub(crate) use problem::{Problem, Severity};
-pub(crate) use project::{not_utf8, syntax_error};
+pub(crate) use project::{not_utf8, place, syntax_error};
 
 /// What to check.
 #[derive(Debug, Clone, Default)]
@@ -70,11 +70,16 @@ fn run(root: &Path, request: &Request) -> Result<Findings, Failure> {
         let known = of_tests.as_ref().filter(|_| file.is_test()).unwrap_or(&table);
         problems.extend(walk::check(file, &project, known));
         if file.is_test() {
+            problems.extend(permissions::check_other(file));
             continue;
         }
         problems.extend(project.missing_handler(file, request));
-        if !project.is_module(file) {
+        if project.is_imported_by_functions(file) {
+            problems.extend(permissions::check_other(file));
+        } else if !project.is_module(file) {
             problems.extend(permissions::check(file, &project));
+        }
+        if !project.is_module(file) {
             problems.extend(shape::check(file, root, &table));
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rhai::{ASTNode, Expr, FnCallExpr, Position, Stmt};
-use rhambda_runtime::effects::{Folder, Policy, Url};
+use rhambda_runtime::effects::{Declaration, Folder, Malformed, Policy, Url};
 
 use super::problem::Problem;
 use super::project::{File, Import, Project, place};
@@ -30,25 +30,19 @@ struct Unknown {
     fs: bool,
 }
 
-/// An item of a declaration.
-struct Item<'a> {
-    text: &'a str,
-    at: Position,
-}
-
 /// Checks the declaration of a script, if it has one.
 pub(crate) fn check(file: &File, project: &Project) -> Vec<Problem> {
-    let policy = match Policy::declared_in(&file.source, false) {
-        Ok(policy) => policy,
-        Err(malformed) => {
-            let problem = Problem::error(&file.path, "permission", malformed.message);
-            return vec![problem.at(place(malformed.line, malformed.column), 1)];
-        }
+    let declaration = match Declaration::of(&file.source) {
+        Ok(declaration) => declaration,
+        Err(malformed) => return vec![malformed_at(file, malformed)],
     };
-    let items = items(&file.source);
-    if items.is_empty() {
-        return Vec::new();
-    }
+    let commented_out = declaration.commented_out.as_ref().map(|line| {
+        let problem = Problem::warning(&file.path, "permission", line.message.clone());
+        problem.at(place(line.line, line.column), 1).help("take it away")
+    });
+    let mut problems: Vec<Problem> = commented_out.into_iter().collect();
+    let Some(items) = &declaration.items else { return problems };
+    let policy = Policy::of(&declaration, false);
     let mut uses = Vec::new();
     let mut unknown = Unknown::default();
     let mut files = vec![file.path.as_str()];
@@ -64,7 +58,6 @@ pub(crate) fn check(file: &File, project: &Project) -> Vec<Problem> {
         }
         at += 1;
     }
-    let mut problems = Vec::new();
     for found in &uses {
         if let Err(missing) = allows(&policy, &found.what) {
             let message = format!("the script is not allowed to reach {missing}");
@@ -75,16 +68,15 @@ pub(crate) fn check(file: &File, project: &Project) -> Vec<Problem> {
             );
         }
     }
-    for item in &items {
-        let is_unknown = match item.text.split(' ').next() {
+    for item in items {
+        let is_unknown = match item.text.split([' ', '\t']).next() {
             Some("http") => unknown.http,
             Some("env") => unknown.env,
             Some("fs") => unknown.fs,
             _ => true,
         };
-        let alone = Policy::declared_in(&format!("//! allow: {}", item.text), false);
-        let is_used =
-            alone.is_ok_and(|alone| uses.iter().any(|found| allows(&alone, &found.what).is_ok()));
+        let alone = Policy::of_item(item);
+        let is_used = uses.iter().any(|found| allows(&alone, &found.what).is_ok());
         if !is_unknown && !is_used {
             let message = format!("`{}` is allowed and never reached", item.text);
             let problem = Problem::warning(&file.path, "unused-permission", message);
@@ -92,10 +84,25 @@ pub(crate) fn check(file: &File, project: &Project) -> Vec<Problem> {
                 true => "take it away, unless a redirect leads there",
                 false => "take it away",
             };
-            problems.push(problem.at(item.at, item.text.chars().count()).help(help));
+            let at = place(item.line, item.column);
+            problems.push(problem.at(at, item.text.chars().count()).help(help));
         }
     }
     problems
+}
+
+/// Checks that a script which others import has no declaration, and that a test's can be meant.
+pub(crate) fn check_other(file: &File) -> Vec<Problem> {
+    let checked = match file.is_test() {
+        true => Declaration::of(&file.source).map(drop),
+        false => Declaration::none_in_module(&file.source),
+    };
+    checked.err().map(|malformed| malformed_at(file, malformed)).into_iter().collect()
+}
+
+fn malformed_at(file: &File, malformed: Malformed) -> Problem {
+    let problem = Problem::error(&file.path, "permission", malformed.message);
+    problem.at(place(malformed.line, malformed.column), 1)
 }
 
 impl Reached {
@@ -134,26 +141,6 @@ fn allows(policy: &Policy, what: &Reached) -> Result<(), String> {
 
 fn folder(path: &str) -> Folder {
     if path == "/tmp" || path.starts_with("/tmp/") { Folder::Tmp } else { Folder::Task }
-}
-
-/// The items of the declarations at the top of a script.
-fn items(source: &str) -> Vec<Item<'_>> {
-    let mut items = Vec::new();
-    for (index, line) in source.lines().enumerate() {
-        let text = line.trim_start();
-        if !(text.is_empty() || text.starts_with("//") || text.starts_with("#!")) {
-            break;
-        }
-        let declared = text.strip_prefix("//!").map(str::trim_start);
-        let Some(list) = declared.and_then(|text| text.strip_prefix("allow:")) else { continue };
-        let mut column = line.chars().count() - list.chars().count() + 1;
-        for part in list.split(',') {
-            let before = part.chars().count() - part.trim_start().chars().count();
-            items.push(Item { text: part.trim(), at: place(index + 1, column + before) });
-            column += part.chars().count() + 1;
-        }
-    }
-    items
 }
 
 /// What a script reaches, as far as it is written out.

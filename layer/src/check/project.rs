@@ -311,6 +311,13 @@ impl Project {
         (in_library || self.imported.contains(&file.path)) && !file.has_handler()
     }
 
+    /// Whether others than tests import it.
+    pub(crate) fn is_imported_by_functions(&self, file: &File) -> bool {
+        let import = Import::File(file.path.clone());
+        let mut others = self.files.values().filter(|other| !other.is_test());
+        others.any(|other| other.targets.values().any(|target| *target == import))
+    }
+
     /// Whether functions see the constants by their plain names; those of imported modules do not.
     pub(crate) fn sees_constants(&self, file: &File) -> bool {
         !self.imported.contains(&file.path)

@@ -9,12 +9,13 @@ use rhai::{
     Stmt,
 };
 use rhambda_runtime::config::Limits;
-use rhambda_runtime::effects::{self, Policy, World};
+use rhambda_runtime::effects::{self, Declaration, Malformed, Policy, World};
 use rhambda_runtime::error::InitError;
 use rhambda_runtime::modules::{Roots, Source};
 use rhambda_runtime::{engine, json};
 
 use super::shown::{self, Blame};
+use crate::check::place;
 use crate::failure::Failure;
 use crate::format::without_documentation;
 use crate::samples;
@@ -22,8 +23,16 @@ use crate::samples;
 /// Set by Ctrl-C, to end what is being evaluated.
 pub(crate) static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
+/// What is said of a declaration that cannot be meant.
+fn refused(malformed: &Malformed, blame: &Blame) -> Answer {
+    let at = place(malformed.line, malformed.column);
+    Answer::Error(shown::excerpted(&malformed.message, at, blame))
+}
+
 /// A script that runs piece by piece.
 pub(crate) struct Session {
+    /// Where files are read, besides /tmp.
+    folder: PathBuf,
     engine: Engine,
     scope: Scope<'static>,
     /// The functions that were defined.
@@ -49,7 +58,7 @@ const HELP: &str = "\
 Rhai, and the library of rhambda: try `[3, 1, 2].sum_by(|n| n)` or `time::now().format(\"%A\")`.
 An input ends when its brackets are closed; an empty line ends it in any case.
 
-  :load FILE    runs a script; its functions can be called
+  :load FILE    runs a script; its functions can be called, and what it declares holds from then on
   :event NAME   sets `event` to a sample event, as `rhambda event` lists them
   :vars         lists the variables
   :help         prints this
@@ -67,8 +76,11 @@ impl Session {
         engine.on_progress(|_| INTERRUPTED.swap(false, Ordering::Relaxed).then_some(Dynamic::UNIT));
         engine.on_print(shown::say);
         engine.on_debug(|text, _, _| shown::say(text));
-        effects::install(World::new(Policy::open()).with_roots(vec![folder]));
+        let is_strict = std::env::var("RHAMBDA_POLICY").is_ok_and(|value| value == "strict");
+        let policy = Policy::of(&Declaration::default(), is_strict);
+        effects::install(World::new(policy).with_roots(vec![folder.clone()]));
         Ok(Session {
+            folder,
             engine,
             scope: Scope::new(),
             functions: AST::empty(),
@@ -89,6 +101,9 @@ impl Session {
         // A comment that is not closed ends with the input.
         if !is_whole && input.matches("/*").count() > input.matches("*/").count() {
             return Answer::Incomplete;
+        }
+        if let Err(malformed) = self.declare(input) {
+            return refused(&malformed, &Blame::Input(input));
         }
         match self.engine.compile_with_scope(&self.scope, without_documentation(input)) {
             Ok(ast) => self.evaluate(input, &ast),
@@ -160,6 +175,16 @@ impl Session {
         }
     }
 
+    /// Puts what a script or an input declares in force, as Lambda does, from now on.
+    fn declare(&self, text: &str) -> Result<(), Malformed> {
+        let declaration = Declaration::of(text)?;
+        if declaration.items.is_some() {
+            let world = World::new(Policy::of(&declaration, true));
+            effects::install(world.with_roots(vec![self.folder.clone()]));
+        }
+        Ok(())
+    }
+
     fn variables(&self) -> String {
         let mut lines: Vec<String> = self
             .scope
@@ -197,6 +222,9 @@ impl Session {
         };
         self.loaded.retain(|loaded| loaded.file != source.file);
         self.loaded.push(source.clone());
+        if let Err(malformed) = self.declare(&source.text) {
+            return refused(&malformed, &Blame::File(&source));
+        }
         let mut ast = match self.engine.compile(source.to_compile()) {
             Ok(ast) => ast,
             Err(ParseError(kind, position)) => {

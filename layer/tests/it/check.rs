@@ -360,6 +360,64 @@ fn handler(event) { http::get(event.url); env::get(event.name); fs::exists(event
 }
 
 #[test]
+fn what_only_looks_like_a_declaration_is_told_in_functions_and_modules() {
+    let handler = "fn handler(e) { e }";
+    let first = |script: &str| problems(script).first().cloned().unwrap_or_default();
+    for (script, said) in [
+        (
+            format!("//! Allow: nothing\n{handler}"),
+            "1:1 permission this looks like an `allow` line",
+        ),
+        (format!("{handler}\n// allow: env KEY"), "2:1 permission this looks like an `allow` line"),
+        (
+            format!("{handler}\n//! allow: nothing"),
+            "2:1 permission an `allow` line has to stand above",
+        ),
+        (
+            format!("/* */ //! allow: nothing\n{handler}"),
+            "1:7 permission an `allow` line has its line",
+        ),
+        (
+            format!("//! allow: nothing, fs tmp\n{handler}"),
+            "1:12 permission `nothing` stands beside",
+        ),
+        (
+            format!("//! allow: http 169.254.169.254\n{handler}"),
+            "1:12 permission `http 169.254.169.254`",
+        ),
+        (
+            format!("/*\n//! allow: nothing\n*/\n{handler}"),
+            "2:1 permission this `allow` line is commented",
+        ),
+    ] {
+        let told = first(&script);
+        assert!(told.starts_with(said), "{script}: {told}");
+    }
+    // What stands in text is none, and one behind a block comment is one.
+    assert_eq!(problems(&format!("const T = `\n//! allow: nothing\n`;\n{handler}")), [""; 0]);
+    let used = "/* a */\n//! allow: env A\nfn handler(e) { env::get(\"A\") + env::get(\"B\") }";
+    assert!(first(used).starts_with("3:42 permission"), "{}", first(used));
+
+    let main = "import \"lib/a\" as a;\nfn handler(e) { a::f() }";
+    let of_module =
+        |module: &str| problems_of(&[("a.rhai", main), ("lib/a.rhai", module)], &["a.rhai"]);
+    for module in ["//! allow: nothing\nfn f() { 1 }", "// allow: env A\nfn f() { 1 }"] {
+        let told = of_module(module);
+        assert!(told[0].starts_with("lib/a.rhai:1:1 permission"), "{told:?}");
+        assert!(told[0].contains("move it to the top of the main script"), "{told:?}");
+    }
+    assert_eq!(of_module("// allow: it\nfn f() { 1 }"), [""; 0]);
+    // A function that another imports is a module there; a test may import it.
+    let function = "//! allow: env A\nfn handler(e) { f() }\nfn f() { env::get(\"A\") }";
+    let test = ("a.test.rhai", "import \"b\" as b;\nfn test_f() { b::f() }");
+    let told = problems_of(&[("a.rhai", handler), ("b.rhai", function), test], &[]);
+    assert_eq!(told, [""; 0]);
+    let other = "import \"b\" as b;\nfn handler(e) { b::f() }";
+    let told = problems_of(&[("a.rhai", other), ("b.rhai", function)], &[]);
+    assert!(told.iter().any(|it| it.starts_with("b.rhai:1:1 permission")), "{told:?}");
+}
+
+#[test]
 fn syntax_is_told_with_its_place() {
     assert_eq!(problems("fn handler(e) {\n    let x = (1;\n}")[0].split(' ').next(), Some("2:15"));
     assert_eq!(problems("fn handler(e) {").len(), 1);

@@ -95,3 +95,16 @@ fn an_error_is_shown_with_its_place_and_the_session_goes_on() {
         assert!(said.stderr.contains(part), "{part}: {}", said.stderr);
     }
 }
+
+#[test]
+fn what_a_script_declares_holds_for_the_session_that_loaded_it() {
+    let desk = Desk::with(&[
+        ("open.rhai", "fn home() { env::get(\"PATH\").len() > 0 }"),
+        ("closed.rhai", "//! allow: fs tmp\nfn path() { env::get(\"PATH\") }"),
+        ("wrong.rhai", "//! Allow: nothing\nfn any() { 1 }"),
+    ]);
+    let said = typed(&desk, &[], ":load open\nhome()\n:load closed\npath()\nhome()\n:load wrong\n");
+    assert!(said.stdout.contains("true\n"), "{}", said.stdout);
+    assert_eq!(said.stderr.matches("write at its top: //! allow: env PATH").count(), 2);
+    assert!(said.stderr.contains("this looks like an `allow` line"), "{}", said.stderr);
+}

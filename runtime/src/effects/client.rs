@@ -26,7 +26,7 @@ use ureq::{Agent, Body, Error, RequestBuilder, http};
 use super::dns::{Dns, DnsError};
 use super::forward::Forward;
 use super::tls::Tls;
-use super::{Failure, Request, Response, Url, refuse_runtime_api};
+use super::{Failure, OutOfReach, Request, Response, Url};
 
 const USER_AGENT: &str = concat!("rhambda/", env!("CARGO_PKG_VERSION"));
 
@@ -41,7 +41,7 @@ const MOST_ADDRESSES: usize = 16;
 /// Sends requests; made of nothing until the first.
 #[derive(Debug, Default)]
 pub struct Client {
-    forbidden: Option<SocketAddr>,
+    out_of_reach: Arc<OutOfReach>,
     watch: Arc<Watch>,
     direct: OnceCell<Agent>,
     through_http_proxy: OnceCell<Option<Proxied>>,
@@ -63,10 +63,10 @@ struct Proxied {
 }
 
 impl Client {
-    /// A client that never speaks to this address.
+    /// A client that never speaks to these addresses.
     #[must_use]
-    pub fn without(forbidden: Option<SocketAddr>) -> Self {
-        Self { forbidden, ..Self::default() }
+    pub fn without(out_of_reach: Arc<OutOfReach>) -> Self {
+        Self { out_of_reach, ..Self::default() }
     }
 
     /// Sends a request, and returns when the head of the answer is there.
@@ -78,7 +78,15 @@ impl Client {
         let failed = |failure: Failure| {
             Failure::new(failure.error_type, format!("{what}: {}", failure.message))
         };
-        let agent = self.agent_for(&request.url).map_err(failed)?;
+        let agent = match self.proxy_for(&request.url).map_err(failed)? {
+            Some(proxied) => {
+                let deadline = Instant::now() + request.timeout;
+                let out_of_reach = &self.out_of_reach;
+                out_of_reach.check_behind_proxy(&request.url, deadline).map_err(failed)?;
+                &proxied.agent
+            }
+            None => self.direct.get_or_init(|| self.agent(None)),
+        };
         let longest_idle = if request.is_idempotent() { IDLE_IF_REPEATABLE } else { IDLE_IF_ONCE };
         self.watch.longest_idle_ms.store(longest_idle.as_millis() as u64, Relaxed);
         self.watch.has_heard.store(false, Relaxed);
@@ -113,7 +121,8 @@ impl Client {
         })
     }
 
-    fn agent_for(&self, url: &Url) -> Result<&Agent, Failure> {
+    /// The proxy that a request goes through, if it goes through one.
+    fn proxy_for(&self, url: &Url) -> Result<Option<&Proxied>, Failure> {
         let (kept, names) = match url.is_https {
             true => (&self.through_https_proxy, ["https_proxy", "HTTPS_PROXY"]),
             false => (&self.through_http_proxy, ["http_proxy", "HTTP_PROXY"]),
@@ -135,19 +144,18 @@ impl Client {
             };
             Ok::<_, Failure>(Some(Proxied { agent, except }))
         })?;
-        match proxied {
-            Some(proxied) if !proxied.spares(url) => Ok(&proxied.agent),
-            _ => Ok(self.direct.get_or_init(|| self.agent(None))),
-        }
+        Ok(proxied.as_ref().filter(|proxied| !proxied.spares(url)))
     }
 
     fn agent(&self, proxy: Option<ureq::Proxy>) -> Agent {
+        let is_of_proxy = proxy.is_some();
         let config = configuration(proxy);
         let connector = ConnectProxyConnector::default()
             .chain(TcpConnector::default())
             .chain(Tls::new(setting(&["SSL_CERT_FILE"])))
             .chain(Keep(self.watch.clone()));
-        Agent::with_parts(config, connector, self.names(None))
+        let names = Names { is_of_proxy, ..self.names(None) };
+        Agent::with_parts(config, connector, names)
     }
 
     /// Sends plain requests to a proxy, which sends them on.
@@ -166,7 +174,8 @@ impl Client {
     }
 
     fn names(&self, instead: Option<(String, u16)>) -> Names {
-        Names { forbidden: self.forbidden, instead }
+        let out_of_reach = Some(self.out_of_reach.clone());
+        Names { out_of_reach, is_of_proxy: instead.is_some(), instead }
     }
 }
 
@@ -318,10 +327,12 @@ impl Read for Explained {
 
 impl std::error::Error for Failure {}
 
-/// Finds addresses without the system's libraries, and never the Runtime API's.
+/// Finds addresses without the system's libraries, and none that are out of reach.
 #[derive(Debug, Default)]
 pub struct Names {
-    forbidden: Option<SocketAddr>,
+    out_of_reach: Option<Arc<OutOfReach>>,
+    /// What is resolved is a proxy, which the environment names and no script.
+    is_of_proxy: bool,
     /// Where every connection goes, whatever the URL.
     instead: Option<(String, u16)>,
 }
@@ -352,8 +363,13 @@ impl Resolver for Names {
         let mut addresses = self.empty();
         for address in found.into_iter().take(MOST_ADDRESSES) {
             let address = SocketAddr::new(address, port);
-            refuse_runtime_api(self.forbidden, address)
-                .map_err(|refused| Error::Other(Box::new(refused)))?;
+            if let Some(out_of_reach) = &self.out_of_reach {
+                let checked = match self.is_of_proxy {
+                    true => out_of_reach.check_service(address, now + patience),
+                    false => out_of_reach.check(address, now + patience),
+                };
+                checked.map_err(|refused| Error::Other(Box::new(refused)))?;
+            }
             addresses.push(address);
         }
         Ok(addresses)

@@ -143,17 +143,9 @@ impl Dns {
     /// # Errors
     /// A [`DnsError`]; it comes before `deadline`.
     pub fn look_up(&self, host: &str, deadline: Instant) -> Result<Vec<IpAddr>, DnsError> {
-        if let Ok(address) = host.parse() {
-            return Ok(vec![address]);
-        }
-        let hosts = std::fs::read_to_string(&self.hosts).unwrap_or_default();
-        let known = addresses_in(&hosts, host);
+        let known = self.known(host);
         if !known.is_empty() {
             return Ok(known);
-        }
-        let plain = host.trim_end_matches('.');
-        if plain == "localhost" || plain.ends_with(".localhost") {
-            return Ok(vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]);
         }
         // It is read again each time, since it may be another one in a restored environment.
         let text = std::fs::read_to_string(&self.configuration).unwrap_or_default();
@@ -176,6 +168,23 @@ impl Dns {
             }
         }
         Err(DnsError::NotFound(host.to_owned()))
+    }
+
+    /// The addresses of a host that are known without a name server.
+    pub fn known(&self, host: &str) -> Vec<IpAddr> {
+        if let Ok(address) = host.parse() {
+            return vec![address];
+        }
+        let hosts = std::fs::read_to_string(&self.hosts).unwrap_or_default();
+        let known = addresses_in(&hosts, host);
+        if !known.is_empty() {
+            return known;
+        }
+        let plain = host.trim_end_matches('.').to_ascii_lowercase();
+        match plain == "localhost" || plain.ends_with(".localhost") {
+            true => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+            false => Vec::new(),
+        }
     }
 
     /// The addresses of a full name, found by following its aliases; none where it has none.

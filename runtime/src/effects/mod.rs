@@ -5,10 +5,12 @@
 //! replaced, so that a test freezes the clock and a recorder notes what was answered.
 
 mod client;
+mod declaration;
 mod dns;
 mod files;
 mod forward;
 mod policy;
+mod reach;
 mod system;
 mod tls;
 mod url;
@@ -16,15 +18,18 @@ mod url;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 pub(crate) use client::Names;
+pub use declaration::{Declaration, Item, Malformed};
 pub(crate) use dns::Dns;
 pub use files::failed;
-pub use policy::{Folder, Malformed, Policy, is_credential};
+pub use policy::{Folder, Policy, is_credential};
+pub use reach::OutOfReach;
 pub use system::System;
 pub use url::Url;
 
@@ -75,6 +80,17 @@ impl Request {
     pub fn is_idempotent(&self) -> bool {
         ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"].contains(&self.method.as_str())
     }
+}
+
+/// Where an event of CloudFormation wants its answer, and what it says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplyTo {
+    /// `ResponseURL`.
+    pub url: String,
+    /// `RequestId`.
+    pub request_id: String,
+    /// `StackId`.
+    pub stack_id: String,
 }
 
 /// The answer to a [`Request`].
@@ -170,8 +186,9 @@ pub struct World {
     policy: Policy,
     /// The task root and the layers' root.
     roots: Vec<PathBuf>,
-    /// Where the Runtime API is, which belongs to the runtime alone.
-    runtime_api: Option<SocketAddr>,
+    out_of_reach: Arc<OutOfReach>,
+    /// Where the event of this invocation wants its answer.
+    reply_to: RefCell<Option<ReplyTo>>,
     bounds: Option<Rc<Bounds>>,
     random: RefCell<fastrand::Rng>,
     is_seeded: Cell<bool>,
@@ -242,7 +259,8 @@ impl World {
             effects: Box::new(System::default()),
             policy,
             roots: Vec::new(),
-            runtime_api: None,
+            out_of_reach: Arc::default(),
+            reply_to: RefCell::default(),
             bounds: None,
             random: RefCell::new(fastrand::Rng::with_seed(0)),
             is_seeded: Cell::new(false),
@@ -287,10 +305,9 @@ impl World {
     /// Keeps scripts away from the Runtime API at `host:port`, which may be followed by a path.
     #[must_use]
     pub fn without_runtime_api(self, runtime_api: &str) -> Self {
-        let address = runtime_api.strip_prefix("http://").unwrap_or(runtime_api);
-        let address = address.split('/').next().unwrap_or_default();
-        let address = address.replace("localhost", "127.0.0.1").parse().ok();
-        Self { effects: Box::new(System::without(address)), runtime_api: address, ..self }
+        let out_of_reach = Arc::new(OutOfReach::with_runtime_api(runtime_api));
+        let effects = Box::new(System::without(out_of_reach.clone()));
+        Self { effects, out_of_reach, ..self }
     }
 
     /// Tells the tool of each exchange.
@@ -346,17 +363,30 @@ impl World {
     /// `Policy.Refused`, or a [`Failure`] of type `Http.…`.
     pub fn exchange(&self, request: &Request) -> Result<Response, Failure> {
         self.policy.check_http(&request.url)?;
-        self.reply(request)
+        self.send(request)
     }
 
-    /// Sends a request that is the answer to an event, to where the event wants it. That is not the
-    /// script's choice, so its policy is not asked.
+    /// Notes where the event that the runtime was handed wants its answer.
+    pub fn expect_reply(&self, to: Option<ReplyTo>) {
+        self.reply_to.replace(to);
+    }
+
+    /// Sends the answer to an event. To where the event of this invocation wants it is not the script's
+    /// choice, so its policy is not asked; for an event that the script made up, it is.
     ///
     /// # Errors
-    /// A [`Failure`] of type `Http.…`, or `Policy.Refused` for the Runtime API.
-    pub fn reply(&self, request: &Request) -> Result<Response, Failure> {
+    /// `Policy.Refused`, or a [`Failure`] of type `Http.…`.
+    pub fn reply(&self, request: &Request, to: &ReplyTo) -> Result<Response, Failure> {
+        match self.reply_to.borrow().as_ref() == Some(to) {
+            true => self.send(request),
+            false => self.exchange(request),
+        }
+    }
+
+    fn send(&self, request: &Request) -> Result<Response, Failure> {
         if let Ok(ip) = request.url.host.parse() {
-            refuse_runtime_api(self.runtime_api, SocketAddr::new(ip, request.url.port))?;
+            let deadline = Instant::now() + request.timeout;
+            self.out_of_reach.check(SocketAddr::new(ip, request.url.port), deadline)?;
         }
         let started = self.is_traced.then(Instant::now);
         let answer = self.effects.exchange(request);
@@ -417,20 +447,4 @@ fn trace_exchange(request: &Request, answer: &Result<Response, Failure>, took: D
     };
     let url = request.url.shown();
     logging::trace(&format!("http\t{}\t{url}\t{outcome}\t{}", request.method, took.as_micros()));
-}
-
-/// Fails where an address leads to the Runtime API, however it is spelled.
-fn refuse_runtime_api(runtime_api: Option<SocketAddr>, address: SocketAddr) -> Result<(), Failure> {
-    let leads_there = runtime_api.is_some_and(|api| {
-        let (api_ip, ip) = (api.ip().to_canonical(), address.ip().to_canonical());
-        let is_here = |ip: IpAddr| ip.is_loopback() || ip.is_unspecified();
-        api.port() == address.port() && (api_ip == ip || (is_here(api_ip) && is_here(ip)))
-    });
-    match leads_there {
-        false => Ok(()),
-        true => Err(Failure::new(
-            "Policy.Refused",
-            "the Runtime API belongs to the runtime; no script may reach it",
-        )),
-    }
 }

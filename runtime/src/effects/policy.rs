@@ -1,9 +1,12 @@
 //! What a script may reach, as it declares it itself: `//! allow: http api.stripe.com, fs tmp`.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use super::Failure;
-use super::url::Url;
+use super::declaration::{Declaration, FORMS, Item, Malformed, shown};
+use super::reach::is_never_reached;
+use super::url::{Url, as_host};
 
 /// The execution role's credentials, and what leads to them.
 const CREDENTIALS: [&str; 9] = [
@@ -43,14 +46,14 @@ impl fmt::Display for Folder {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Allowed {
+pub(super) enum Allowed {
     Http { host: String, port: Port },
     Env(String),
     Fs(Folder),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Port {
+pub(super) enum Port {
     /// 443 of `https`, 80 of `http`.
     OfScheme,
     Exactly(u16),
@@ -64,20 +67,6 @@ pub struct Policy {
     allowed: Option<Vec<Allowed>>,
 }
 
-/// A line of a script that should declare something and does not.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Malformed {
-    /// The line, from one.
-    pub line: usize,
-    /// The column, in characters, from one.
-    pub column: usize,
-    /// What is wrong, and what would be right.
-    pub message: String,
-}
-
-const FORMS: &str = "it takes `http HOST`, `env NAME`, `fs tmp`, `fs task` or `nothing`, with \
-                     commas between, as in `//! allow: http api.stripe.com, env STRIPE_KEY`";
-
 impl Policy {
     /// A policy that allows everything but the execution role's credentials.
     #[must_use]
@@ -85,42 +74,28 @@ impl Policy {
         Self { allowed: None }
     }
 
-    /// Reads the declaration in the comments at the top of a script. Without one everything is
-    /// allowed, or nothing where the policy is strict.
+    /// What a script declares in the lines at its top.
     ///
     /// # Errors
-    /// [`Malformed`] for a line that begins like a declaration and is none, or stands where it
-    /// would not be read.
+    /// As [`Declaration::of`].
     pub fn declared_in(script: &str, is_strict: bool) -> Result<Self, Malformed> {
-        let mut allowed = None;
-        let mut is_in_comment = false;
-        let mut rest = script;
-        while let Some((number, line, after)) = next_line(script, rest) {
-            let text = line.trim_start();
-            if let Some(items) = text.strip_prefix("//!").and_then(declaration) {
-                let malformed = |item: &str, message: String| Malformed {
-                    line: number(),
-                    column: column_of(line, item),
-                    message,
-                };
-                let Some(items) = items.strip_prefix(':') else {
-                    return Err(malformed(items, format!("`:` is missing after `allow`; {FORMS}")));
-                };
-                let allowed = allowed.get_or_insert_with(Vec::new);
-                for item in items.split(',') {
-                    let parsed = Allowed::parse(item.trim())
-                        .map_err(|message| malformed(item.trim_start(), message))?;
-                    allowed.extend(parsed);
-                }
-            } else if is_in_comment || text.starts_with("/*") {
-                is_in_comment = !text.trim_end().ends_with("*/");
-            } else if !(text.is_empty() || text.starts_with("//") || text.starts_with("#!")) {
-                break;
-            }
-            rest = after;
-        }
-        refuse_misplaced(script, rest)?;
-        Ok(Self { allowed: allowed.or_else(|| is_strict.then(Vec::new)) })
+        Ok(Self::of(&Declaration::of(script)?, is_strict))
+    }
+
+    /// What a script declares. Without a declaration everything is allowed, or nothing where the policy
+    /// is strict.
+    #[must_use]
+    pub fn of(declaration: &Declaration, is_strict: bool) -> Self {
+        let items = declaration.items.as_ref();
+        let allowed =
+            items.map(|items| items.iter().filter_map(|item| item.allowed.clone()).collect());
+        Self { allowed: allowed.or_else(|| is_strict.then(Vec::new)) }
+    }
+
+    /// What a single item of a declaration allows.
+    #[must_use]
+    pub fn of_item(item: &Item) -> Self {
+        Self { allowed: Some(item.allowed.iter().cloned().collect()) }
     }
 
     /// Whether a request may go there.
@@ -203,54 +178,15 @@ impl Policy {
     }
 }
 
-/// The next line, what comes after it, and a way to count which one it is.
-fn next_line<'a>(script: &'a str, rest: &'a str) -> Option<(impl Fn() -> usize, &'a str, &'a str)> {
-    let (line, after) = rest.split_once('\n').unwrap_or((rest, ""));
-    let before = &script[..script.len() - rest.len()];
-    let number = move || before.matches('\n').count() + 1;
-    (!rest.is_empty()).then_some((number, line, after))
-}
-
-/// A declaration below the head of the script would be one that nobody keeps.
-fn refuse_misplaced(script: &str, body: &str) -> Result<(), Malformed> {
-    let mut rest = body;
-    // Hardly any script has this below its head, and looking for it is quick.
-    while let Some(at) = rest.find("//!") {
-        let (found, before) = (&rest[at..], &script[..script.len() - rest.len() + at]);
-        let line = before.rsplit('\n').next().unwrap_or_default();
-        let is_declaration = found[3..].lines().next().and_then(declaration).is_some();
-        if line.trim_start().is_empty() && is_declaration {
-            return Err(Malformed {
-                line: before.matches('\n').count() + 1,
-                column: line.chars().count() + 1,
-                message: "an `allow` line has to stand above the first statement of the script"
-                    .into(),
-            });
-        }
-        rest = &found[3..];
-    }
-    Ok(())
-}
-
-/// What follows `allow` in a comment that begins with it.
-fn declaration(comment: &str) -> Option<&str> {
-    let rest = comment.trim_start().strip_prefix("allow")?;
-    let is_word = rest.starts_with(|next: char| next.is_alphanumeric() || next == '_');
-    // A sentence such as "allow lists are …" is not meant; an item without the colon is.
-    let is_item =
-        ["http ", "env ", "fs ", "nothing"].iter().any(|item| rest.trim_start().starts_with(item));
-    (!is_word && (rest.trim_start().starts_with(':') || is_item)).then(|| rest.trim_start())
-}
-
-fn column_of(line: &str, part: &str) -> usize {
-    let offset = (part.as_ptr() as usize).saturating_sub(line.as_ptr() as usize);
-    line.get(..offset).map_or(1, |before| before.chars().count() + 1)
-}
-
 impl Allowed {
-    fn parse(item: &str) -> Result<Option<Self>, String> {
-        let (kind, value) = item.split_once(char::is_whitespace).unwrap_or((item, ""));
-        let value = value.trim();
+    /// Reads an item; `None` for `nothing`.
+    ///
+    /// # Errors
+    /// What is wrong with it, and what it takes.
+    pub(super) fn parse(item: &str) -> Result<Option<Self>, String> {
+        let (kind, value) = item.split_once([' ', '\t']).unwrap_or((item, ""));
+        let value = value.trim_matches([' ', '\t']);
+        let item = shown(item);
         let wrong = |what: &str| format!("`{item}` {what}; {FORMS}");
         if value.contains(char::is_whitespace) {
             return Err(wrong("has more than one word after its first"));
@@ -258,12 +194,19 @@ impl Allowed {
         match (kind, value) {
             ("nothing", "") => Ok(None),
             ("http" | "env" | "fs", "") => Err(wrong("does not say what is allowed")),
-            ("http", value) => Self::parse_host(value).map(Some).ok_or_else(|| {
-                wrong(
+            ("http", value) => match Self::parse_host(value) {
+                Some(Self::Http { host, .. }) if host.parse().is_ok_and(is_never_reached) => {
+                    Err(format!(
+                        "`{item}` cannot be allowed: no script reaches link-local addresses, where \
+                         credentials and metadata are served"
+                    ))
+                }
+                Some(allowed) => Ok(Some(allowed)),
+                None => Err(wrong(
                     "is not a host: write a name or an address, with `:PORT` or `:*` if the port \
                      is not the scheme's own; `*.example.com` is every name below it, `*` any host",
-                )
-            }),
+                )),
+            },
             ("env", value) => {
                 let name = value.strip_suffix('*').unwrap_or(value);
                 let legal = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
@@ -287,11 +230,16 @@ impl Allowed {
             }
             _ => (value, Port::OfScheme),
         };
-        let host = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.');
-        let name = host.strip_prefix("*.").unwrap_or(host);
-        let legal = |letter: char| letter.is_ascii_alphanumeric() || "-_.:".contains(letter);
-        let is_legal = host == "*" || (!name.is_empty() && name.chars().all(legal));
-        is_legal.then(|| Self::Http { host: host.to_ascii_lowercase(), port })
+        let host = match host.strip_prefix('[') {
+            Some(inner) => inner.strip_suffix(']').filter(|inner| inner.contains(':'))?,
+            None => host,
+        };
+        let host = as_host(host);
+        let name = host.strip_prefix("*.").unwrap_or(&host);
+        let legal = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+        let is_address = host.parse::<IpAddr>().is_ok();
+        let is_name = !name.is_empty() && name.chars().all(legal);
+        (host == "*" || is_address || is_name).then_some(Self::Http { host, port })
     }
 }
 
@@ -363,6 +311,8 @@ mod tests {
             ("*", "https://anything.org:444", false),
             ("*:*", "https://anything.org:444", true),
             ("[::1]:8080", "http://[::1]:8080", true),
+            ("[0:0::1]:8080", "http://[::1]:8080", true),
+            ("::1", "http://[0:0:0:0:0:0:0:1]", true),
             ("::1", "http://[::1]/", true),
         ] {
             let policy = policy(&format!("//! allow: http {item}"));
@@ -416,7 +366,14 @@ mod tests {
             ("//! allow: http a.org:port", 1, 12, "is not a host"),
             ("//! allow: env A B", 1, 12, "more than one word"),
             ("//! allow:", 1, 11, "`` is not something"),
-            ("//! allow http a.org", 1, 11, "`:` is missing"),
+            ("//! allow http a.org", 1, 1, "begins with `//! allow`, not with `//! allow:`"),
+            ("//! allow: http ::zz", 1, 12, "is not a host"),
+            ("//! allow: http [a.org]", 1, 12, "is not a host"),
+            ("//! allow: http 169.254.169.254:80", 1, 12, "no script reaches link-local"),
+            ("//! allow: env A, http [FE80::1]:*", 1, 19, "no script reaches link-local"),
+            ("//! allow: http ::ffff:169.254.170.2", 1, 12, "no script reaches link-local"),
+            ("//! allow: nothing, env A", 1, 12, "leave one of them away"),
+            ("//! allow: env A\n//! allow: nothing", 2, 12, "leave one of them away"),
             ("let x = 1;\n  //! allow: env A", 2, 3, "above the first statement"),
         ] {
             let malformed = Policy::declared_in(script, false).unwrap_err();

@@ -2,13 +2,13 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
-use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::client::Client;
-use super::{Effects, Failure, FileInfo, Request, Response};
+use super::{Effects, Failure, FileInfo, OutOfReach, Request, Response};
 use crate::memory;
 
 /// The real world.
@@ -18,10 +18,10 @@ pub struct System {
 }
 
 impl System {
-    /// The real world without this address.
+    /// The real world without these addresses.
     #[must_use]
-    pub fn without(address: Option<SocketAddr>) -> Self {
-        Self { client: Client::without(address) }
+    pub fn without(out_of_reach: Arc<OutOfReach>) -> Self {
+        Self { client: Client::without(out_of_reach) }
     }
 }
 

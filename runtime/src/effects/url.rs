@@ -1,6 +1,7 @@
 //! A URL of `http` or `https`, taken apart as far as policy, redirects and the client need it.
 
 use std::fmt::{self, Write};
+use std::net::Ipv6Addr;
 
 /// A URL without its fragment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,8 +41,7 @@ impl Url {
         let (host, port) = match authority.strip_prefix('[') {
             Some(inner) => {
                 let (host, port) = inner.split_once(']').ok_or("`]` is missing after `[`")?;
-                host.parse::<std::net::Ipv6Addr>()
-                    .map_err(|_| format!("`{host}` is not an IPv6 address"))?;
+                host.parse::<Ipv6Addr>().map_err(|_| format!("`{host}` is not an IPv6 address"))?;
                 (host, port.strip_prefix(':').or(port.is_empty().then_some("")))
             }
             None => {
@@ -56,6 +56,10 @@ impl Url {
             let hint = if host.is_ascii() { "" } else { "; write it in punycode (`xn--…`)" };
             return Err(format!("the host `{host}` has letters that no host has{hint}"));
         }
+        let host = as_host(host);
+        if host.is_empty() {
+            return Err("the host is missing".into());
+        }
         let port = match port {
             Some("") => None,
             Some(port) => Some(port.parse().map_err(|_| format!("`{port}` is not a port number"))?),
@@ -64,7 +68,7 @@ impl Url {
         Ok(Self {
             is_https,
             user,
-            host: host.trim_end_matches('.').to_ascii_lowercase(),
+            host,
             port: port.unwrap_or(if is_https { 443 } else { 80 }),
             target: encoded_target(target)?,
         })
@@ -146,6 +150,16 @@ impl fmt::Display for Url {
     }
 }
 
+/// A host in the one form that hosts are compared in: in lower case, without dots at its end; an IPv6
+/// address with all that can be left out left out.
+pub(super) fn as_host(host: &str) -> String {
+    let host = host.trim_end_matches('.');
+    match host.parse::<Ipv6Addr>() {
+        Ok(address) => address.to_string(),
+        Err(_) => host.to_ascii_lowercase(),
+    }
+}
+
 /// The path and query as they go over the wire.
 fn encoded_target(target: &str) -> Result<String, String> {
     let target = target.split('#').next().unwrap_or_default();
@@ -204,6 +218,7 @@ mod tests {
         assert_eq!(url.to_string(), "https://api.example.com:8443/a%20b?q=%C3%BC");
         assert_eq!(url.shown(), "https://api.example.com:8443/a%20b");
         assert_eq!(Url::parse("http://[::1]:80?x").unwrap().to_string(), "http://[::1]/?x");
+        assert_eq!(Url::parse("http://[0:0::0:1]").unwrap().host, "::1");
     }
 
     #[test]
@@ -213,6 +228,8 @@ mod tests {
             ("ftp://example.com", "the scheme is `ftp`"),
             ("https://", "the host is missing"),
             ("https:///path", "the host is missing"),
+            ("http://./", "the host is missing"),
+            ("http://[fe80::1%25eth0]/", "is not an IPv6 address"),
             ("https://bücher.de", "punycode"),
             ("https://a b.de", "letters that no host has"),
             ("https://a.de:99999", "`99999` is not a port"),

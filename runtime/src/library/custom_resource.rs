@@ -18,7 +18,7 @@ use super::grow::put;
 use super::native::exported;
 use super::{Fallible, Part};
 use crate::callbacks::Callback;
-use crate::effects::{Failure, Request, Url, world};
+use crate::effects::{Failure, ReplyTo, Request, Url, world};
 use crate::vocabulary::Vocabulary;
 use crate::{diagnosis, json, logging, memory};
 
@@ -180,8 +180,16 @@ fn answer(event: &Dynamic, request: &Dynamic, outcome: Result<Map, String>) -> F
             written(request, Map::new(), Some(&why))
         })
         .map_err(invalid)?;
-    send(&said(event, "ResponseURL"), body)?;
+    let to = reply_to(event).ok_or_else(|| invalid("the event has no `ResponseURL`".into()))?;
+    send(&to, body)?;
     Ok(answer)
+}
+
+/// Where an event wants its answer, if it is one of CloudFormation.
+#[must_use]
+pub fn reply_to(event: &Dynamic) -> Option<ReplyTo> {
+    let url = field::text(event, "ResponseURL")?.into();
+    Some(ReplyTo { url, request_id: said(event, "RequestId"), stack_id: said(event, "StackId") })
 }
 
 /// Completes an answer, and writes it.
@@ -229,11 +237,11 @@ fn report(request: &Dynamic, why: &str) {
 }
 
 /// Sends the answer to where the stack waits for it.
-fn send(url: &str, body: Vec<u8>) -> Fallible<()> {
+fn send(to: &ReplyTo, body: Vec<u8>) -> Fallible<()> {
     let invalid_url = |why: String| invalid(format!("`ResponseURL` of the event: {why}"));
     let mut request = Request {
         method: "PUT".into(),
-        url: Url::parse(url).map_err(invalid_url)?,
+        url: Url::parse(&to.url).map_err(invalid_url)?,
         // The URL was signed for an empty type.
         headers: vec![("content-type".into(), String::new())],
         body: Rc::new(body),
@@ -244,7 +252,7 @@ fn send(url: &str, body: Vec<u8>) -> Fallible<()> {
     for attempt in 1..=ATTEMPTS {
         // One attempt that hangs must leave time for another.
         request.timeout = world().patience() / 2;
-        match world().reply(&request) {
+        match world().reply(&request, to) {
             Ok(response) if (200..300).contains(&response.status) => return Ok(()),
             Ok(response) => {
                 why = format!(
@@ -256,6 +264,7 @@ fn send(url: &str, body: Vec<u8>) -> Fallible<()> {
                     break;
                 }
             }
+            Err(refused) if refused.error_type == "Policy.Refused" => return Err(refused.into()),
             Err(failure) => why = failure.message,
         }
         if attempt < ATTEMPTS {

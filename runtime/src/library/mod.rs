@@ -104,6 +104,7 @@ fn thrown<const N: usize>(failure: &Failure, fields: [(&str, Dynamic); N]) -> Bo
 
 pub use cache::each as each_cached;
 pub use crypto::{hmac_of, sha256_hex};
+pub use custom_resource::reply_to;
 pub use events::request::Front;
 pub use gzip::compress as gzip;
 pub use jwt::each_key_set;

@@ -28,10 +28,10 @@ const MOST_TOLD: usize = 1 << 20;
 
 /// One hostile script, and what has to become of it.
 #[derive(Debug)]
-struct Case {
+pub(crate) struct Case {
     place: String,
-    title: String,
-    outcome: Outcome,
+    pub(crate) title: String,
+    pub(crate) outcome: Outcome,
     events: Vec<String>,
     variables: Vec<(String, String)>,
     files: BTreeMap<String, String>,
@@ -42,7 +42,7 @@ struct Case {
 
 /// What each hostile event gets.
 #[derive(Debug)]
-enum Outcome {
+pub(crate) enum Outcome {
     Value(Option<Value>),
     Error(Option<String>),
     Either,
@@ -67,7 +67,7 @@ impl Outcome {
 }
 
 /// The cases of a file.
-fn cases(name: &str, text: &str) -> Vec<Case> {
+pub(crate) fn cases(name: &str, text: &str) -> Vec<Case> {
     let mut cases: Vec<Case> = Vec::new();
     let mut file = String::new();
     for (number, line) in text.lines().enumerate().map(|(index, line)| (index + 1, line)) {
@@ -119,7 +119,7 @@ fn cases(name: &str, text: &str) -> Vec<Case> {
 }
 
 impl Case {
-    fn main(&self) -> String {
+    pub(crate) fn main(&self) -> String {
         let script = self.files.get("main.rhai").map_or("", String::as_str);
         let mut whole = match script.contains("fn handler(")
             || matches!(self.outcome, Outcome::Init(_))
@@ -137,7 +137,7 @@ impl Case {
         whole
     }
 
-    fn function(&self) -> Function {
+    pub(crate) fn function(&self) -> Function {
         let mut function = Function::of(&self.main())
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &self.memory_mb.to_string());
         for (name, value) in &self.variables {

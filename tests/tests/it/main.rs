@@ -42,3 +42,4 @@ mod templates;
 mod test_command;
 mod tidy;
 mod time;
+mod wall;
