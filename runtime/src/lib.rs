@@ -16,6 +16,7 @@
 pub mod api;
 pub mod bounds;
 mod callbacks;
+mod captured;
 pub mod config;
 pub mod context;
 mod diagnosis;
