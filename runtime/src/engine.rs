@@ -288,6 +288,12 @@ impl Script {
         self.state.end_event(ran_out_of_memory)
     }
 
+    /// Leaves this environment for another one in the same process.
+    #[cfg(feature = "tool")]
+    pub fn write_off(&self) {
+        self.state.write_off();
+    }
+
     /// Takes what is held now beside an invocation's payload, as by a test, for none of the script's.
     #[cfg(feature = "tool")]
     pub fn leave_out_what_others_hold(&self, payload: &[u8]) {

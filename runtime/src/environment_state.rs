@@ -101,6 +101,13 @@ impl EnvironmentState {
         self.after_init.set(others);
     }
 
+    /// Ends the environment in a process that goes on: what it lost counts no more.
+    #[cfg(feature = "tool")]
+    pub fn write_off(&self) {
+        memory::write_off(self.grown());
+        self.last_grown.set(0);
+    }
+
     /// Forgets what an event left behind. Says why the environment cannot go on, if it cannot.
     pub fn end_event(&self, ran_out_of_memory: bool) -> Option<String> {
         let why = self.forget(ran_out_of_memory);
