@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::emulator::{Emulator, Invocation, Outcome};
-use crate::process::Process;
+use crate::process::{OnLine, Process};
 
 pub use crate::process::{Exit, LogLine, Stream, end_children_on_signals};
 
@@ -186,16 +186,22 @@ impl Invoked {
 }
 
 /// A runtime's process with its Runtime API. Dropping it kills the process and its group.
-#[derive(Debug)]
 pub struct Environment {
     // Before the emulator, so that the process is gone when its API goes.
     process: Process,
     emulator: Arc<Emulator>,
     function: Function,
+    on_line: OnLine,
     spawned: Instant,
     init: Option<Duration>,
     init_reported: bool,
     max_memory: u64,
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.debug_struct("Environment").field("function", &self.function).finish_non_exhaustive()
+    }
 }
 
 impl Environment {
@@ -205,6 +211,10 @@ impl Environment {
         function: &Function,
         on_line: impl Fn(LogLine) + Send + Sync + 'static,
     ) -> Result<Environment, StartError> {
+        Self::start_with(function, Arc::new(on_line))
+    }
+
+    fn start_with(function: &Function, on_line: OnLine) -> Result<Environment, StartError> {
         let emulator = Arc::new(Emulator::start().map_err(StartError::RuntimeApi)?);
         let absolute = |path: &Path| path.canonicalize();
         let task_root = absolute(&function.task_root)
@@ -228,16 +238,26 @@ impl Environment {
                 }
             }
         };
-        let process = Process::spawn(command, Arc::new(on_line), on_exit).map_err(failed)?;
+        let process = Process::spawn(command, Arc::clone(&on_line), on_exit).map_err(failed)?;
         Ok(Environment {
             process,
             emulator,
             function: function.clone(),
+            on_line,
             spawned,
             init: None,
             init_reported: false,
             max_memory: 0,
         })
+    }
+
+    /// Starts another process if this one has ended between two invocations, as Lambda does. Whoever
+    /// watched the emulator has to watch the new one.
+    pub fn replace_if_ended(&mut self) -> Result<(), StartError> {
+        if self.init.is_some() && self.emulator.ending().is_some() {
+            *self = Self::start_with(&self.function, Arc::clone(&self.on_line))?;
+        }
+        Ok(())
     }
 
     /// The Runtime API the process talks to.

@@ -55,7 +55,7 @@ enum State {
 }
 
 type Started = (Arc<Mutex<State>>, Vec<Arc<Output>>);
-type OnLine = Arc<dyn Fn(LogLine) + Send + Sync>;
+pub(crate) type OnLine = Arc<dyn Fn(LogLine) + Send + Sync>;
 
 impl Process {
     /// Starts the command with no standard input. `on_line` is called from two threads, one for

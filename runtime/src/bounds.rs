@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rhai::{Dynamic, Engine, EvalAltResult, INT, Position};
 
+use crate::captured::Captured;
 use crate::config::{Limits, STACK_BYTES, STACK_RESERVE_BYTES};
 use crate::vocabulary::Vocabulary;
 use crate::{effects, memory, natives};
@@ -40,6 +41,7 @@ pub struct Bounds {
     most_memory: usize,
     started: Cell<Option<Instant>>,
     stopped: Cell<Option<Stop>>,
+    captured: Captured,
 }
 
 thread_local! {
@@ -71,7 +73,15 @@ impl Bounds {
             most_memory: memory::used().saturating_add(limits.memory_bytes),
             started: Cell::new(None),
             stopped: Cell::new(None),
+            captured: Captured::default(),
         })
+    }
+
+    /// The variables that closures have captured, some of which memory can be had from.
+    #[inline]
+    #[must_use]
+    pub fn captured(&self) -> &Captured {
+        &self.captured
     }
 
     /// Begins to count for one run that has to end at `deadline`.
@@ -94,6 +104,12 @@ impl Bounds {
         IS_LATE.set(false);
         memory::set_limit(self.most_memory);
         self.look_soon();
+    }
+
+    /// The bytes that the script's thread may hold at most.
+    #[must_use]
+    pub fn most_memory(&self) -> usize {
+        self.most_memory
     }
 
     /// How long the run has taken since the start.
@@ -175,7 +191,7 @@ impl Bounds {
     #[cold]
     #[inline(never)]
     fn look(&self, count: u64) -> Option<Dynamic> {
-        let stop = if memory::is_exceeded() {
+        let stop = if memory::is_exceeded() && !self.captured.gives_back_memory() {
             Some(Stop::Memory)
         } else if stack_pointer() < self.stack_floor {
             Some(Stop::Stack)

@@ -19,6 +19,7 @@ use crate::config::{Config, Function, Limits};
 use crate::context::Context;
 use crate::diagnosis::Diagnosis;
 use crate::effects::{self, Declaration, Malformed, Policy, World};
+use crate::environment_state::EnvironmentState;
 use crate::error::{ErrorType, InitError, InvocationError, Report};
 use crate::frames::{self, Frames, Trace};
 use crate::handler::Handler;
@@ -38,8 +39,8 @@ pub struct Script {
     may_stream: bool,
     functions: Vec<String>,
     top_level_variables: Vec<String>,
-    /// What `this` is in the handler: it lives as long as the environment.
-    state: RefCell<Dynamic>,
+    /// What lives as long as the environment.
+    state: EnvironmentState,
     /// Functions are called through the global module; the engine still asks for a script.
     empty: AST,
     roots: Rc<Roots>,
@@ -87,6 +88,7 @@ impl Script {
         let lowers = !config.limits.counts_each_operation && !vocabulary.has("eval");
         let frames = Rc::new(Frames::new(&engine, lowers, &bounds, &trace));
         let modules = Modules::new(roots.clone(), frames.clone());
+        let state = EnvironmentState::new(modules.loaded(), bounds.clone());
         engine.set_module_resolver(modules.of_tests(source.file.ends_with(".test.rhai")));
         prepare(&mut engine);
         let mut script = Self {
@@ -97,7 +99,7 @@ impl Script {
             may_stream: vocabulary.has("stream"),
             functions: Vec::new(),
             top_level_variables: Vec::new(),
-            state: RefCell::new(Dynamic::from_map(Map::new())),
+            state,
             empty: AST::empty(),
             roots,
             bounds,
@@ -109,7 +111,10 @@ impl Script {
             recorder: Recorder::of(config, &source.file, &source.text),
         };
         script.enter_world(config, &source)?;
+        EnvironmentState::begin_init();
         script.compile(&source, needs_handler)?;
+        drop(source);
+        script.state.end_init(&script.roots);
         Ok(script)
     }
 
@@ -157,7 +162,8 @@ impl Script {
         self.takes_context = needs_handler && self.handler_takes_context(&ast)?;
         let mut scope = Scope::new();
         let global = &mut self.engine.new_global_runtime_state();
-        let module = Module::eval_ast_as_new_raw(&self.engine, &mut scope, global, &ast);
+        let run = || Module::eval_ast_as_new_raw(&self.engine, &mut scope, global, &ast);
+        let module = self.bounds.captured().top_level(run);
         let module = module.map_err(|error| InitError(Box::new(self.explain_init(&error))))?;
         self.engine.register_global_module(module.into());
         Ok(())
@@ -227,7 +233,7 @@ impl Script {
     ) -> Result<Vec<u8>, InvocationError> {
         self.trace.borrow_mut().clear();
         if let Some(recorder) = &self.recorder {
-            recorder.begin(invocation, is_cold_start, &self.state.borrow());
+            recorder.begin(invocation, is_cold_start, &self.state.this());
             // What is drawn in this invocation shall depend on nothing before it.
             effects::world().forget_seed();
         }
@@ -278,6 +284,26 @@ impl Script {
         }
     }
 
+    /// Forgets what the last invocation left behind, after its answer, which has to be gone by then. Says
+    /// why this environment cannot go on, if it cannot: memory did not come back.
+    #[must_use]
+    pub fn end_invocation(&self, ran_out_of_memory: bool) -> Option<String> {
+        self.trace.borrow_mut().clear();
+        self.state.end_event(ran_out_of_memory)
+    }
+
+    /// Leaves this environment for another one in the same process.
+    #[cfg(feature = "tool")]
+    pub fn write_off(&self) {
+        self.state.write_off();
+    }
+
+    /// Takes what is held now beside an invocation's payload, as by a test, for none of the script's.
+    #[cfg(feature = "tool")]
+    pub fn leave_out_what_others_hold(&self, payload: &[u8]) {
+        self.state.leave_out_what_others_hold(payload.len());
+    }
+
     /// Brings back what the script and the library kept before the invocation of a recording.
     #[cfg(feature = "tool")]
     pub fn restore(&self, recording: &Map) {
@@ -292,7 +318,7 @@ impl Script {
             UNIX_EPOCH + Duration::from_millis(ms.unwrap_or_default())
         };
         if let Some(state) = recording.get("state").filter(|state| state.is_map()) {
-            *self.state.borrow_mut() = state.clone();
+            *self.state.this_mut() = state.clone();
         }
         for entry in entries("cache") {
             let value = entry.get("value").cloned().unwrap_or_default();
@@ -351,7 +377,7 @@ impl Script {
         let report = self
             .diagnosis(|diagnosis| diagnosis.explain(error, &self.file, &self.handler.function));
         if self.bounds.stopped() == Some(Stop::Memory) {
-            self.forget_state();
+            self.state.forget_kept();
         }
         InvocationError(Box::new(report))
     }
@@ -361,7 +387,7 @@ impl Script {
         event: Dynamic,
         context: Option<Context>,
     ) -> Result<Dynamic, Box<EvalAltResult>> {
-        let mut state = self.state.borrow_mut();
+        let mut state = self.state.this_mut();
         let options =
             CallFnOptions::new().eval_ast(false).in_all_namespaces(true).bind_this_ptr(&mut state);
         let scope = &mut Scope::new();
@@ -386,18 +412,6 @@ impl Script {
             EvalAltResult::Exit(value, _) => Ok(value),
             _ => Err(error),
         })
-    }
-
-    /// Drops what the script keeps, so that an environment that ran out of memory can go on.
-    fn forget_state(&self) {
-        let kept = self.state.replace(Dynamic::from_map(Map::new()));
-        let had_state = kept.read_lock::<Map>().is_some_and(|map| !map.is_empty());
-        let had_cache = library::clear_cache();
-        if had_state || had_cache {
-            log::warn!(
-                "the script ran out of memory; what it kept in `this` and `cache` is dropped"
-            );
-        }
     }
 
     /// When the script has to be stopped: the deadline less its margin, which is never more than

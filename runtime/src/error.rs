@@ -319,6 +319,14 @@ pub struct InitError(pub Box<Report>);
 #[derive(Debug)]
 pub struct InvocationError(pub Box<Report>);
 
+impl InvocationError {
+    /// Whether the script, or what surrounds it, had no memory left.
+    #[must_use]
+    pub fn is_out_of_memory(&self) -> bool {
+        matches!(self.0.error_type, ErrorType::MemoryLimit)
+    }
+}
+
 impl fmt::Display for InitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

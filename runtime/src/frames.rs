@@ -16,6 +16,7 @@ use rhai::{
 };
 
 use crate::bounds::{self, Bounds};
+use crate::captured::{self, Captured, Shares};
 use crate::error::{Frame, Location};
 use crate::modules::Roots;
 use crate::tail::{self, Tail};
@@ -117,6 +118,10 @@ fn run_body(
     bounds: &Bounds,
 ) -> Result<Dynamic, Box<EvalAltResult>> {
     let Some(body) = body.read_lock::<SharedBody>() else {
+        if let Some(shares) = body.read_lock::<Shares>() {
+            shares.run(bounds.captured(), context);
+            return Ok(Dynamic::UNIT);
+        }
         return Err(format!("`{NODE}` is a word of the runtime's own").into());
     };
     let lent = loans::accept(context, &body.parameters);
@@ -249,6 +254,12 @@ impl Frames {
         Self { stubs, bodies, builds, lowers: builds && lowers, bounds, trace }
     }
 
+    /// The variables that closures of these scripts have captured.
+    #[must_use]
+    pub fn captured(&self) -> &Captured {
+        self.bounds.captured()
+    }
+
     /// Wraps the body of every function of a compiled script, and lets functions see its constants.
     ///
     /// A `const` at the top level is exported on the way, since exported variables of a module
@@ -258,12 +269,6 @@ impl Frames {
     /// A function assigns to a constant of the top level.
     pub fn wrap(&self, ast: &AST, file: &str) -> Result<AST, ParseError> {
         let file: ImmutableString = file.into();
-        let statements = ast.statements().iter().cloned().map(|statement| match statement {
-            Stmt::Var(variable, flags, position) if flags.contains(ASTFlags::CONSTANT) => {
-                Stmt::Var(variable, flags | ASTFlags::EXPORTED, position)
-            }
-            other => other,
-        });
         let constants: Vec<&str> = ast
             .statements()
             .iter()
@@ -281,6 +286,10 @@ impl Frames {
         let scope =
             lowered::File::new(file.clone(), known, self.bounds.clone(), self.trace.clone());
         let mut stubs = String::new();
+        let word: ImmutableString = NODE.into();
+        let has_closures = names.iter().any(|name| name.starts_with("anon$"));
+        // Captured variables that some closure may change.
+        let mut changed: HashSet<ImmutableString> = HashSet::new();
         self.bodies.borrow_mut().clear();
         for (index, function) in defined.iter().enumerate() {
             let _ = write!(stubs, "fn f{index}({}){{{NODE}}}", function.params.join(","));
@@ -304,6 +313,14 @@ impl Frames {
                 .map(Rc::new);
             if let Some(lowered) = &lowered {
                 scope.define(lowered);
+            }
+            if let Some(read_only) = &read_only {
+                let parameters = function.params.iter().zip(read_only);
+                changed
+                    .extend(parameters.filter(|(_, reads)| !**reads).map(|(name, _)| name.clone()));
+            }
+            if has_closures && lowered.is_none() {
+                statements = captured::noted(statements, &word, &|_| true);
             }
             let tail = match (self.builds, &lowered) {
                 (true, None) => Tail::of(&statements, &function.params),
@@ -338,6 +355,22 @@ impl Frames {
                 this_type: function.this_type.clone(),
                 params: function.params.clone(),
             });
+        }
+        let statements = ast.statements().iter().cloned().map(|statement| match statement {
+            Stmt::Var(variable, flags, position) if flags.contains(ASTFlags::CONSTANT) => {
+                Stmt::Var(variable, flags | ASTFlags::EXPORTED, position)
+            }
+            other => other,
+        });
+        let mut statements: Vec<Stmt> = statements.collect();
+        if has_closures {
+            // What functions see of the top level, they may change too.
+            changed.extend(statements.iter().filter_map(|statement| match statement {
+                Stmt::Var(variable, flags, _) if !flags.is_empty() => Some(variable.0.name.clone()),
+                Stmt::Export(names, _) => Some(names.0.name.clone()),
+                _ => None,
+            }));
+            statements = captured::noted(statements, &word, &|name| changed.contains(name));
         }
         let mut wrapped = AST::new(statements, functions);
         wrapped.set_source(file);

@@ -18,17 +18,13 @@ thread_local! {
     static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Serves invocations until the Runtime API cannot be talked to any more.
+/// Serves invocations until the environment has to be replaced, since an invocation left too much behind.
 ///
 /// Every invocation ends in exactly one response or error, also through a panic.
 ///
 /// # Errors
-/// The [`ApiError`] that ended the loop.
-pub fn serve(
-    api: &Api,
-    script: &Script,
-    working_directory: &str,
-) -> Result<std::convert::Infallible, ApiError> {
+/// The [`ApiError`] that ended the loop: the Runtime API cannot be talked to any more.
+pub fn serve(api: &Api, script: &Script, working_directory: &str) -> Result<(), ApiError> {
     let mut is_cold_start = true;
     loop {
         let mut invocation = api.next_invocation()?;
@@ -49,6 +45,15 @@ pub fn serve(
         }
         // The caller has waited long enough.
         script.keep_recording(&outcome);
+        let ran_out_of_memory = outcome.as_ref().is_err_and(InvocationError::is_out_of_memory);
+        drop(outcome);
+        let lost = guarded(|| script.end_invocation(ran_out_of_memory))
+            .unwrap_or_else(|report| Some(report.error_message()));
+        if let Some(why) = lost {
+            // The answer has been taken, so that Lambda sees this end between two invocations.
+            log::warn!("{why}");
+            return Ok(());
+        }
         logging::set_request("", None);
         is_cold_start = false;
     }

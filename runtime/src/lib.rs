@@ -5,9 +5,9 @@
 //! ```text
 //! environment -> config -> handler -> engine (compile once)
 //!                                        |
-//!                  next -> event -> call -> response | error
-//!                    ^                          |
-//!                    +--------------------------+
+//!                  next -> event -> call -> response | error -> forget
+//!                    ^                                            |
+//!                    +--------------------------------------------+
 //! ```
 //!
 //! Data flows one way. The engine (rhai) and the client of the Runtime API (ureq) never meet: the
@@ -16,11 +16,13 @@
 pub mod api;
 pub mod bounds;
 mod callbacks;
+mod captured;
 pub mod config;
 pub mod context;
 mod diagnosis;
 pub mod effects;
 pub mod engine;
+mod environment_state;
 pub mod error;
 mod frames;
 pub mod handler;
@@ -61,13 +63,16 @@ use error::{ApiError, InitError};
 
 /// The exit codes of `bootstrap`; only the text in Lambda's log depends on them.
 mod exit {
+    /// The environment has to be replaced: Lambda starts another one for the next event.
+    pub const REPLACED: u8 = 0;
     /// Init failed, or the Runtime API is gone.
     pub const FAILURE: u8 = 1;
     /// `bootstrap` was started by hand.
     pub const USAGE: u8 = 2;
 }
 
-/// Runs the function that the environment describes, until the Runtime API ends it.
+/// Runs the function that the environment describes, until the Runtime API ends it, or memory that was
+/// lost does.
 ///
 /// Returns the exit code.
 #[must_use]
@@ -86,7 +91,7 @@ pub fn run(environment: &Environment) -> u8 {
     let api = Api::new(runtime_api);
     let working_directory = environment.get("LAMBDA_TASK_ROOT").unwrap_or("/var/task");
     match serve(environment, runtime_api, &api, working_directory) {
-        Ok(never) => match never {},
+        Ok(()) => return exit::REPLACED,
         Err(End::Init(InitError(report))) => {
             logging::error_report(&report);
             if let Err(error) = api.send_init_error(&report, working_directory) {
@@ -108,7 +113,7 @@ fn serve(
     runtime_api: &str,
     api: &Api,
     working_directory: &str,
-) -> Result<std::convert::Infallible, End> {
+) -> Result<(), End> {
     wrapper::exec(environment).map_err(End::Init)?;
     let config = Config::from_environment(environment, runtime_api).map_err(End::Init)?;
     let script = invoke_loop::guarded(|| Script::load(&config))

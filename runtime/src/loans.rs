@@ -61,6 +61,11 @@ pub fn remember(
     });
 }
 
+/// Forgets a closure of a module that is no longer kept.
+pub fn forget(closure: &str) {
+    CLOSURES.with_borrow_mut(|closures| closures.remove(closure));
+}
+
 /// What is known of a closure and its parameter of this index; `None` for what is not a closure of
 /// the scripts.
 #[must_use]

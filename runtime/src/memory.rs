@@ -79,6 +79,12 @@ pub fn uncounted<T>(work: impl FnOnce() -> T) -> T {
     done
 }
 
+/// Takes so many bytes for none that this thread holds: they will never be given back.
+#[cfg(feature = "tool")]
+pub fn write_off(bytes: usize) {
+    USED.with(|used| used.set(used.get() - isize::try_from(bytes).unwrap_or(0)));
+}
+
 /// Does what may take memory that the script has no more.
 pub fn unlimited<T>(work: impl FnOnce() -> T) -> T {
     let before = limit();

@@ -3,26 +3,43 @@
 //! A module is looked for under the task root and then under the layers' root, and nowhere else:
 //! an absolute path, a `..` or a symbolic link cannot lead outside.
 
-use std::cell::RefCell;
+use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use rhai::{
-    Engine, EvalAltResult, GlobalRuntimeState, LexError, Module, ModuleResolver, ParseErrorType,
-    Position, Scope, Shared,
+    AST, Engine, EvalAltResult, GlobalRuntimeState, ImmutableString, LexError, Module,
+    ModuleResolver, ParseErrorType, Position, Scope, Shared,
 };
 
 use crate::effects::Declaration;
 use crate::frames::Frames;
 use crate::handler::script_candidates;
+use crate::{loans, memory};
+
+/// More names of modules than any script has; of more it is looked each time where they lead.
+const MOST_NAMES: usize = 1024;
+
+/// A longer name is looked for each time.
+const LONGEST_NAME: usize = 256;
 
 /// Where scripts may be, in the order they are looked for.
 #[derive(Debug)]
 pub struct Roots {
     roots: Vec<PathBuf>,
-    /// What was read, by the name it was asked for.
+    /// What was read before the first event, by the name it was asked for.
     read: RefCell<HashMap<String, Rc<Source>>>,
+    is_init_over: Cell<bool>,
+}
+
+/// Where a script is.
+struct Located {
+    /// Without links and detours: two names that lead to one file have this in common.
+    real: PathBuf,
+    /// Relative to its root.
+    shown: String,
 }
 
 /// A script's text and what it is called.
@@ -68,7 +85,7 @@ impl Roots {
     /// These folders, in this order.
     #[must_use]
     pub fn new(roots: Vec<PathBuf>) -> Self {
-        Self { roots, read: RefCell::default() }
+        Self { roots, read: RefCell::default(), is_init_over: Cell::new(false) }
     }
 
     /// The same folders, of which nothing has been read.
@@ -78,25 +95,35 @@ impl Roots {
         Self::new(self.roots.clone())
     }
 
-    /// Reads the script of this name, such as `lib/money` or `lib/money.rhai`, once.
+    /// Reads the script of this name, such as `lib/money` or `lib/money.rhai`.
     ///
     /// # Errors
     /// A message that names every path tried, or says why the file that is there cannot be used.
     pub fn read(&self, name: &str) -> Result<Rc<Source>, String> {
+        let name = &*normal_form(name);
         if let Some(source) = self.read.borrow().get(name) {
             return Ok(source.clone());
         }
-        let source = Rc::new(self.find(name)?);
-        self.read.borrow_mut().insert(name.to_owned(), source.clone());
+        let source = Rc::new(self.load(self.locate(name)?)?);
+        // The text of a module is needed once; that of one that is imported at init, twice.
+        if !self.is_init_over.get() {
+            self.read.borrow_mut().insert(name.to_owned(), source.clone());
+        }
         Ok(source)
     }
 
-    fn find(&self, name: &str) -> Result<Source, String> {
+    /// Keeps no texts any more.
+    fn end_init(&self) {
+        self.is_init_over.set(true);
+        self.read.take();
+    }
+
+    fn locate(&self, name: &str) -> Result<Located, String> {
         self.check(name)?;
         for root in &self.roots {
             for path in script_candidates(root, name) {
                 if path.is_file() {
-                    return self.load(root, &path);
+                    return self.located(root, &path);
                 }
             }
         }
@@ -121,7 +148,7 @@ impl Roots {
         ))
     }
 
-    fn load(&self, root: &Path, path: &Path) -> Result<Source, String> {
+    fn located(&self, root: &Path, path: &Path) -> Result<Located, String> {
         let shown = path.strip_prefix(root).unwrap_or(path).display().to_string();
         let real = path
             .canonicalize()
@@ -137,14 +164,16 @@ impl Roots {
                 path.display()
             ));
         }
-        let bytes = std::fs::read(&real)
-            .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        Ok(Located { real, shown })
+    }
+
+    fn load(&self, located: Located) -> Result<Source, String> {
+        let Located { real, shown } = located;
+        let path = real.display();
+        let bytes = std::fs::read(&real).map_err(|error| format!("cannot read {path}: {error}"))?;
         let text = String::from_utf8(bytes).map_err(|error| {
-            format!(
-                "cannot read {}: it is not UTF-8 text (byte {})",
-                path.display(),
-                error.utf8_error().valid_up_to()
-            )
+            let at = error.utf8_error().valid_up_to();
+            format!("cannot read {path}: it is not UTF-8 text (byte {at})")
         })?;
         Ok(Source { file: shown, text: cleaned(text) })
     }
@@ -200,21 +229,113 @@ fn cleaned(mut text: String) -> String {
     text
 }
 
+/// A name without the steps that lead nowhere: `lib//./money` is `lib/money`. Its last step stays.
+fn normal_form(name: &str) -> Cow<'_, str> {
+    let leads_nowhere = |step: &&str| step.is_empty() || *step == ".";
+    let Some((before, last)) = name.rsplit_once('/') else { return name.into() };
+    // An absolute path stays one, and is refused as such.
+    if name.starts_with('/') || !before.split('/').any(|step| leads_nowhere(&step)) {
+        return name.into();
+    }
+    let mut normal: String = before
+        .split('/')
+        .filter(|step| !leads_nowhere(step))
+        .flat_map(|step| [step, "/"])
+        .collect();
+    normal.push_str(last);
+    normal.into()
+}
+
 /// The `import` of scripts: every module is compiled and run once.
 pub struct Modules {
     roots: Rc<Roots>,
     frames: Rc<Frames>,
-    loaded: RefCell<HashMap<String, Shared<Module>>>,
-    loading: RefCell<Vec<String>>,
+    loaded: Rc<Loaded>,
+    /// The files whose top level runs, and what errors call them.
+    loading: RefCell<Vec<(PathBuf, String)>>,
     /// Functions are imported as well, to be tested.
     is_of_tests: bool,
+}
+
+/// The modules that are kept, each by the file that it is, however that is called.
+#[derive(Default)]
+pub struct Loaded {
+    modules: RefCell<HashMap<PathBuf, Kept>>,
+    /// The files that names lead to.
+    names: RefCell<HashMap<String, PathBuf>>,
+    late_bytes: Cell<usize>,
+    is_init_over: Cell<bool>,
+}
+
+struct Kept {
+    module: Shared<Module>,
+    /// The closures of a module that a function imported after init.
+    late: Option<Vec<ImmutableString>>,
+}
+
+impl Loaded {
+    fn of_name(&self, name: &str) -> Option<Shared<Module>> {
+        let names = self.names.borrow();
+        self.of_file(names.get(name)?)
+    }
+
+    fn of_file(&self, file: &Path) -> Option<Shared<Module>> {
+        self.modules.borrow().get(file).map(|kept| kept.module.clone())
+    }
+
+    fn remember_name(&self, name: &str, file: &Path) {
+        let mut names = self.names.borrow_mut();
+        if names.len() < MOST_NAMES && name.len() <= LONGEST_NAME {
+            names.insert(name.to_owned(), file.to_owned());
+        }
+    }
+
+    fn keep(&self, file: PathBuf, module: &Shared<Module>, ast: &AST, bytes: usize) {
+        let late = self.is_init_over.get().then(|| {
+            self.late_bytes.set(self.late_bytes.get() + bytes);
+            ast.iter_fn_def()
+                .map(|function| function.name.clone())
+                .filter(|name| name.starts_with("anon$"))
+                .collect()
+        });
+        self.modules.borrow_mut().insert(file, Kept { module: module.clone(), late });
+    }
+
+    fn end_init(&self) {
+        self.is_init_over.set(true);
+    }
+
+    /// About how many bytes the modules take that functions imported after init.
+    #[must_use]
+    pub fn late_bytes(&self) -> usize {
+        self.late_bytes.get()
+    }
+
+    /// Drops the modules that functions imported after init, which are loaded again when they are
+    /// imported again.
+    pub fn forget_late(&self) {
+        self.late_bytes.set(0);
+        let mut modules = self.modules.take();
+        let mut forgotten = Vec::new();
+        modules.retain(|_, kept| match kept.late.take() {
+            None => true,
+            Some(closures) => {
+                closures.iter().for_each(|closure| loans::forget(closure));
+                forgotten.push(kept.module.clone());
+                false
+            }
+        });
+        self.names.borrow_mut().retain(|_, file| modules.contains_key(file));
+        self.modules.replace(modules);
+        drop(forgotten);
+    }
 }
 
 impl Modules {
     /// A resolver that looks under these roots.
     #[must_use]
     pub fn new(roots: Rc<Roots>, frames: Rc<Frames>) -> Self {
-        let (loaded, loading) = (RefCell::default(), RefCell::default());
+        let (loaded, loading) = (Rc::default(), RefCell::default());
         Self { roots, frames, loaded, loading, is_of_tests: false }
     }
 
@@ -224,6 +345,12 @@ impl Modules {
         Self { is_of_tests, ..self }
     }
 
+    /// The modules that are kept.
+    #[must_use]
+    pub fn loaded(&self) -> Rc<Loaded> {
+        self.loaded.clone()
+    }
+
     fn load(
         &self,
         engine: &Engine,
@@ -231,21 +358,26 @@ impl Modules {
         path: &str,
         position: Position,
     ) -> Result<Shared<Module>, Box<EvalAltResult>> {
-        if let Some(module) = self.loaded.borrow().get(path) {
-            return Ok(module.clone());
+        let name = &*normal_form(path);
+        if let Some(module) = self.loaded.of_name(name) {
+            return Ok(module);
         }
         // The engine replaces the text of such an error by the path unless it is inside another.
         let missing = |message| {
             let inner = EvalAltResult::ErrorModuleNotFound(message, Position::NONE);
             Box::new(EvalAltResult::ErrorInModule(String::new(), inner.into(), position))
         };
-        let source = self.roots.read(path).map_err(missing)?;
-        if let Some(module) = self.loaded.borrow().get(&source.file) {
-            return Ok(module.clone());
+        let before = memory::used();
+        let file = self.roots.locate(name).map_err(missing)?.real;
+        if let Some(module) = self.loaded.of_file(&file) {
+            self.loaded.remember_name(name, &file);
+            return Ok(module);
         }
-        if self.loading.borrow().contains(&source.file) {
-            let mut chain = self.loading.borrow().clone();
-            chain.push(source.file.clone());
+        let source = self.roots.read(name).map_err(missing)?;
+        if self.loading.borrow().iter().any(|(loading, _)| *loading == file) {
+            let loading = self.loading.borrow();
+            let mut chain: Vec<&str> = loading.iter().map(|(_, shown)| shown.as_str()).collect();
+            chain.push(&source.file);
             return Err(missing(format!(
                 "cannot import `{path}`: circular import: {}",
                 chain.join(" -> ")
@@ -268,14 +400,22 @@ impl Modules {
         let ast = engine.compile(source.to_compile()).map_err(|error| inside(error.into()))?;
         let ast = self.frames.wrap(&ast, &source.file).map_err(|error| inside(error.into()))?;
         let module = {
-            let _loading = Loading::begin(self, &source.file);
-            Module::eval_ast_as_new_raw(engine, &mut Scope::new(), global, &ast)
+            let _loading = Loading::begin(self, &file, &source.file);
+            self.frames
+                .captured()
+                .top_level(|| Module::eval_ast_as_new_raw(engine, &mut Scope::new(), global, &ast))
         };
         let module: Shared<Module> = module.map_err(inside)?.into();
-        let mut loaded = self.loaded.borrow_mut();
-        loaded.insert(path.to_owned(), module.clone());
-        loaded.insert(source.file.clone(), module.clone());
+        drop(source);
+        self.loaded.remember_name(name, &file);
+        self.loaded.keep(file, &module, &ast, memory::used().saturating_sub(before));
         Ok(module)
+    }
+
+    /// Tells modules that are imported from now on from those of init.
+    pub fn end_init(loaded: &Loaded, roots: &Roots) {
+        loaded.end_init();
+        roots.end_init();
     }
 }
 
@@ -283,8 +423,8 @@ impl Modules {
 struct Loading<'a>(&'a Modules);
 
 impl<'a> Loading<'a> {
-    fn begin(modules: &'a Modules, file: &str) -> Self {
-        modules.loading.borrow_mut().push(file.to_owned());
+    fn begin(modules: &'a Modules, file: &Path, shown: &str) -> Self {
+        modules.loading.borrow_mut().push((file.to_owned(), shown.to_owned()));
         Self(modules)
     }
 }
@@ -315,5 +455,31 @@ impl ModuleResolver for Modules {
         position: Position,
     ) -> Result<Shared<Module>, Box<EvalAltResult>> {
         self.load(engine, global, path, position)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_steps_of_a_name_that_lead_nowhere_are_left_out_but_for_the_last() {
+        for (name, normal) in [
+            ("m", "m"),
+            ("lib/m", "lib/m"),
+            ("./m", "m"),
+            ("lib/./m", "lib/m"),
+            ("lib//m", "lib/m"),
+            ("././lib///./m.rhai", "lib/m.rhai"),
+            ("lib/m/", "lib/m/"),
+            ("lib/.", "lib/."),
+            ("/lib//m", "/lib//m"),
+            ("", ""),
+            (".", "."),
+            ("lib/../m", "lib/../m"),
+            ("lib/.m/x", "lib/.m/x"),
+        ] {
+            assert_eq!(normal_form(name), normal, "{name}");
+        }
     }
 }

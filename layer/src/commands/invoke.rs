@@ -121,7 +121,7 @@ impl Invoke {
             let view = Arc::clone(&view);
             environment.emulator().watch_streams(move |of, data| view.take(of, data));
         }
-        let session = self.session(&mut environment, &event);
+        let session = self.session(&mut environment, &event)?;
         environment.stop();
 
         if self.json {
@@ -139,9 +139,10 @@ impl Invoke {
     }
 
     /// Sends the event as often as asked, or until it fails.
-    fn session(&self, environment: &mut Environment, event: &[u8]) -> Session {
+    fn session(&self, environment: &mut Environment, event: &[u8]) -> Result<Session, Failure> {
         let mut durations = Vec::new();
         loop {
+            environment.replace_if_ended().map_err(|error| Failure::broken(error.to_string()))?;
             let invocation = Invocation {
                 client_context: self.client_context.clone(),
                 ..environment.function().invocation(event)
@@ -154,7 +155,7 @@ impl Invoke {
             if done || !matches!(invoked.outcome, Outcome::Response(_)) {
                 // The first invocation's init has been taken by its `Invoked`.
                 let init = invoked.init.or_else(|| environment.wait_for_init().ok());
-                return Session { last: Invoked { init, ..invoked }, durations, request_id };
+                return Ok(Session { last: Invoked { init, ..invoked }, durations, request_id });
             }
         }
     }

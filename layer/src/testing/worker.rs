@@ -363,7 +363,14 @@ fn deliver(
     let sink = Rc::new(RefCell::new(Collected::default()));
     let offered: Option<Rc<RefCell<dyn Sink>>> =
         script.may_stream().then(|| sink.clone() as Rc<RefCell<dyn Sink>>);
+    script.leave_out_what_others_hold(&invocation.payload);
     let response = script.invoke(&mut invocation, is_cold_start, offered);
+    let ran_out_of_memory = response.as_ref().is_err_and(InvocationError::is_out_of_memory);
+    if script.end_invocation(ran_out_of_memory).is_some() {
+        // Lambda would start another environment, too.
+        script.write_off();
+        running(|running| running.script = None);
+    }
     let response = response.map_err(|InvocationError(report)| report)?;
     let collected = sink.take();
     Ok(if collected.has_begun { Came::Stream(collected) } else { Came::Response(response) })

@@ -54,6 +54,11 @@ pub fn clear() -> bool {
     CACHE.with_borrow_mut(|cache| !std::mem::take(cache).entries.is_empty())
 }
 
+/// About how many bytes it holds.
+pub fn bytes() -> usize {
+    CACHE.with_borrow(|cache| cache.bytes)
+}
+
 /// Shows each entry with the moment until which it is fresh, those used last at the end.
 pub fn each(mut see: impl FnMut(&str, &Dynamic, SystemTime)) {
     CACHE.with_borrow(|cache| {

@@ -75,6 +75,8 @@ type Dimensions = Vec<(String, String)>;
 #[derive(Default)]
 struct Measurements {
     namespace: Option<String>,
+    /// That of the top level.
+    usual_namespace: Option<String>,
     groups: BTreeMap<Dimensions, BTreeMap<String, Measured>>,
     values: usize,
 }
@@ -88,6 +90,28 @@ pub fn flush() {
     MEASURED.with_borrow_mut(|measured| {
         if let Some(measured) = measured {
             measured.flush();
+        }
+    });
+}
+
+/// Takes the namespace that the top level has named as that of all events.
+pub fn end_init() {
+    MEASURED.with_borrow_mut(|measured| {
+        if let Some(measured) = measured {
+            measured.usual_namespace = measured.namespace.clone();
+        }
+    });
+}
+
+/// Leaves nothing of an event to the next one.
+pub fn end_event() {
+    MEASURED.with_borrow_mut(|measured| {
+        if let Some(measured) = measured {
+            // There is something only where the event ended in a panic.
+            measured.flush();
+            if measured.namespace != measured.usual_namespace {
+                measured.namespace = measured.usual_namespace.clone();
+            }
         }
     });
 }
@@ -250,7 +274,8 @@ mod functions {
         Ok(put(&name, &value, &unit, Some(&dimensions))?)
     }
 
-    /// Names the namespace of the environment's metrics from now on; without it, `rhambda`.
+    /// Names the namespace of metrics, at the top level for all events and in a function until the end of its
+    /// event; without it, `rhambda`.
     ///
     /// ```rhai
     /// metrics::namespace("Shop");

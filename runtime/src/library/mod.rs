@@ -109,6 +109,7 @@ pub use events::request::Front;
 pub use gzip::compress as gzip;
 pub use jwt::each_key_set;
 pub use metrics::flush as flush_metrics;
+pub use regex::forget as forget_patterns;
 pub use response::shaped;
 pub use stream::{finish as finish_stream, is_used as is_streaming, offer as offer_stream};
 #[cfg(feature = "tool")]
@@ -118,6 +119,29 @@ pub use {cache::keep_again as cache_again, jwt::keep_key_set};
 pub fn clear_cache() -> bool {
     jwt::forget_sets();
     cache::clear()
+}
+
+/// About how many bytes the cache holds.
+#[must_use]
+pub fn cached_bytes() -> usize {
+    cache::bytes()
+}
+
+/// Begins a script's top level, which nothing that another script told is left for.
+pub fn begin_init() {
+    router::begin_init();
+}
+
+/// Ends a script's top level.
+pub fn end_init() {
+    router::end_init();
+    metrics::end_init();
+}
+
+/// Forgets what belongs to one event.
+pub fn end_event() {
+    stream::end();
+    metrics::end_event();
 }
 
 /// Teaches an engine what the vocabulary can reach of the library.

@@ -34,6 +34,9 @@ const MOST_WORK: usize = (16 << 10) << 20;
 /// How many compiled patterns are kept.
 const KEPT: usize = 16;
 
+/// Together they take at most about so many bytes, which count as the script's.
+const KEPT_BYTES: usize = 1 << 20;
+
 /// About what one match costs beside its text.
 const MATCH: usize = size_of::<Dynamic>() + 48;
 
@@ -47,6 +50,11 @@ struct Pattern {
 thread_local! {
     /// The patterns that were used last, the latest in front.
     static PATTERNS: RefCell<Vec<(Text, Pattern)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Drops the compiled patterns.
+pub fn forget() {
+    drop(PATTERNS.take());
 }
 
 impl Pattern {
@@ -74,6 +82,13 @@ impl Pattern {
                 let compiled = Self::compile(pattern)?;
                 patterns.truncate(KEPT - 1);
                 patterns.insert(0, (pattern.clone(), compiled));
+                let mut room = KEPT_BYTES;
+                let fits = |(text, pattern): &(Text, Self)| {
+                    room = room.checked_sub(text.len() + pattern.bytes)?;
+                    Some(())
+                };
+                let most = patterns.iter().map_while(fits).count().max(1);
+                patterns.truncate(most);
             }
             Ok(patterns[0].1.clone())
         })

@@ -53,6 +53,11 @@ pub fn offer(sink: Rc<RefCell<dyn Sink>>, event: &Dynamic) {
     STREAM.set(Some(Stream { sink, is_http: events::can_stream(event), head: None }));
 }
 
+/// Ends what `offer` began.
+pub fn end() {
+    drop(STREAM.take());
+}
+
 /// Whether the script has begun to stream its response, if only with `start`.
 pub fn is_used() -> bool {
     STREAM.with_borrow(|stream| {

@@ -370,10 +370,8 @@ impl<'a> Machine<'a> {
         let pointer = self.native(native)?;
         let Some(mut pointer) = pointer.try_cast::<FnPtr>() else { return Ok(Dynamic::UNIT) };
         for slot in captured {
-            let place = self.at(*slot);
-            if !place.is_shared() {
-                *place = place.take().into_shared();
-            }
+            let place = &mut self.spare.stack[self.base + slot];
+            self.file.bounds.captured().share(place);
             pointer.add_curry(place.clone());
         }
         Ok(pointer.into())

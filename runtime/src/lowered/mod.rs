@@ -49,6 +49,29 @@ struct Spare {
     caches: Caches,
 }
 
+/// How many spares a file keeps: as many as its functions are entered by the engine at a time, but for
+/// recursion through it.
+const MOST_SPARES: usize = 8;
+
+/// More than a script calls; names that are made at run time may be without end.
+const MOST_CACHED_FUNCTIONS: usize = 1024;
+
+impl Spare {
+    /// Leaves it to the next machine, without what was in it.
+    fn give_back(mut self, file: &File) {
+        self.stack.clear();
+        if self.caches.fn_resolution_caches_len() > 0
+            && self.caches.fn_resolution_cache_mut().dict.len() > MOST_CACHED_FUNCTIONS
+        {
+            self.caches = Caches::new();
+        }
+        let mut spare = file.spare.borrow_mut();
+        if spare.len() < MOST_SPARES {
+            spare.push(self);
+        }
+    }
+}
+
 impl File {
     /// A file with functions of these names and numbers of parameters, none of which is lowered yet.
     pub fn new(
@@ -139,8 +162,7 @@ impl Function {
         {
             *place = std::mem::take(value);
         }
-        spare.stack.clear();
-        self.file.spare.borrow_mut().push(spare);
+        spare.give_back(&self.file);
         result.unwrap_or_else(|panic| resume_unwind(panic))
     }
 }
@@ -188,8 +210,6 @@ impl<'a> Callback<'a> {
 
 impl Drop for Callback<'_> {
     fn drop(&mut self) {
-        let mut spare = std::mem::take(&mut self.spare);
-        spare.stack.clear();
-        self.function.file.spare.borrow_mut().push(spare);
+        std::mem::take(&mut self.spare).give_back(&self.function.file);
     }
 }

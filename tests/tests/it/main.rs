@@ -15,6 +15,7 @@ mod dev_wire;
 mod empty_root;
 mod emulators;
 mod env;
+mod environment_state;
 mod errors;
 mod fs;
 mod handler_contract;

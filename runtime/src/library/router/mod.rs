@@ -42,8 +42,20 @@ struct Router {
 
 thread_local! {
     static ROUTER: RefCell<Rc<Router>> = RefCell::default();
-    /// Whether a request has been served, after which there is no top level any more.
+    /// Whether the top level has ended, or a request has been served: what a function told then would
+    /// answer later events.
     static IS_SERVING: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Begins a top level, which has no routes yet.
+pub(in crate::library) fn begin_init() {
+    IS_SERVING.set(false);
+    drop(ROUTER.take());
+}
+
+/// Ends the top level.
+pub(in crate::library) fn end_init() {
+    IS_SERVING.set(true);
 }
 
 fn invalid(message: String) -> Box<EvalAltResult> {
@@ -53,7 +65,8 @@ fn invalid(message: String) -> Box<EvalAltResult> {
 fn tell(what: &str, change: impl FnOnce(&mut Router) -> Result<(), String>) -> Fallible<()> {
     if IS_SERVING.get() {
         return Err(invalid(format!(
-            "router::{what} belongs to the top level of the script, where it is called once"
+            "router::{what} belongs to the top level of the script, where it is called once; in a \
+             function, it would answer later events too"
         )));
     }
     ROUTER
