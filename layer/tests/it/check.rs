@@ -394,7 +394,7 @@ fn what_only_looks_like_a_declaration_is_told_in_functions_and_modules() {
         assert!(told.starts_with(said), "{script}: {told}");
     }
     // What stands in text is none, and one behind a block comment is one.
-    assert_eq!(problems(&format!("const T = `\n//! allow: nothing\n`;\n{handler}")), [""; 0]);
+    assert_eq!(problems(&format!("const _T = `\n//! allow: nothing\n`;\n{handler}")), [""; 0]);
     let used = "/* a */\n//! allow: env A\nfn handler(e) { env::get(\"A\") + env::get(\"B\") }";
     assert!(first(used).starts_with("3:42 permission"), "{}", first(used));
 
