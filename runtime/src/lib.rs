@@ -16,6 +16,7 @@
 pub mod api;
 pub mod bounds;
 mod callbacks;
+mod closures;
 pub mod config;
 pub mod context;
 mod diagnosis;
@@ -35,6 +36,7 @@ pub mod memory;
 pub mod modules;
 mod names;
 mod natives;
+mod origin;
 pub mod pages;
 mod pool;
 pub mod recording;

@@ -266,10 +266,10 @@ impl Modules {
             inside(EvalAltResult::ErrorParsing(why, at).into())
         })?;
         let ast = engine.compile(source.to_compile()).map_err(|error| inside(error.into()))?;
-        let ast = self.frames.wrap(&ast, &source.file).map_err(|error| inside(error.into()))?;
+        let wrapped = self.frames.wrap(&ast, &source.file).map_err(|error| inside(error.into()))?;
         let module = {
             let _loading = Loading::begin(self, &source.file);
-            Module::eval_ast_as_new_raw(engine, &mut Scope::new(), global, &ast)
+            self.frames.run(&wrapped, engine, global)
         };
         let module: Shared<Module> = module.map_err(inside)?.into();
         let mut loaded = self.loaded.borrow_mut();

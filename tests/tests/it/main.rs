@@ -4,6 +4,7 @@ mod batch;
 mod bounds;
 mod cache;
 mod callbacks;
+mod closures;
 mod collections;
 mod console;
 mod crypto;
