@@ -16,6 +16,7 @@ mod dev_wire;
 mod empty_root;
 mod emulators;
 mod env;
+mod error_places;
 mod errors;
 mod fs;
 mod handler_contract;
