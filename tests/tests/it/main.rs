@@ -13,6 +13,7 @@ mod dev;
 mod dev_callers;
 mod dev_load;
 mod dev_wire;
+mod differential;
 mod empty_root;
 mod emulators;
 mod env;
