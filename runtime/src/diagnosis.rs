@@ -11,7 +11,7 @@ use crate::frames::Trace;
 use crate::json;
 use crate::modules::Roots;
 use crate::names::NATIVE_FUNCTIONS;
-use crate::suggest;
+use crate::{closures, frames, loans, suggest};
 
 /// What is known about the script when an error is explained.
 pub struct Diagnosis<'a> {
@@ -37,12 +37,19 @@ impl Diagnosis<'_> {
     #[must_use]
     pub fn explain(&self, error: &EvalAltResult, file: &str, function: &str) -> Report {
         let (innermost, mut frames) = unwound(error, file, function);
-        if error_is_stopping(innermost) && !self.trace.frames.is_empty() {
+        // The engine takes the place of text that a native function could not read for that of a
+        // stop.
+        let is_unread = frames.len() == 1 && matches!(innermost, EvalAltResult::ErrorParsing(..));
+        if (error_is_stopping(innermost) || is_unread) && !self.trace.frames.is_empty() {
             // The chain of an error that stops a script is what the functions saw of it; the
             // engine's own positions are those of calls by then.
             let top_level = frames.pop().filter(|frame| frame.function.is_empty());
             frames = self.trace.frames.clone();
             frames.extend(top_level);
+        }
+        // What has no place happened in a native function, which was called at the next one.
+        if let Some(known) = frames.iter().position(|frame| frame.location.line > 0) {
+            frames.drain(..known);
         }
         let place = frames.first().map_or(file, |frame| frame.location.file.as_str());
         let mut report = self.described(innermost, place);
@@ -63,8 +70,13 @@ impl Diagnosis<'_> {
                 lower_first(&error.err_type().to_string()),
             ),
         };
-        report.frames =
-            vec![Frame { function: String::new(), location: at(file, error.position()) }];
+        let mut position = error.position();
+        if position.is_none() {
+            // A text that is not closed ends with the script, and the compiler gives it no place.
+            let opened = self.roots.text_of(file).and_then(|text| open_text(&text));
+            position = opened.unwrap_or(position);
+        }
+        report.frames = vec![Frame { function: String::new(), location: at(file, position) }];
         report.excerpt = self.excerpt(report.location());
         report
     }
@@ -191,15 +203,16 @@ impl Diagnosis<'_> {
     }
 
     fn missing_variable(&self, name: &str, file: &str) -> String {
+        let name = frames::as_written(name);
         let mut message = format!("variable `{name}` not found");
         if let Some((namespace, constant)) = name.rsplit_once("::") {
             message.push_str(&format!("; module `{namespace}` has no constant `{constant}`"));
-        } else if self.top_level_variables.iter().any(|variable| variable == name) {
+        } else if self.top_level_variables.iter().any(|variable| **variable == name) {
             message.push_str(&format!(
                 "; functions see a `const` of the top level, not a `let`: write \
                  `const {name} = …`, or keep a value that changes in `this.{name}`"
             ));
-        } else if let Some(near) = self.nearest_word(name, file) {
+        } else if let Some(near) = self.nearest_word(&name, file) {
             message.push_str(&format!("; did you mean `{near}`?"));
         } else if name
             .chars()
@@ -213,6 +226,7 @@ impl Diagnosis<'_> {
     }
 
     fn missing_function(&self, signature: &str) -> String {
+        let signature = &frames::as_written(signature);
         let name = signature.split([' ', '(']).next().unwrap_or(signature);
         let arguments = signature[name.len()..].trim();
         let name = name.rsplit("::").next().unwrap_or(name);
@@ -296,9 +310,13 @@ fn unwound<'e>(
     loop {
         let (inner, inner_file, inner_function) = match error {
             EvalAltResult::ErrorInFunctionCall(name, source, inner, _) => {
-                let name = if name.starts_with("anon$") { "a closure" } else { name.as_str() };
+                // The engine tells the file that a closure was called from.
+                let its_own = loans::file_of(name).filter(|file| !file.is_empty());
+                let source = its_own.as_ref().map_or(source.as_str(), |file| file.as_str());
+                let is_closure = name.starts_with(closures::PREFIX);
+                let name = if is_closure { "a closure" } else { name.as_str() };
                 // Text that was made at run time belongs to no file.
-                let source = match (name, source.as_str()) {
+                let source = match (name, source) {
                     ("eval", _) => "the text given to eval",
                     (_, "") => file.as_str(),
                     (_, source) => source,
@@ -328,6 +346,62 @@ fn at(file: &str, position: Position) -> Location {
         line: position.line().unwrap_or(0),
         column: position.position().unwrap_or(0),
     }
+}
+
+/// Where the text in backticks begins that a script does not close.
+fn open_text(script: &str) -> Option<Position> {
+    /// What the scan is inside of: text, from where on, or the code in one, with so many open braces.
+    enum Inside {
+        Text(Position),
+        Code(usize),
+    }
+    let mut inside = vec![Inside::Code(0)];
+    let (mut line, mut column) = (1_u16, 0_u16);
+    let mut letters = script.chars().peekable();
+    let mut quote = None;
+    let mut is_comment = false;
+    while let Some(letter) = letters.next() {
+        column = column.saturating_add(1);
+        let next = letters.peek().copied();
+        let mut takes_two = false;
+        let is_in_text = inside.len() > 1;
+        match (inside.last_mut()?, letter, next) {
+            (Inside::Text(_), '`', Some('`')) => takes_two = true,
+            (Inside::Text(_), '`', _) => {
+                inside.pop();
+            }
+            (Inside::Text(_), '$', Some('{')) => {
+                takes_two = true;
+                inside.push(Inside::Code(0));
+            }
+            (Inside::Text(_), ..) => {}
+            (Inside::Code(_), '\n', _) => (is_comment, quote) = (false, None),
+            (Inside::Code(_), ..) if is_comment => {}
+            (Inside::Code(_), '\\', Some(_)) if quote.is_some() => takes_two = true,
+            (Inside::Code(_), ..) if quote == Some(letter) => quote = None,
+            (Inside::Code(_), ..) if quote.is_some() => {}
+            (Inside::Code(_), '/', Some('/')) => is_comment = true,
+            (Inside::Code(_), '"' | '\'', _) => quote = Some(letter),
+            (Inside::Code(_), '`', _) => inside.push(Inside::Text(Position::new(line, column))),
+            (Inside::Code(braces), '{', _) => *braces += 1,
+            (Inside::Code(0), '}', _) if is_in_text => {
+                inside.pop();
+            }
+            (Inside::Code(braces), '}', _) => *braces = braces.saturating_sub(1),
+            _ => {}
+        }
+        if takes_two {
+            letters.next();
+            column = column.saturating_add(1);
+        }
+        if letter == '\n' {
+            (line, column) = (line.saturating_add(1), 0);
+        }
+    }
+    inside.into_iter().rev().find_map(|inside| match inside {
+        Inside::Text(from) => Some(from),
+        Inside::Code(_) => None,
+    })
 }
 
 /// An error that a script goes on after, for its log: the type that was thrown, if there is one,

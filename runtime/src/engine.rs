@@ -28,7 +28,7 @@ use crate::modules::{Modules, Roots, Source};
 use crate::recording::Recorder;
 use crate::sink::Sink;
 use crate::vocabulary::Vocabulary;
-use crate::{json, library, loans, logging, memory, suggest};
+use crate::{closures, json, library, loans, logging, memory, suggest};
 
 /// A script, compiled and run once at its top level, whose handler can be called.
 pub struct Script {
@@ -41,8 +41,6 @@ pub struct Script {
     top_level_variables: Vec<String>,
     /// What lives as long as the environment.
     state: EnvironmentState,
-    /// Functions are called through the global module; the engine still asks for a script.
-    empty: AST,
     roots: Rc<Roots>,
     bounds: Rc<Bounds>,
     limits: Limits,
@@ -100,7 +98,6 @@ impl Script {
             functions: Vec::new(),
             top_level_variables: Vec::new(),
             state,
-            empty: AST::empty(),
             roots,
             bounds,
             limits: config.limits.clone(),
@@ -152,17 +149,17 @@ impl Script {
                 self.diagnosis(|diagnosis| diagnosis.explain_syntax(&error, &self.file)),
             ))
         })?;
-        let ast = self.frames.wrap(&ast, &source.file).map_err(|error| {
+        let wrapped = self.frames.wrap(&ast, &source.file).map_err(|error| {
             InitError(Box::new(
                 self.diagnosis(|diagnosis| diagnosis.explain_syntax(&error, &self.file)),
             ))
         })?;
+        let ast = &wrapped.ast;
         self.functions = ast.iter_functions().map(|function| function.name.to_owned()).collect();
-        self.top_level_variables = top_level_variables(&ast);
-        self.takes_context = needs_handler && self.handler_takes_context(&ast)?;
-        let mut scope = Scope::new();
+        self.top_level_variables = top_level_variables(ast);
+        self.takes_context = needs_handler && self.handler_takes_context(ast)?;
         let global = &mut self.engine.new_global_runtime_state();
-        let run = || Module::eval_ast_as_new_raw(&self.engine, &mut scope, global, &ast);
+        let run = || self.frames.run(&wrapped, &self.engine, global);
         let module = self.bounds.captured().top_level(run);
         let module = module.map_err(|error| InitError(Box::new(self.explain_init(&error))))?;
         self.engine.register_global_module(module.into());
@@ -188,7 +185,7 @@ impl Script {
         }
         let mut there: Vec<String> = ast
             .iter_functions()
-            .filter(|function| !function.name.starts_with("anon$"))
+            .filter(|function| !function.name.starts_with(closures::PREFIX))
             .map(|function| {
                 let private = if function.access == FnAccess::Private { "private " } else { "" };
                 format!("`{private}fn {}({})`", function.name, function.params.join(", "))
@@ -197,7 +194,7 @@ impl Script {
         there.sort();
         let names = ast.iter_functions().map(|function| function.name);
         let hint = suggest::nearest(name, names)
-            .filter(|near| !near.starts_with("anon$"))
+            .filter(|near| !near.starts_with(closures::PREFIX))
             .map(|near| format!(" Did you mean `{near}`?"))
             .unwrap_or_default();
         let there = match there.as_slice() {
@@ -343,7 +340,7 @@ impl Script {
         let options = CallFnOptions::new().eval_ast(false).in_all_namespaces(true);
         let scope = &mut Scope::new();
         self.engine
-            .call_fn_with_options(options, scope, &self.empty, name, ())
+            .call_fn_with_options(options, scope, &self.frames.caller(name), name, ())
             .map(|_: Dynamic| ())
             .map_err(|error| self.failed(&error))
     }
@@ -358,7 +355,7 @@ impl Script {
         function: &rhai::FnPtr,
         argument: Dynamic,
     ) -> Result<Dynamic, Box<EvalAltResult>> {
-        function.call(&self.engine, &self.empty, (argument,))
+        function.call(&self.engine, &self.frames.caller(""), (argument,))
     }
 
     fn finish_stream(&self, result: &Dynamic) -> Result<(), InvocationError> {
@@ -391,18 +388,19 @@ impl Script {
         let options =
             CallFnOptions::new().eval_ast(false).in_all_namespaces(true).bind_this_ptr(&mut state);
         let scope = &mut Scope::new();
+        let caller = self.frames.caller(&self.handler.function);
         let (name, in_its_place) = (&self.handler.function, Dynamic::UNIT);
         loans::send(event);
         let result: Result<Dynamic, _> = match context {
             Some(context) => self.engine.call_fn_with_options(
                 options,
                 scope,
-                &self.empty,
+                &caller,
                 name,
                 (in_its_place, Dynamic::from(context)),
             ),
             None => {
-                self.engine.call_fn_with_options(options, scope, &self.empty, name, (in_its_place,))
+                self.engine.call_fn_with_options(options, scope, &caller, name, (in_its_place,))
             }
         };
         // The handler may never have begun.
@@ -479,6 +477,9 @@ fn engine(
             Token::EOF
         }
         Token::Reserved(word) if *word == "debug" => Token::Identifier(word),
+        Token::Identifier(word) if frames::is_reserved(&word) => {
+            Token::Identifier(Box::new(frames::as_a_name(&word)))
+        }
         other => other,
     });
     engine

@@ -4,26 +4,51 @@
 //! stack, memory) at every function they leave, so that their place would be lost. Each function's
 //! body is therefore wrapped, once, after compilation, in a node that sees the error on its way.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{HashSet, VecDeque};
 use std::fmt::Write;
 use std::rc::Rc;
 
 use rhai::{
     AST, ASTFlags, ASTNode, Dynamic, Engine, EvalAltResult, EvalContext, Expr, Expression,
-    ImmutableString, Map, Module, ParseError, ParseErrorType, Position, ScriptFuncDef, Shared,
-    Stmt, StmtBlock,
+    GlobalRuntimeState, Identifier, ImmutableString, Map, Module, ParseError, ParseErrorType,
+    Position, Scope, ScriptFuncDef, Shared, Stmt, StmtBlock,
 };
 
 use crate::bounds::{self, Bounds};
 use crate::captured::{self, Captured, Shares};
 use crate::error::{Frame, Location};
 use crate::modules::Roots;
+use crate::origin::Origin;
 use crate::tail::{self, Tail};
-use crate::{loans, lowered, suggest};
+use crate::{closures, loans, lowered, suggest};
 
-/// The word that stands for a wrapped body. A script that writes it gets an error.
+/// The word that stands for a wrapped body.
 const NODE: &str = "__rhambda_frame__";
+
+/// What a name has behind it that would be taken for that word.
+const UNSEEN: char = '\u{200b}';
+
+/// Whether the engine would take a word of a script for one of the runtime's own.
+#[must_use]
+pub fn is_reserved(word: &str) -> bool {
+    word == NODE
+}
+
+/// The same to those who read it, which is a name like any other.
+#[must_use]
+pub fn as_a_name(word: &str) -> Identifier {
+    format!("{word}{UNSEEN}").into()
+}
+
+/// A name, or a text with one, as the script has it.
+#[must_use]
+pub fn as_written(text: &str) -> String {
+    text.replace(UNSEEN, "")
+}
+
+/// What the module of all closures is called, which no script can import.
+const CLOSURES: &str = "closures of all files";
 
 /// More frames than anybody reads; deep recursion must not fill the memory with them.
 const MOST_FRAMES: usize = 4096;
@@ -36,6 +61,8 @@ pub struct Trace {
     /// What was probably meant instead of a name that is not there.
     pub hint: Option<Hint>,
     roots: Rc<Roots>,
+    /// How deep the calls were nested where the last frame was seen.
+    level: usize,
     /// How many parts of scripts had been late when the first frame was seen.
     late_parts: u64,
 }
@@ -53,7 +80,7 @@ impl Trace {
     /// Nothing seen yet; texts are read again under these roots.
     #[must_use]
     pub fn new(roots: Rc<Roots>) -> Self {
-        Self { frames: Vec::new(), hint: None, roots, late_parts: 0 }
+        Self { frames: Vec::new(), hint: None, roots, level: 0, late_parts: 0 }
     }
 
     /// Forgets what was seen, before a new run.
@@ -65,11 +92,11 @@ impl Trace {
 
 /// A function's own body, and where it belongs.
 struct Body {
-    block: Expr,
+    block: Rc<Expr>,
     /// What it ends with, if there is something in it to be taken; then the block is all before.
     tail: Option<Tail>,
     parameters: Box<[ImmutableString]>,
-    file: ImmutableString,
+    origin: Rc<Origin>,
     function: ImmutableString,
     /// The same as a tree of our own, if it can be one.
     lowered: Option<Rc<lowered::Function>>,
@@ -78,7 +105,7 @@ struct Body {
 impl Body {
     /// Where its last statement is.
     fn last(&self) -> Position {
-        match &self.block {
+        match &*self.block {
             Expr::Stmt(block) => block.statements().last().map_or(block.position(), Stmt::position),
             other => other.position(),
         }
@@ -98,8 +125,19 @@ pub struct Frames {
     builds: bool,
     /// Whether functions may be evaluated here instead of by the engine.
     lowers: bool,
+    /// The closures of all files, which each can call.
+    closures: RefCell<Shared<Module>>,
+    /// The functions of the first script that was wrapped, which are called from outside.
+    first: OnceCell<Shared<Module>>,
     bounds: Rc<Bounds>,
     trace: Rc<RefCell<Trace>>,
+}
+
+/// A script whose functions are wrapped.
+pub struct Wrapped {
+    /// The script.
+    pub ast: AST,
+    origin: Rc<Origin>,
 }
 
 /// Teaches an engine what the word in a wrapped function's body does.
@@ -117,6 +155,10 @@ fn run_body(
     trace: &RefCell<Trace>,
     bounds: &Bounds,
 ) -> Result<Dynamic, Box<EvalAltResult>> {
+    if let Some(origin) = body.read_lock::<Rc<Origin>>() {
+        origin.has_constants(context.global_runtime_state());
+        return Ok(Dynamic::UNIT);
+    }
     let Some(body) = body.read_lock::<SharedBody>() else {
         if let Some(shares) = body.read_lock::<Shares>() {
             shares.run(bounds.captured(), context);
@@ -124,8 +166,33 @@ fn run_body(
         }
         return Err(format!("`{NODE}` is a word of the runtime's own").into());
     };
+    if body.origin.is_seen(context.global_runtime_state()) {
+        return run_seeing(context, &body, trace, bounds);
+    }
+    let outside = body.origin.enter(context.global_runtime_state_mut());
+    let result = match body.lowered {
+        // It keeps what names stand for to its file.
+        Some(_) => run_seeing(context, &body, trace, bounds),
+        None => {
+            let mut frame = context.new_frame().with_new_caching_layer();
+            run_seeing(&mut frame, &body, trace, bounds)
+        }
+    };
+    outside.come_back(context.global_runtime_state_mut());
+    result
+}
+
+/// Runs a body that sees what its file has.
+fn run_seeing(
+    context: &mut EvalContext,
+    body: &Body,
+    trace: &RefCell<Trace>,
+    bounds: &Bounds,
+) -> Result<Dynamic, Box<EvalAltResult>> {
     let lent = loans::accept(context, &body.parameters);
-    if let Some(function) = &body.lowered {
+    // Called as `f!()`, it sees the variables of its caller, which only the engine knows.
+    let sees_more = context.scope().len() > body.parameters.len();
+    if let Some(function) = body.lowered.as_ref().filter(|_| !sees_more) {
         let result = function.run(context, &body.parameters, lent);
         if let Some(parameter) = lent.and_then(|index| body.parameters.get(index)) {
             loans::give_back(context, parameter);
@@ -134,7 +201,7 @@ fn run_body(
     }
     let lent = lent.and_then(|index| body.parameters.get(index));
     #[allow(deprecated)] // The engine marks what is volatile so; it is not deprecated.
-    let mut result = context.eval_expression_tree_raw(&Expression::from(&body.block), false);
+    let mut result = context.eval_expression_tree_raw(&Expression::from(&*body.block), false);
     if let (Ok(_), Some(tail)) = (&result, &body.tail) {
         result = tail.evaluate(context, lent.map(ImmutableString::as_str));
     }
@@ -142,8 +209,16 @@ fn run_body(
     if result.is_ok() && bounds.stopped().is_some() {
         result = Err(Box::new(EvalAltResult::ErrorTerminated(Dynamic::UNIT, body.last())));
     }
-    if let Err(error) = &result {
-        observe(context, error, &body, &mut trace.borrow_mut());
+    if let Err(error) = &mut result {
+        let scope = context.scope();
+        let is_locked = |parameter: usize| {
+            body.parameters
+                .get(parameter)
+                .and_then(|name| scope.get(name))
+                .is_some_and(Dynamic::is_locked)
+        };
+        place(error, &body.block, &body.parameters, is_locked);
+        observe(context, error, body, &mut trace.borrow_mut());
     }
     if let Some(parameter) = lent {
         loans::give_back(context, parameter);
@@ -153,19 +228,25 @@ fn run_body(
 
 #[cold]
 fn observe(context: &EvalContext, error: &EvalAltResult, body: &Body, trace: &mut Trace) {
-    note_absent(context, error, &body.file, trace);
-    note(error, &body.function, &body.file, trace);
+    note_absent(context, error, body.origin.file(), trace);
+    note(error, &body.function, body.origin.file(), context.call_level(), trace);
 }
 
 /// Notes which function a stopping error leaves, and where.
 #[cold]
-pub fn note(error: &EvalAltResult, function: &str, file: &str, trace: &mut Trace) {
-    if !innermost(error).is_system_exception() || trace.frames.len() >= MOST_FRAMES {
+pub fn note(error: &EvalAltResult, function: &str, file: &str, level: usize, trace: &mut Trace) {
+    if !innermost(error).is_system_exception() {
         return;
     }
-    if std::mem::replace(&mut trace.late_parts, bounds::late_parts()) != bounds::late_parts() {
-        // What is there is of a part that the script went on after.
+    let is_late =
+        std::mem::replace(&mut trace.late_parts, bounds::late_parts()) != bounds::late_parts();
+    let is_deeper = std::mem::replace(&mut trace.level, level) <= level;
+    if is_late || is_deeper {
+        // What is there is of a part, or of an error, that the script went on after.
         trace.frames.clear();
+    }
+    if trace.frames.len() >= MOST_FRAMES {
+        return;
     }
     let position = error.position();
     trace.frames.push(Frame {
@@ -185,6 +266,49 @@ pub fn note_absent(context: &EvalContext, error: &EvalAltResult, file: &str, tra
     if let E::ErrorDotExpr(_, position) | E::ErrorIndexingType(_, position) = error {
         let text = trace.roots.text_of(file);
         trace.hint = text.and_then(|text| absent_part(context, &text, *position));
+    }
+}
+
+/// Gives an error of a value that is in use its place, which the engine does not: where the function
+/// names the parameter that is, or calls what was given it.
+#[cold]
+pub fn place(
+    error: &mut EvalAltResult,
+    block: &Expr,
+    parameters: &[ImmutableString],
+    is_locked: impl Fn(usize) -> bool,
+) {
+    let EvalAltResult::ErrorDataRace(text, position) = error else { return };
+    if !position.is_none() {
+        return;
+    }
+    let called = text.split('\'').nth(1).unwrap_or_default();
+    let locked: Vec<&str> = parameters
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| is_locked(*index))
+        .map(|(_, name)| name.as_str())
+        .collect();
+    let (mut call, mut variable) = (None, None);
+    block.walk(&mut Vec::new(), &mut |path: &[ASTNode]| {
+        match path.last() {
+            Some(
+                ASTNode::Expr(Expr::FnCall(known, at) | Expr::MethodCall(known, at))
+                | ASTNode::Stmt(Stmt::FnCall(known, at)),
+            ) if known.name == called => {
+                call.get_or_insert(*at);
+            }
+            Some(ASTNode::Expr(Expr::Variable(known, _, at)))
+                if locked.contains(&known.1.as_str()) =>
+            {
+                variable.get_or_insert(*at);
+            }
+            _ => {}
+        }
+        true
+    });
+    if let Some(at) = call.or(variable) {
+        *position = at;
     }
 }
 
@@ -251,7 +375,10 @@ impl Frames {
         );
         let builds = tail::is_free_to_build(engine);
         let (bounds, trace) = (bounds.clone(), trace.clone());
-        Self { stubs, bodies, builds, lowers: builds && lowers, bounds, trace }
+        let mut closures = Module::new();
+        closures.set_id(CLOSURES);
+        let (closures, first) = (RefCell::new(closures.into()), OnceCell::new());
+        Self { stubs, bodies, builds, lowers: builds && lowers, closures, first, bounds, trace }
     }
 
     /// The variables that closures of these scripts have captured.
@@ -267,27 +394,39 @@ impl Frames {
     ///
     /// # Errors
     /// A function assigns to a constant of the top level.
-    pub fn wrap(&self, ast: &AST, file: &str) -> Result<AST, ParseError> {
+    pub fn wrap(&self, ast: &AST, file: &str) -> Result<Wrapped, ParseError> {
         let file: ImmutableString = file.into();
+        let mut statements: Vec<Stmt> = ast
+            .statements()
+            .iter()
+            .cloned()
+            .map(|statement| match statement {
+                Stmt::Var(variable, flags, position) if flags.contains(ASTFlags::CONSTANT) => {
+                    Stmt::Var(variable, flags | ASTFlags::EXPORTED, position)
+                }
+                other => other,
+            })
+            .collect();
         let constants: Vec<&str> = ast
             .statements()
             .iter()
             .filter_map(|statement| match statement {
-                Stmt::Var(variable, flags, _) if flags.contains(ASTFlags::CONSTANT) => {
-                    Some(variable.0.name.as_str())
-                }
+                Stmt::Var(variable, ..) if is_constant(statement) => Some(variable.0.name.as_str()),
                 _ => None,
             })
             .collect();
         let mut functions = Module::new();
-        let defined: Vec<&Shared<ScriptFuncDef>> = ast.iter_fn_def().collect();
+        let parsed: Vec<&Shared<ScriptFuncDef>> = ast.iter_fn_def().collect();
+        let (own_names, defined) = closures::Names::give(&parsed, loans::new_name);
+        own_names.put_into(&mut statements);
+        let origin = Rc::new(Origin::new(file.clone()));
         let names: HashSet<&str> = defined.iter().map(|function| function.name.as_str()).collect();
-        let known = defined.iter().map(|function| (function.name.clone(), function.params.len()));
+        let known = defined.iter().map(Shared::as_ref);
         let scope =
             lowered::File::new(file.clone(), known, self.bounds.clone(), self.trace.clone());
         let mut stubs = String::new();
         let word: ImmutableString = NODE.into();
-        let has_closures = names.iter().any(|name| name.starts_with("anon$"));
+        let has_closures = !own_names.is_empty();
         // Captured variables that some closure may change.
         let mut changed: HashSet<ImmutableString> = HashSet::new();
         self.bodies.borrow_mut().clear();
@@ -295,25 +434,22 @@ impl Frames {
             let _ = write!(stubs, "fn f{index}({}){{{NODE}}}", function.params.join(","));
             check_constants(function, &constants)?;
             let mut statements = statements_of(function);
+            own_names.put_into(&mut statements);
             let read_only: Option<loans::ReadOnly> =
-                function.name.starts_with("anon$").then(|| {
+                function.name.starts_with(closures::PREFIX).then(|| {
                     let reads = |parameter: &ImmutableString| {
                         loans::only_reads(&statements, parameter, &|name| names.contains(name))
                     };
                     function.params.iter().map(reads).collect()
                 });
-            let shown = match function.name.starts_with("anon$") {
+            let shown = match function.name.starts_with(closures::PREFIX) {
                 true => "a closure".into(),
                 false => function.name.clone(),
             };
             let lowered = self
                 .lowers
                 .then(|| lowered::lower(&scope, function, &statements, &shown))
-                .flatten()
-                .map(Rc::new);
-            if let Some(lowered) = &lowered {
-                scope.define(lowered);
-            }
+                .flatten();
             if let Some(read_only) = &read_only {
                 let parameters = function.params.iter().zip(read_only);
                 changed
@@ -330,39 +466,24 @@ impl Frames {
                 statements.pop();
             }
             let (start, end) = (function.body.start_position(), function.body.end_position());
+            let block = Rc::new(Expr::Stmt(Box::new(StmtBlock::new(statements, start, end))));
+            let lowered = lowered.map(|lowered| Rc::new(lowered.with_block(block.clone())));
+            if let Some(lowered) = &lowered {
+                scope.define(lowered);
+            }
             let body = Body {
-                block: Expr::Stmt(Box::new(StmtBlock::new(statements, start, end))),
+                block,
                 tail,
                 parameters: function.params.iter().cloned().collect(),
-                file: file.clone(),
+                origin: origin.clone(),
                 function: shown,
                 lowered: lowered.clone(),
             };
             if let Some(read_only) = read_only {
-                loans::remember(&function.name, read_only, lowered);
+                loans::remember(&function.name, &file, read_only, lowered);
             }
             self.bodies.borrow_mut().push_back(Dynamic::from(SharedBody::new(body)));
         }
-        let stubs = self.stubs.compile(stubs)?;
-        for (index, function) in defined.into_iter().enumerate() {
-            let stub = stubs.shared_lib().get_script_fn(format!("f{index}"), function.params.len());
-            functions.set_script_fn(ScriptFuncDef {
-                #[cfg(feature = "tool")]
-                comments: <_>::default(),
-                body: stub.map_or_else(|| function.body.clone(), |stub| stub.body.clone()),
-                name: function.name.clone(),
-                access: function.access,
-                this_type: function.this_type.clone(),
-                params: function.params.clone(),
-            });
-        }
-        let statements = ast.statements().iter().cloned().map(|statement| match statement {
-            Stmt::Var(variable, flags, position) if flags.contains(ASTFlags::CONSTANT) => {
-                Stmt::Var(variable, flags | ASTFlags::EXPORTED, position)
-            }
-            other => other,
-        });
-        let mut statements: Vec<Stmt> = statements.collect();
         if has_closures {
             // What functions see of the top level, they may change too.
             changed.extend(statements.iter().filter_map(|statement| match statement {
@@ -372,10 +493,93 @@ impl Frames {
             }));
             statements = captured::noted(statements, &word, &|name| changed.contains(name));
         }
+        let first_constant = statements.iter().position(is_constant);
+        if let Some(first) = first_constant {
+            stubs.push_str(NODE);
+            self.bodies.borrow_mut().push_back(Dynamic::from(origin.clone()));
+            let stubs = self.stubs.compile(&stubs)?;
+            statements.splice(first + 1..first + 1, stubs.statements().iter().cloned());
+            self.define(&mut functions, &stubs, &defined);
+        } else {
+            self.define(&mut functions, &self.stubs.compile(&stubs)?, &defined);
+        }
         let mut wrapped = AST::new(statements, functions);
         wrapped.set_source(file);
-        Ok(wrapped)
+        origin.has(wrapped.shared_lib());
+        let _ = self.first.set(wrapped.shared_lib().clone());
+        Ok(Wrapped { ast: wrapped, origin })
     }
+
+    /// Defines functions whose bodies are those of the stubs. Closures are defined for all files.
+    fn define(&self, functions: &mut Module, stubs: &AST, defined: &[Shared<ScriptFuncDef>]) {
+        let mut closures = None;
+        for (index, function) in defined.iter().enumerate() {
+            let stub = stubs.shared_lib().get_script_fn(format!("f{index}"), function.params.len());
+            let function = Shared::new(ScriptFuncDef {
+                #[cfg(feature = "tool")]
+                comments: <_>::default(),
+                body: stub.map_or_else(|| function.body.clone(), |stub| stub.body.clone()),
+                name: function.name.clone(),
+                access: function.access,
+                this_type: function.this_type.clone(),
+                params: function.params.clone(),
+            });
+            if function.name.starts_with(closures::PREFIX) {
+                closures
+                    .get_or_insert_with(|| self.closures.borrow().as_ref().clone())
+                    .set_script_fn(function.clone());
+            }
+            functions.set_script_fn(function);
+        }
+        if let Some(closures) = closures {
+            *self.closures.borrow_mut() = closures.into();
+        }
+    }
+
+    /// Runs the top level of a script as a module.
+    ///
+    /// # Errors
+    /// What the top level throws.
+    pub fn run(
+        &self,
+        wrapped: &Wrapped,
+        engine: &Engine,
+        global: &mut GlobalRuntimeState,
+    ) -> Result<Module, Box<EvalAltResult>> {
+        let closures = self.closures.borrow().clone();
+        match global.lib.first_mut() {
+            None => global.lib.push(closures),
+            Some(first) if first.id() == Some(CLOSURES) => *first = closures,
+            // The tool evaluates scripts of its own, which call each other by their names.
+            Some(_) => {}
+        }
+        let module = Module::eval_ast_as_new_raw(engine, &mut Scope::new(), global, &wrapped.ast)?;
+        wrapped.origin.has_run(&module);
+        Ok(module)
+    }
+
+    /// What a function of the first script, or a closure, is called with from outside: the engine looks
+    /// for closures nowhere else.
+    #[must_use]
+    pub fn caller(&self, function: &str) -> AST {
+        const MOST_PARAMETERS: usize = 2;
+        let mut closures = self.closures.borrow_mut();
+        for parameters in 0..=MOST_PARAMETERS {
+            let own = self.first.get().and_then(|first| first.get_script_fn(function, parameters));
+            if let Some(own) =
+                own.filter(|_| closures.get_script_fn(function, parameters).is_none())
+            {
+                let mut more = closures.as_ref().clone();
+                more.set_script_fn(own.clone());
+                *closures = more.into();
+            }
+        }
+        AST::new([], closures.clone())
+    }
+}
+
+fn is_constant(statement: &Stmt) -> bool {
+    matches!(statement, Stmt::Var(_, flags, _) if flags.contains(ASTFlags::CONSTANT))
 }
 
 /// Refuses an assignment to a constant of the top level, which would change a copy and be lost.

@@ -14,12 +14,14 @@ use std::rc::Rc;
 
 use rhai::{ASTNode, Dynamic, EvalContext, Expr, FnCallExpr, ImmutableString, Stmt};
 
+use crate::closures::PREFIX;
 use crate::lowered;
 
 /// What is known of a closure's parameters, in their order: whether each is only read.
 pub type ReadOnly = Box<[bool]>;
 
 struct Closure {
+    file: ImmutableString,
     read_only: ReadOnly,
     lowered: Option<Rc<lowered::Function>>,
 }
@@ -47,17 +49,33 @@ enum Loan {
 
 thread_local! {
     static CLOSURES: RefCell<HashMap<ImmutableString, Closure>> = RefCell::default();
+    /// How many closures have been named.
+    static NAMED: Cell<u64> = const { Cell::new(0) };
     static LOAN: Cell<Loan> = const { Cell::new(Loan::None) };
 }
 
-/// Remembers a closure by its name, which no other function has.
+/// A name for a closure that no other function has.
+#[must_use]
+pub fn new_name() -> ImmutableString {
+    CLOSURES.with_borrow_mut(|closures| {
+        // Some may be forgotten, so that how many there are is no number of its own.
+        let number = NAMED.replace(NAMED.get() + 1);
+        let name: ImmutableString = format!("{PREFIX}{number:016x}").into();
+        let unknown = Closure { file: <_>::default(), read_only: <_>::default(), lowered: None };
+        closures.insert(name.clone(), unknown);
+        name
+    })
+}
+
+/// Remembers a closure by its name.
 pub fn remember(
     closure: &ImmutableString,
+    file: &ImmutableString,
     read_only: ReadOnly,
     lowered: Option<Rc<lowered::Function>>,
 ) {
     CLOSURES.with_borrow_mut(|closures| {
-        closures.insert(closure.clone(), Closure { read_only, lowered })
+        closures.insert(closure.clone(), Closure { file: file.clone(), read_only, lowered })
     });
 }
 
@@ -66,12 +84,18 @@ pub fn forget(closure: &str) {
     CLOSURES.with_borrow_mut(|closures| closures.remove(closure));
 }
 
+/// The file that a closure is in; `None` for what is not a closure of the scripts.
+#[must_use]
+pub fn file_of(closure: &str) -> Option<ImmutableString> {
+    CLOSURES.with_borrow(|closures| Some(closures.get(closure)?.file.clone()))
+}
+
 /// What is known of a closure and its parameter of this index; `None` for what is not a closure of
 /// the scripts.
 #[must_use]
 pub fn known(closure: &str, index: usize) -> Option<Known> {
     CLOSURES.with_borrow(|closures| {
-        let Closure { read_only, lowered } = closures.get(closure)?;
+        let Closure { read_only, lowered, .. } = closures.get(closure)?;
         Some(Known {
             parameters: read_only.len(),
             only_reads: read_only.get(index).copied().unwrap_or(false),
@@ -136,10 +160,18 @@ pub fn only_reads(statements: &[Stmt], parameter: &str, is_defined: &dyn Fn(&str
                 ASTNode::Expr(Expr::FnCall(call, _) | Expr::MethodCall(call, _))
                 | ASTNode::Stmt(Stmt::FnCall(call, _)),
             ) => !call.capture_parent_scope && !["eval", "is_def_var"].contains(&&*call.name),
+            Some(node) if hides_an_expression(node) => false,
             Some(ASTNode::Stmt(statement)) => !hides(statement, parameter),
             _ => true,
         })
     })
+}
+
+/// Whether there is an expression below a node that the engine does not show to those who walk over
+/// a script.
+#[must_use]
+pub fn hides_an_expression(node: &ASTNode) -> bool {
+    matches!(node, ASTNode::Stmt(Stmt::BreakLoop(Some(value), ..)) if !value.is_constant())
 }
 
 /// Whether a statement makes another variable of this name, or shares it with a closure.

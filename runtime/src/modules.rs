@@ -17,7 +17,7 @@ use rhai::{
 use crate::effects::Declaration;
 use crate::frames::Frames;
 use crate::handler::script_candidates;
-use crate::{loans, memory};
+use crate::{closures, loans, memory};
 
 /// More names of modules than any script has; of more it is looked each time where they lead.
 const MOST_NAMES: usize = 1024;
@@ -295,7 +295,7 @@ impl Loaded {
             self.late_bytes.set(self.late_bytes.get() + bytes);
             ast.iter_fn_def()
                 .map(|function| function.name.clone())
-                .filter(|name| name.starts_with("anon$"))
+                .filter(|name| name.starts_with(closures::PREFIX))
                 .collect()
         });
         self.modules.borrow_mut().insert(file, Kept { module: module.clone(), late });
@@ -398,17 +398,15 @@ impl Modules {
             inside(EvalAltResult::ErrorParsing(why, at).into())
         })?;
         let ast = engine.compile(source.to_compile()).map_err(|error| inside(error.into()))?;
-        let ast = self.frames.wrap(&ast, &source.file).map_err(|error| inside(error.into()))?;
+        let wrapped = self.frames.wrap(&ast, &source.file).map_err(|error| inside(error.into()))?;
         let module = {
             let _loading = Loading::begin(self, &file, &source.file);
-            self.frames
-                .captured()
-                .top_level(|| Module::eval_ast_as_new_raw(engine, &mut Scope::new(), global, &ast))
+            self.frames.captured().top_level(|| self.frames.run(&wrapped, engine, global))
         };
         let module: Shared<Module> = module.map_err(inside)?.into();
         drop(source);
         self.loaded.remember_name(name, &file);
-        self.loaded.keep(file, &module, &ast, memory::used().saturating_sub(before));
+        self.loaded.keep(file, &module, &wrapped.ast, memory::used().saturating_sub(before));
         Ok(module)
     }
 

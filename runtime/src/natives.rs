@@ -196,14 +196,9 @@ impl Iterator for Characters {
 fn characters(engine: &mut Engine) {
     type Text = ImmutableString;
     let all = |text: &mut Text| Characters::new(text.clone(), 0, INT::MAX);
-    let mut iterable = Module::new();
-    iterable.set_iter(TypeId::of::<Text>(), |value| {
-        Box::new(Characters::new(value.cast::<Text>(), 0, INT::MAX).map(Dynamic::from))
-    });
     engine
-        .register_global_module(iterable.into())
+        .register_global_module(iterable().into())
         .register_type_with_name::<Characters>("Characters")
-        .register_iterator::<Characters>()
         .register_get("chars", all)
         .register_fn("chars", all)
         .register_fn("chars", |text: &mut Text, start: INT| {
@@ -229,6 +224,19 @@ fn characters(engine: &mut Engine) {
             room_for(blob.len(), DYNAMIC)?;
             Ok(blob.iter().map(|&byte| Dynamic::from(INT::from(byte))).collect())
         });
+}
+
+/// What `for` goes through that is ours.
+pub fn iterable() -> Module {
+    let mut iterable = Module::new();
+    iterable
+        .set_iter(TypeId::of::<ImmutableString>(), |value| {
+            let text = value.cast::<ImmutableString>();
+            Box::new(Characters::new(text, 0, INT::MAX).map(Dynamic::from))
+        })
+        .set_iterator::<Characters>()
+        .build_index();
+    iterable
 }
 
 /// The text of a value. Arrays and maps may share one long string many times over.

@@ -9,6 +9,8 @@ use rhai::{
     ImmutableString, Map, Stmt,
 };
 
+use crate::loans;
+
 /// A last expression.
 #[derive(Debug)]
 pub enum Tail {
@@ -126,14 +128,15 @@ fn evaluate(context: &mut EvalContext, expression: &Expr) -> Result<Dynamic, Box
 /// Whether an expression names a variable exactly once.
 #[must_use]
 pub fn is_read_once(expression: &Expr, name: &str) -> bool {
-    let mut times = 0;
+    let (mut times, mut is_whole) = (0, true);
     expression.walk(&mut Vec::new(), &mut |path: &[ASTNode]| {
         if let Some(ASTNode::Expr(Expr::Variable(variable, ..))) = path.last() {
             times += usize::from(variable.1 == name);
         }
+        is_whole &= !path.last().is_some_and(loans::hides_an_expression);
         true
     });
-    times == 1
+    times == 1 && is_whole
 }
 
 /// Whether some part of it can read a variable without naming it.

@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use rhai::{
-    ASTFlags, ASTNode, Dynamic, Engine, Expr, FlowControl, FnCallExpr, Ident, ImmutableString,
-    Position, ScriptFuncDef, Stmt, StmtBlock, Token,
+    ASTFlags, ASTNode, Dynamic, Expr, FlowControl, FnCallExpr, Ident, ImmutableString, Position,
+    ScriptFuncDef, Stmt, StmtBlock, Token,
 };
 
 use super::node::{
@@ -37,32 +37,15 @@ pub fn lower(
     Some(Function {
         name: definition.name.clone(),
         shown: shown.clone(),
-        parameters: definition.params.len(),
+        is_method: definition.this_type.is_some(),
+        parameters: definition.params.iter().cloned().collect(),
+        block: Rc::new(Expr::Unit(Position::NONE)),
         slots: lowering.most,
         body,
         last: statements.last().map_or(Position::NONE, Stmt::position),
         is_calm,
         file: file.clone(),
     })
-}
-
-/// Gives what has the engine gather the elements of its one value in an array.
-pub fn with_collector<T>(run: impl FnOnce(&Native) -> T) -> T {
-    thread_local! {
-        static COLLECTOR: Native = {
-            const SCRIPT: &str = "let all = []; for one in list { all += [one]; } all";
-            let script = Engine::new_raw().compile(SCRIPT).unwrap_or_default();
-            let mut statements = script.statements().to_vec();
-            for statement in &mut statements {
-                if let Stmt::For(parts, _) = statement {
-                    parts.2.expr = value_at(0, Position::NONE);
-                }
-            }
-            let block = StmtBlock::new(statements, Position::NONE, Position::NONE);
-            Native::new(Expr::Stmt(Box::new(block)), Vec::new(), Vec::new(), 1)
-        };
-    }
-    COLLECTOR.with(run)
 }
 
 struct Lowering<'a> {
@@ -167,7 +150,9 @@ impl Lowering<'_> {
         let body = self.block(&flow.body)?;
         self.names.truncate(outside);
         let position = flow.expr.start_position();
-        Some(Node::For(Box::new(For { item: slot, counter, list, body, only_reads, position })))
+        let end = flow.expr.position();
+        let item = slot;
+        Some(Node::For(Box::new(For { item, counter, list, body, only_reads, position, end })))
     }
 
     fn list(&mut self, expression: &Expr, body: &[Stmt]) -> Option<List> {
@@ -207,7 +192,8 @@ impl Lowering<'_> {
                 Some(ASTNode::Stmt(Stmt::Share(shared))) => {
                     shared.iter().all(|(variable, _)| variable.name != *name)
                 }
-                _ => true,
+                Some(node) => !loans::hides_an_expression(node),
+                None => true,
             })
         })
     }
@@ -224,6 +210,10 @@ impl Lowering<'_> {
         if let (Expr::Variable(variable, ..), ChangeKind::Put) = (target, kind) {
             let slot = self.find(&variable.1).filter(|_| variable.2.is_empty())?;
             return Some(Node::Assign(slot, Box::new(value)));
+        }
+        if matches!(target, Expr::ThisPtr(_)) {
+            // The engine looks whether there is one before it evaluates the value.
+            return None;
         }
         let mut changed = parts.clone();
         changed.1.rhs = value_at(0, parts.1.rhs.position());
@@ -318,14 +308,24 @@ impl Lowering<'_> {
                 }
                 let arguments = self.expressions(call.args.iter())?;
                 let native = on_values(call, position);
-                return Some(Node::Call(Box::new(Call { place, arguments, position, native })));
+                let is_late =
+                    matches!(call.args.first(), Some(Expr::Variable(..) | Expr::ThisPtr(_)))
+                        && !arguments.iter().all(|node| is_calm(node, self.file));
+                return Some(Node::Call(Box::new(Call {
+                    place,
+                    arguments,
+                    first_is_last: is_late,
+                    position,
+                    native,
+                })));
             }
             if call.name == "contains"
                 && !self.file.defines("contains")
                 && let [container, part] = &*call.args
                 && let Some((root, steps)) = self.path(container)
+                && let part_node = self.expression(part)?
+                && (steps.is_empty() || is_calm(&part_node, self.file))
             {
-                let part_node = self.expression(part)?;
                 let mut changed = call.clone();
                 changed.args[1] = value_at(0, part.position());
                 let expression = Expr::FnCall(Box::new(changed), position);
@@ -365,11 +365,20 @@ impl Lowering<'_> {
     /// A call that the engine makes.
     fn native_call(&mut self, call: &FnCallExpr, position: Position) -> Option<Native> {
         let mut call = call.clone();
+        let call_name = call.name.clone();
         let mut hoisted = Hoisted::default();
-        let mut arguments: Vec<&mut Expr> = call.args.iter_mut().collect();
+        let mut arguments: Vec<(&mut Expr, Position)> = call
+            .args
+            .iter_mut()
+            .map(|argument| {
+                let position = argument.start_position();
+                (argument, position)
+            })
+            .collect();
         // The first argument may be changed, if it is a variable.
+        let is_first = matches!(call_name.as_str(), "call" | "curry");
         let is_kept = |index: usize, argument: &Expr| {
-            index == 0 && matches!(argument, Expr::Variable(..) | Expr::ThisPtr(_))
+            index == 0 && !is_first && matches!(argument, Expr::Variable(..) | Expr::ThisPtr(_))
         };
         self.hoist(&mut arguments, is_kept, &mut hoisted)?;
         self.native_around(Expr::FnCall(Box::new(call), position), hoisted.nodes, 0)
@@ -379,24 +388,29 @@ impl Lowering<'_> {
     /// literals.
     fn hoist(
         &mut self,
-        arguments: &mut [&mut Expr],
+        arguments: &mut [(&mut Expr, Position)],
         is_kept: impl Fn(usize, &Expr) -> bool,
         hoisted: &mut Hoisted,
     ) -> Option<()> {
-        let nodes: Vec<Node> =
-            arguments.iter().map(|argument| self.expression(argument)).collect::<Option<_>>()?;
+        let nodes: Vec<Node> = arguments
+            .iter()
+            .map(|(argument, _)| self.expression(argument))
+            .collect::<Option<_>>()?;
         let is_calm = nodes.iter().all(|node| is_calm(node, self.file));
-        for (index, (argument, node)) in arguments.iter_mut().zip(nodes).enumerate() {
+        for (index, ((argument, position), node)) in arguments.iter_mut().zip(nodes).enumerate() {
             let is_simple = match &node {
                 Node::Constant(_) => true,
                 Node::Variable(_) => is_calm,
                 _ => matches!(argument, Expr::Variable(..) | Expr::ThisPtr(_)) && is_calm,
             };
             if is_simple || is_kept(index, argument) {
+                if !is_calm && matches!(argument, Expr::ThisPtr(_)) {
+                    // The engine looks whether there is one before it evaluates the others.
+                    return None;
+                }
                 continue;
             }
-            let position = argument.position();
-            **argument = value_at(hoisted.nodes.len(), position);
+            **argument = value_at(hoisted.nodes.len(), *position);
             hoisted.nodes.push(node);
         }
         (hoisted.nodes.len() <= VALUES.len()).then_some(())
@@ -419,7 +433,7 @@ impl Lowering<'_> {
         if !matches!(root, Expr::Variable(..) | Expr::ThisPtr(_)) {
             let node = self.expression(root)?;
             if !matches!(node, Node::Constant(_)) {
-                *root = value_at(hoisted.nodes.len(), root.position());
+                *root = value_at(hoisted.nodes.len(), root.start_position());
                 hoisted.nodes.push(node);
             }
         }
@@ -451,13 +465,16 @@ impl Lowering<'_> {
             Some(argument) => Some(self.expression(argument)?),
             None => None,
         };
+        if !steps.is_empty() && !argument.as_ref().is_none_or(|node| is_calm(node, self.file)) {
+            // What the argument changes may be what the path's indices are made of.
+            return None;
+        }
         let mut chain = expression.clone();
         let mut arguments = Vec::new();
         arguments_of(&mut chain, &mut arguments)?;
         if argument.is_some()
-            && let Some(argument) = arguments.pop()
+            && let Some((argument, position)) = arguments.pop()
         {
-            let position = argument.position();
             *argument = value_at(0, position);
         }
         let native = self.native_around(chain, Vec::new(), usize::from(argument.is_some()))?;
@@ -489,6 +506,9 @@ impl Lowering<'_> {
         for part in after {
             let Expr::MethodCall(call, position) = part.expression else { return None };
             let function = self.expression(call.args.first()?)?;
+            if !is_calm(&function, self.file) {
+                return None;
+            }
             let is_filter = call.name == "filter";
             stages.push(Stage { is_filter, function, position: *position });
         }
@@ -497,8 +517,8 @@ impl Lowering<'_> {
         let mut arguments = Vec::new();
         arguments_of(&mut chain, &mut arguments)?;
         let first = arguments.len() - stages.len();
-        for (index, argument) in arguments.split_off(first).into_iter().enumerate() {
-            let position = argument.position();
+        let functions = arguments.split_off(first);
+        for (index, (argument, position)) in functions.into_iter().enumerate() {
             *argument = value_at(index, position);
         }
         let native = self.native_around(chain, Vec::new(), stages.len())?;
@@ -545,18 +565,17 @@ impl Lowering<'_> {
         Native::new(expression.clone(), self.variables_in(expression), Vec::new(), 0)
     }
 
-    /// What the engine evaluates after some values. `None` where blocks in it would not find their
-    /// variables.
+    /// What the engine evaluates after some values. `None` where statements in it would not find
+    /// their variables, or would leave more than themselves.
     fn native_around(&self, expression: Expr, nodes: Vec<Node>, values: usize) -> Option<Native> {
-        let mut blocks = 0;
+        // An assignment is a statement itself.
+        let own = usize::from(matches!(expression, Expr::Stmt(_)));
+        let mut statements = 0;
         expression.walk(&mut Vec::new(), &mut |path: &[ASTNode]| {
-            blocks += usize::from(matches!(
-                path.last(),
-                Some(ASTNode::Stmt(Stmt::Share(_) | Stmt::Var(..) | Stmt::For(..)))
-            ));
+            statements += usize::from(matches!(path.last(), Some(ASTNode::Stmt(_))));
             true
         });
-        if blocks > 0 {
+        if statements > own {
             return None;
         }
         let variables = self.variables_in(&expression);
@@ -659,9 +678,12 @@ fn parts_of(expression: &Expr) -> (&Expr, Vec<ChainPart<'_>>) {
     (&pair.lhs, parts)
 }
 
-/// The arguments and indices in a chain, in the order in which the engine evaluates them, and its
-/// root, which it evaluates after them.
-fn arguments_of<'e>(chain: &'e mut Expr, found: &mut Vec<&'e mut Expr>) -> Option<&'e mut Expr> {
+/// The arguments and indices in a chain, in the order in which the engine evaluates them and with the
+/// places that it tells for them, and its root, which it evaluates after them.
+fn arguments_of<'e>(
+    chain: &'e mut Expr,
+    found: &mut Vec<(&'e mut Expr, Position)>,
+) -> Option<&'e mut Expr> {
     let is_index = matches!(chain, Expr::Index(..));
     let (Expr::Dot(pair, flags, _) | Expr::Index(pair, flags, _)) = chain else { return None };
     let goes_on = !flags.contains(ASTFlags::BREAK);
@@ -674,7 +696,7 @@ fn rest_of<'e>(
     rest: &'e mut Expr,
     is_index: bool,
     goes_on: bool,
-    found: &mut Vec<&'e mut Expr>,
+    found: &mut Vec<(&'e mut Expr, Position)>,
 ) -> Option<()> {
     let is_chain = goes_on && matches!(rest, Expr::Dot(..) | Expr::Index(..));
     if !is_chain {
@@ -688,11 +710,21 @@ fn rest_of<'e>(
     rest_of(&mut pair.rhs, next_is_index, goes_on, found)
 }
 
-fn part_of<'e>(part: &'e mut Expr, is_index: bool, found: &mut Vec<&'e mut Expr>) -> Option<()> {
+fn part_of<'e>(
+    part: &'e mut Expr,
+    is_index: bool,
+    found: &mut Vec<(&'e mut Expr, Position)>,
+) -> Option<()> {
     match part {
-        index if is_index => found.push(index),
+        index if is_index => {
+            let position = index.start_position();
+            found.push((index, position));
+        }
         Expr::Property(..) => {}
-        Expr::MethodCall(call, _) => found.extend(call.args.iter_mut()),
+        Expr::MethodCall(call, _) => found.extend(call.args.iter_mut().map(|argument| {
+            let position = argument.position();
+            (argument, position)
+        })),
         _ => return None,
     }
     Some(())

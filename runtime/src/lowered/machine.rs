@@ -3,9 +3,10 @@
 use std::cell::RefMut;
 use std::rc::Rc;
 
+use rhai::packages::{Package, StandardPackage};
 use rhai::{
     Array, Dynamic, Engine, EvalAltResult, EvalContext, Expression, FnPtr, GlobalRuntimeState, INT,
-    ImmutableString, Map, Position, Scope,
+    ImmutableString, Map, Position, Scope, Shared,
 };
 
 use super::node::{
@@ -15,7 +16,7 @@ use super::node::{
 use super::operators::Operator;
 use super::{File, Function, Spare};
 use crate::bounds::Bounded;
-use crate::{frames, loans};
+use crate::{frames, loans, natives};
 
 /// Why an evaluation ends before its end.
 pub enum Exit {
@@ -75,11 +76,15 @@ impl<'a> Machine<'a> {
         if result.is_ok() && self.file.bounds.stopped().is_some() {
             result = Err(Box::new(EvalAltResult::ErrorTerminated(Dynamic::UNIT, function.last)));
         }
-        if let Err(error) = &result {
+        if let Err(error) = &mut result {
+            let stack = &self.spare.stack;
+            let is_locked = |index: usize| stack.get(base + index).is_some_and(Dynamic::is_locked);
+            frames::place(error, &function.block, &function.parameters, is_locked);
             frames::note(
                 error,
                 &function.shown,
                 &self.file.name,
+                self.global.level,
                 &mut self.file.trace.borrow_mut(),
             );
         }
@@ -285,7 +290,7 @@ impl<'a> Machine<'a> {
         value.as_bool().map_err(|actual| {
             Exit::Error(Box::new(EvalAltResult::ErrorMismatchDataType(
                 "bool".to_owned(),
-                self.engine.map_type_name(actual).to_owned(),
+                actual.to_owned(),
                 position,
             )))
         })
@@ -381,14 +386,16 @@ impl<'a> Machine<'a> {
         let file = self.file;
         let Some(function) = file.functions.get(call.place).and_then(|function| function.get())
         else {
-            let mut values = Vec::with_capacity(call.arguments.len());
-            for argument in &call.arguments {
-                values.push(self.evaluate(argument)?);
-            }
+            let mut values = self.arguments(call)?;
             return self.evaluate_native(&call.native, &mut values);
         };
         let base = self.spare.stack.len();
-        for argument in &call.arguments {
+        if call.first_is_last {
+            let values = self.arguments(call)?;
+            self.spare.stack.extend(values.into_iter().map(|value| changeable(flat(value))));
+        }
+        let others = if call.first_is_last { &[] } else { call.arguments.as_slice() };
+        for argument in others {
             match self.evaluate(argument) {
                 Ok(value) => self.spare.stack.push(changeable(flat(value))),
                 Err(exit) => {
@@ -404,6 +411,26 @@ impl<'a> Machine<'a> {
         self.spare.stack.truncate(base);
         (self.this, self.lent) = (this, lent);
         Ok(result?)
+    }
+
+    /// The arguments of a call, in their order.
+    fn arguments(&mut self, call: &Call) -> Evaluated<Vec<Dynamic>> {
+        let (first, others) = match call.arguments.split_first() {
+            Some((first, others)) if call.first_is_last => (Some(first), others),
+            _ => (None, call.arguments.as_slice()),
+        };
+        if let (Some(Node::Read(_)), None) = (first, &self.this) {
+            // There is no `this`, which the engine says first.
+            let _ = self.evaluate(&call.arguments[0])?;
+        }
+        let mut values = Vec::with_capacity(call.arguments.len());
+        for argument in others {
+            values.push(self.evaluate(argument)?);
+        }
+        if let Some(first) = first {
+            values.insert(0, self.evaluate(first)?);
+        }
+        Ok(values)
     }
 
     fn root(&mut self, root: Root) -> Option<&mut Dynamic> {
@@ -650,24 +677,28 @@ impl<'a> Machine<'a> {
         if let Some(range) = list.read_lock::<std::ops::RangeInclusive<INT>>() {
             return self.go_through_integers(head, range.clone());
         }
-        let list = match list.is_array() {
-            true => list,
-            // The engine knows what else can be gone through.
-            false => self.collect(list, head.position)?,
+        if list.is_array() {
+            let mut array = list.into_array().unwrap_or_default();
+            return self.go_through_array(head, &mut array);
+        }
+        // The engine knows what else can be gone through.
+        let kind = list.type_id();
+        let items = iterators(|known| known.get_iter(kind).map(|iterate| iterate(list)));
+        let Some(items) = items else {
+            return Err(Exit::Error(Box::new(EvalAltResult::ErrorFor(head.position))));
         };
-        let mut array = list.into_array().unwrap_or_default();
-        self.go_through_array(head, &mut array)
-    }
-
-    /// The elements of what is no array, as the engine finds them.
-    #[cold]
-    fn collect(&mut self, list: Dynamic, position: Position) -> Evaluated {
-        super::lower::with_collector(|native| self.native_with(native, list)).map_err(|mut exit| {
-            if let Exit::Error(error) = &mut exit {
-                error.set_position(position);
+        for (index, item) in items.enumerate() {
+            *self.at(head.item) = flat(item.map_err(|mut error| {
+                if error.position().is_none() {
+                    error.set_position(head.end);
+                }
+                error
+            })?);
+            if let Some(value) = self.one_round(head, index)? {
+                return Ok(value);
             }
-            exit
-        })
+        }
+        Ok(Dynamic::UNIT)
     }
 
     /// Runs a loop's body once; a value ends the loop.
@@ -755,7 +786,7 @@ impl<'a> Machine<'a> {
                 *place = Dynamic::UNIT;
             }
         }
-        Ok(result?)
+        result.map_err(Exit::from)
     }
 }
 
@@ -771,6 +802,20 @@ impl ScopeOf<'_> {
             Self::New(scope) => scope,
         }
     }
+}
+
+/// Gives what knows how values that are no arrays are gone through: the standard library, and what
+/// stands in for parts of it.
+fn iterators<T>(find: impl FnOnce(&GlobalRuntimeState) -> T) -> T {
+    thread_local! {
+        static KNOWN: GlobalRuntimeState = {
+            let mut known = Engine::new_raw().new_global_runtime_state();
+            known.push_import("standard", StandardPackage::new_lazy().as_shared_module());
+            known.push_import("ours", Shared::new(natives::iterable()));
+            known
+        };
+    }
+    KNOWN.with(find)
 }
 
 /// A closure that stands for itself in a query.

@@ -16,11 +16,13 @@ mod node;
 mod operators;
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 
-use rhai::{Caches, Dynamic, EvalContext, ImmutableString, NativeCallContext, Position};
+use rhai::{
+    Caches, Dynamic, EvalContext, Expr, ImmutableString, NativeCallContext, Position, ScriptFuncDef,
+};
 
 use crate::bounds::{Bounded, Bounds};
 use crate::frames::Trace;
@@ -35,6 +37,8 @@ pub struct File {
     /// Where a function is in `functions`, by name and number of parameters.
     places: HashMap<(ImmutableString, usize), usize>,
     functions: Vec<OnceCell<Rc<Function>>>,
+    /// The names of all its functions, methods of some type too.
+    names: HashSet<ImmutableString>,
     /// What machines left for the next ones.
     spare: RefCell<Vec<Spare>>,
     bounds: Rc<Bounds>,
@@ -73,17 +77,26 @@ impl Spare {
 }
 
 impl File {
-    /// A file with functions of these names and numbers of parameters, none of which is lowered yet.
-    pub fn new(
+    /// A file with these functions, none of which is lowered yet.
+    pub fn new<'f>(
         name: ImmutableString,
-        functions: impl Iterator<Item = (ImmutableString, usize)>,
+        functions: impl Iterator<Item = &'f ScriptFuncDef> + Clone,
         bounds: Rc<Bounds>,
         trace: Rc<RefCell<Trace>>,
     ) -> Rc<Self> {
         let places: HashMap<_, _> =
-            functions.enumerate().map(|(place, function)| (function, place)).collect();
+            // Methods of some type are only called as methods.
+            functions
+                .clone()
+                .filter(|function| function.this_type.is_none())
+                .map(|function| (function.name.clone(), function.params.len()))
+                .enumerate()
+                .map(|(place, function)| (function, place))
+                .collect();
+        let names = functions.map(|function| function.name.clone()).collect();
         let functions = std::iter::repeat_with(OnceCell::new).take(places.len()).collect();
-        Rc::new(Self { name, places, functions, spare: RefCell::default(), bounds, trace })
+        let spare = RefCell::default();
+        Rc::new(Self { name, places, functions, names, spare, bounds, trace })
     }
 
     fn place_of(&self, name: &str, parameters: usize) -> Option<usize> {
@@ -92,12 +105,15 @@ impl File {
 
     /// Whether the file has a function of this name.
     fn defines(&self, name: &str) -> bool {
-        self.places.keys().any(|(known, _)| known == name)
+        self.names.contains(name)
     }
 
     /// Makes a function known to those that call it.
     pub fn define(&self, function: &Rc<Function>) {
-        let place = self.place_of(&function.name, function.parameters);
+        let place = match function.is_method {
+            true => None,
+            false => self.place_of(&function.name, function.parameters.len()),
+        };
         if let Some(cell) = place.and_then(|place| self.functions.get(place)) {
             let _ = cell.set(function.clone());
         }
@@ -109,7 +125,11 @@ pub struct Function {
     name: ImmutableString,
     /// What errors call it.
     shown: ImmutableString,
-    parameters: usize,
+    /// Whether it is a method of some type.
+    is_method: bool,
+    parameters: Box<[ImmutableString]>,
+    /// The same for the engine.
+    block: Rc<Expr>,
     /// How many variables it has at most at a time, parameters first.
     slots: usize,
     body: Vec<Node>,
@@ -121,6 +141,12 @@ pub struct Function {
 }
 
 impl Function {
+    /// With its body as the engine has it.
+    #[must_use]
+    pub fn with_block(self, block: Rc<Expr>) -> Self {
+        Self { block, ..self }
+    }
+
     /// The name of the file that the function is in.
     pub fn file(&self) -> &str {
         &self.file.name

@@ -113,6 +113,9 @@ pub struct Binary {
 pub struct Call {
     pub place: usize,
     pub arguments: Vec<Node>,
+    /// Whether the first argument is evaluated after the others, as the engine does where it is a
+    /// variable.
+    pub first_is_last: bool,
     pub position: Position,
     /// For a function that is not lowered.
     pub native: Native,
@@ -181,6 +184,8 @@ pub struct For {
     /// Whether the body only reads the item.
     pub only_reads: bool,
     pub position: Position,
+    /// Where the engine places what the list itself cannot give.
+    pub end: Position,
 }
 
 /// What is gone through.

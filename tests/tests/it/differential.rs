@@ -1,0 +1,88 @@
+//! Programs made by chance do the same whichever way the runtime evaluates them.
+//!
+//! Each is run by the runtime's own evaluator, and by the engine alone, as where operations are limited;
+//! value, type of error, message, place and call chain have to be the same. `RHAMBDA_TEST_PROGRAMS` says
+//! how many, and `RHAMBDA_TEST_SEED` which is the first.
+
+use std::fmt::Write;
+
+use rhambda_tests::{Function, generator};
+
+/// How many are in one process, each a module of its own.
+const TOGETHER: u64 = 50;
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}
+
+/// What each program comes to, if the runtime takes them.
+fn outcomes(programs: &[(u64, String)], by_engine: bool) -> Vec<String> {
+    let (mut imports, mut cases) = (String::new(), String::new());
+    for (seed, _) in programs {
+        let _ = writeln!(imports, "import \"p{seed}\" as p{seed};");
+        let _ = write!(cases, "{seed} => p{seed}::run(), ");
+    }
+    let script = format!("{imports}fn handler(event) {{ switch event {{ {cases} }} }}\n");
+    let mut function = Function::of(&script);
+    for (seed, text) in programs {
+        function = function.file(&format!("p{seed}.rhai"), text).event(&seed.to_string());
+    }
+    if by_engine {
+        function = function.env("RHAMBDA_MAX_OPERATIONS", "1000000000");
+    }
+    let run = function.run();
+    run.calls().iter().filter(|call| call.method == "POST").map(|call| call.text()).collect()
+}
+
+/// Whether an outcome depends on how much was used, which is not the same.
+fn is_of_a_limit(outcome: &str) -> bool {
+    ["Function.MemoryLimit", "Function.DeadlineExceeded"].iter().any(|kind| outcome.contains(kind))
+}
+
+/// What a condition is instead of a boolean: for a variable that is shared with a closure the engine
+/// tells a name of its own inside, and the runtime what the value is.
+const SHARED: &str = "alloc::rc::Rc<core::cell::RefCell<rhai::types::dynamic::Dynamic>>";
+
+/// Whether two outcomes are the same, but for that name.
+fn is_same(ours: &str, engines: &str) -> bool {
+    let (mut ours, mut engines) = (ours, engines);
+    while let Some((before, after)) = engines.split_once(SHARED) {
+        let Some(rest) = ours.strip_prefix(before) else { return false };
+        let end = after.find(')').unwrap_or(after.len());
+        let Some(place) = rest.find(&after[..end]) else { return false };
+        (ours, engines) = (&rest[place..], after);
+    }
+    ours == engines
+}
+
+#[test]
+fn programs_made_by_chance() {
+    let mut engine = rhambda_runtime::documented_engine();
+    engine.set_max_expr_depths(0, 0);
+    let (first, count) = (number("RHAMBDA_TEST_SEED", 1), number("RHAMBDA_TEST_PROGRAMS", 300));
+    let mut different = Vec::new();
+    let (mut compared, mut values) = (0_u64, 0_u64);
+    let programs: Vec<(u64, String)> = (first..first + count)
+        .map(|seed| (seed, generator::program(seed)))
+        // What the engine does not take is no program.
+        .filter(|(_, text)| engine.compile(text).is_ok())
+        .collect();
+    for batch in programs.chunks(usize::try_from(TOGETHER).unwrap_or(1)) {
+        let (ours, engines) = (outcomes(batch, false), outcomes(batch, true));
+        assert_eq!(ours.len(), batch.len(), "{ours:?}");
+        assert_eq!(engines.len(), batch.len(), "{engines:?}");
+        for (((seed, text), ours), engines) in batch.iter().zip(ours).zip(engines) {
+            if is_of_a_limit(&ours) && is_of_a_limit(&engines) {
+                continue;
+            }
+            compared += 1;
+            values += u64::from(!ours.starts_with("{\"errorMessage\""));
+            if !is_same(&ours, &engines) {
+                different.push(format!("seed {seed}\nours:   {ours}\nengine: {engines}\n{text}"));
+            }
+        }
+    }
+    assert!(different.is_empty(), "{} differ:\n{}", different.len(), different.join("\n"));
+    assert!(compared * 10 >= count * 7, "{compared} of {count} could be compared");
+    assert!(values * 10 >= count, "only {values} of {count} give a value");
+}
