@@ -536,6 +536,13 @@ impl Frames {
         }
     }
 
+    /// Drops closures of modules that are no longer kept, by their names.
+    pub fn forget(&self, closures: &HashSet<ImmutableString>) {
+        let mut kept = AST::new([], self.closures.borrow().clone());
+        kept.retain_functions(|_, _, name, _| !closures.contains(name));
+        *self.closures.borrow_mut() = kept.shared_lib().clone();
+    }
+
     /// Runs the top level of a script as a module.
     ///
     /// # Errors

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -260,6 +260,8 @@ pub struct Modules {
 /// The modules that are kept, each by the file that it is, however that is called.
 #[derive(Default)]
 pub struct Loaded {
+    /// Where the closures of all files stand.
+    frames: Option<Rc<Frames>>,
     modules: RefCell<HashMap<PathBuf, Kept>>,
     /// The files that names lead to.
     names: RefCell<HashMap<String, PathBuf>>,
@@ -317,14 +319,19 @@ impl Loaded {
         self.late_bytes.set(0);
         let mut modules = self.modules.take();
         let mut forgotten = Vec::new();
+        let mut gone = HashSet::new();
         modules.retain(|_, kept| match kept.late.take() {
             None => true,
             Some(closures) => {
                 closures.iter().for_each(|closure| loans::forget(closure));
+                gone.extend(closures);
                 forgotten.push(kept.module.clone());
                 false
             }
         });
+        if let Some(frames) = self.frames.as_ref().filter(|_| !gone.is_empty()) {
+            frames.forget(&gone);
+        }
         self.names.borrow_mut().retain(|_, file| modules.contains_key(file));
         self.modules.replace(modules);
         drop(forgotten);
@@ -335,8 +342,8 @@ impl Modules {
     /// A resolver that looks under these roots.
     #[must_use]
     pub fn new(roots: Rc<Roots>, frames: Rc<Frames>) -> Self {
-        let (loaded, loading) = (Rc::default(), RefCell::default());
-        Self { roots, frames, loaded, loading, is_of_tests: false }
+        let loaded = Rc::new(Loaded { frames: Some(frames.clone()), ..Loaded::default() });
+        Self { roots, frames, loaded, loading: RefCell::default(), is_of_tests: false }
     }
 
     /// Whether these are the imports of a test, which may import a function with what it declares.
