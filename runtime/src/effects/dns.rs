@@ -402,6 +402,9 @@ fn parse(answer: &[u8], query: &[u8], kind: u16) -> Result<Answer, &'static str>
 pub mod parsers {
     use super::{Answer, Configuration, IpAddr, addresses_in, parse, query};
 
+    /// Addresses, or the name to ask for instead.
+    pub type Said = (Vec<IpAddr>, Option<String>);
+
     /// The addresses that an answer to the question for a name and a type has, or the alias it leads
     /// to. `None` for what is no name.
     ///
@@ -412,7 +415,7 @@ pub mod parsers {
         name: &str,
         kind: u16,
         answer: impl FnOnce(Vec<u8>) -> Vec<u8>,
-    ) -> Option<Result<(Vec<IpAddr>, Option<String>), &'static str>> {
+    ) -> Option<Result<Said, &'static str>> {
         let query = query(7, name, kind)?;
         let answer = answer(query.clone());
         Some(parse(&answer, &query, kind).map(|answer| match answer {
