@@ -26,7 +26,7 @@ export CC_aarch64_unknown_linux_gnu ?= aarch64-linux-gnu-gcc
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bootstrap layer tool docs lint deny fmt check soak bench parts clean
+.PHONY: help run test bootstrap layer tool docs lint deny fmt check soak bench parts fuzz clean
 
 help: ## Show what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -75,6 +75,9 @@ bench: layer ## Measure bootstrap beside its peers (QUICK=1: about two minutes)
 
 parts: ## Measure what each part of the layer adds to its zip (an hour)
 	ARCH=$(ARCH) tests/bench/parts
+
+fuzz: ## Look for inputs that break a parser (MINUTES=10, all targets or TARGET=name; tests/fuzz)
+	tests/fuzz/run $(or $(MINUTES),10) $(TARGET)
 
 check: test lint deny ## Everything that CI runs
 	cargo fmt --all --check

@@ -51,6 +51,8 @@ mod event;
 mod excerpt;
 pub mod failure;
 mod format;
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 mod json_path;
 mod json_text;

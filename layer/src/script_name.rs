@@ -4,6 +4,8 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
+use rhambda_runtime::handler::Handler;
+
 use crate::failure::Failure;
 
 /// The function that is called unless another one is named.
@@ -134,10 +136,9 @@ fn find(full: &Path, typed: &Path) -> Result<(PathBuf, Option<String>), Failure>
     Err(Failure::usage(message))
 }
 
+/// Whether the runtime takes it for one in a handler setting.
 fn is_function_name(text: &str) -> bool {
-    let mut characters = text.chars();
-    characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
-        && characters.all(|c| c.is_ascii_alphanumeric() || c == '_')
+    !text.contains('.') && Handler::parse(&format!("file.{text}")).is_ok()
 }
 
 fn scripts_beside(path: &Path) -> Vec<String> {
@@ -185,6 +186,16 @@ mod tests {
         assert_eq!(closest("helo", &scripts), Some("hello.rhai"));
         assert_eq!(closest("order.handler", &scripts), Some("orders.rhai"));
         assert_eq!(closest("nightly", &scripts), None);
+    }
+
+    #[test]
+    fn a_function_is_named_as_the_runtime_takes_it() {
+        for name in ["handler", "_private2", "Main"] {
+            assert!(is_function_name(name), "{name}");
+        }
+        for name in ["", "rhai", "__", "1st", "a-b", "a.b", "ä"] {
+            assert!(!is_function_name(name), "{name}");
+        }
     }
 
     #[test]

@@ -123,6 +123,20 @@ impl Api {
         }
     }
 
+    /// The same, asked once, for fuzz targets; the error is for people.
+    ///
+    /// # Errors
+    /// As [`next_invocation`](Self::next_invocation), and what it would try again after.
+    #[cfg(feature = "tool")]
+    pub fn next_invocation_at_once(&self) -> Result<Invocation, String> {
+        let mut response = self.agent.get(&self.next).call().map_err(|error| error.to_string())?;
+        let payload = drain(&mut response).map_err(|error| error.to_string())?;
+        match response.status().as_u16() {
+            200 => invocation(response.headers(), payload).map_err(|error| error.to_string()),
+            status => Err(format!("status {status}")),
+        }
+    }
+
     /// `POST /runtime/invocation/{id}/response`: the result, as JSON.
     ///
     /// # Errors

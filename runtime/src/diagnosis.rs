@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rhai::{Dynamic, EvalAltResult, Map, ParseError, Position};
+use rhai::{Dynamic, Engine, EvalAltResult, Map, ParseError, Position};
 
 use crate::bounds::Stop;
 use crate::config::Limits;
@@ -17,6 +17,8 @@ use crate::{closures, frames, loans, suggest};
 pub struct Diagnosis<'a> {
     /// Where the texts of scripts are read again for an excerpt.
     pub roots: &'a Roots,
+    /// Knows what scripts call the types of values.
+    pub engine: &'a Engine,
     /// The names of the script's own functions.
     pub functions: &'a [String],
     /// The names of `let` variables at the top level, which functions cannot see.
@@ -155,7 +157,14 @@ impl Diagnosis<'_> {
             | E::ErrorStringBounds(..)
             | E::ErrorBitFieldBounds(..)
             | E::ErrorIndexNotFound(..) => (ErrorType::IndexNotFound, plain(error)),
-            E::ErrorMismatchDataType(..) | E::ErrorMismatchOutputType(..) | E::ErrorFor(_) => {
+            E::ErrorMismatchDataType(wanted, actual, position) => {
+                // The engine gives the type that is wanted the name that scripts know, and the other
+                // one the name that Rust knows.
+                let actual = self.engine.map_type_name(actual).to_owned();
+                let named = E::ErrorMismatchDataType(wanted.clone(), actual, *position);
+                (ErrorType::TypeMismatch, plain(&named))
+            }
+            E::ErrorMismatchOutputType(..) | E::ErrorFor(_) => {
                 (ErrorType::TypeMismatch, plain(error))
             }
             E::ErrorArithmetic(..) => (ErrorType::ArithmeticError, plain(error)),

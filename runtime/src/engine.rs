@@ -444,6 +444,7 @@ impl Script {
         memory::unlimited(|| {
             explain(&Diagnosis {
                 roots: &self.roots,
+                engine: &self.engine,
                 functions: &self.functions,
                 top_level_variables: &self.top_level_variables,
                 stopped,

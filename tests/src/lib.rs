@@ -7,6 +7,7 @@ pub mod faults;
 mod faulty_api;
 pub mod fronts;
 mod function;
+pub mod fuzz;
 pub mod generator;
 mod http;
 mod process;

@@ -132,7 +132,7 @@ impl Reply {
     }
 }
 
-type Answer = dyn Fn(Request) -> Reply + Send + Sync;
+pub(crate) type Answer = dyn Fn(Request) -> Reply + Send + Sync;
 
 /// Answers requests for as long as the process lives. `tell` gets what whoever runs it should know.
 pub(crate) fn serve(
@@ -186,6 +186,15 @@ const SELDOM: Duration = Duration::from_secs(60);
 struct Peers {
     client: SocketAddr,
     server: SocketAddr,
+}
+
+/// Answers the requests of one connection that came by itself, for fuzz targets.
+pub(crate) fn serve_one(stream: TcpStream, answer: &Answer) -> io::Result<()> {
+    let peers = Peers { client: stream.peer_addr()?, server: stream.local_addr()? };
+    let stream = Arc::new(stream);
+    let place = Places::take(&Arc::new(Places::new(1)), &stream);
+    let place = place.ok_or_else(|| io::Error::other("there is no place"))?;
+    converse(stream, &place, peers, Limits::default().patience, answer)
 }
 
 fn converse(

@@ -24,6 +24,12 @@ use crate::failure::Failure;
 use proof::Prover;
 pub(crate) use tokens::without_documentation;
 
+/// The comments above the first statement of a script.
+pub(crate) fn head_comments(source: &str) -> Vec<&str> {
+    let tokens = tokens::tokens(source).into_iter();
+    tokens.take_while(|token| token.kind == tokens::Kind::Comment).map(|token| token.text).collect()
+}
+
 /// Lays scripts out.
 pub(crate) struct Formatter {
     prover: Prover,

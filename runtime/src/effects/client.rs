@@ -15,6 +15,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use once_cell::unsync::OnceCell;
+#[cfg(feature = "tool")]
+pub use ureq::http::Uri;
+#[cfg(not(feature = "tool"))]
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{

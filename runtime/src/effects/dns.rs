@@ -397,6 +397,49 @@ fn parse(answer: &[u8], query: &[u8], kind: u16) -> Result<Answer, &'static str>
     Ok(if aliases.is_empty() { Answer::Nothing } else { Answer::Alias(wanted) })
 }
 
+/// The parsers of this file, which read what strangers and machines' owners write, for fuzz targets.
+#[cfg(feature = "tool")]
+pub mod parsers {
+    use super::{Answer, Configuration, IpAddr, addresses_in, parse, query};
+
+    /// Addresses, or the name to ask for instead.
+    pub type Said = (Vec<IpAddr>, Option<String>);
+
+    /// The addresses that an answer to the question for a name and a type has, or the alias it leads
+    /// to. `None` for what is no name.
+    ///
+    /// # Errors
+    /// Why the next server has to be asked.
+    #[must_use]
+    pub fn answer(
+        name: &str,
+        kind: u16,
+        answer: impl FnOnce(Vec<u8>) -> Vec<u8>,
+    ) -> Option<Result<Said, &'static str>> {
+        let query = query(7, name, kind)?;
+        let answer = answer(query.clone());
+        Some(parse(&answer, &query, kind).map(|answer| match answer {
+            Answer::Addresses(addresses) => (addresses, None),
+            Answer::Alias(name) => (Vec::new(), Some(name)),
+            Answer::Nothing => (Vec::new(), None),
+        }))
+    }
+
+    /// The addresses that a text like `/etc/hosts` has for a name.
+    #[must_use]
+    pub fn hosts(text: &str, name: &str) -> Vec<IpAddr> {
+        addresses_in(text, name)
+    }
+
+    /// The name servers of a text like `/etc/resolv.conf`, and what it has them asked for.
+    #[must_use]
+    pub fn configuration(text: &str, name: &str) -> (Vec<IpAddr>, Vec<String>) {
+        let configuration = Configuration::parse(text);
+        let candidates = configuration.candidates(name);
+        (configuration.servers, candidates)
+    }
+}
+
 /// A DNS message that is read from front to back.
 struct Message<'a> {
     bytes: &'a [u8],

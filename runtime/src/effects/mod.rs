@@ -25,8 +25,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 pub(crate) use client::Names;
+#[cfg(feature = "tool")]
+pub use client::Uri;
 pub use declaration::{Declaration, Item, Malformed};
 pub(crate) use dns::Dns;
+#[cfg(feature = "tool")]
+pub use dns::parsers as dns_parsers;
 pub use files::failed;
 pub use policy::{Folder, Policy, is_credential};
 pub use reach::OutOfReach;

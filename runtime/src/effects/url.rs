@@ -62,7 +62,11 @@ impl Url {
         }
         let port = match port {
             Some("") => None,
-            Some(port) => Some(port.parse().map_err(|_| format!("`{port}` is not a port number"))?),
+            Some(port) => {
+                let is_plain = port.bytes().all(|digit| digit.is_ascii_digit());
+                let number = port.parse().ok().filter(|_| is_plain);
+                Some(number.ok_or_else(|| format!("`{port}` is not a port number"))?)
+            }
             None => return Err("only a port may follow the host".into()),
         };
         Ok(Self {
@@ -230,9 +234,11 @@ mod tests {
             ("https:///path", "the host is missing"),
             ("http://./", "the host is missing"),
             ("http://[fe80::1%25eth0]/", "is not an IPv6 address"),
+            ("https://ann@..:443", "the host is missing"),
             ("https://bücher.de", "punycode"),
             ("https://a b.de", "letters that no host has"),
             ("https://a.de:99999", "`99999` is not a port"),
+            ("https://a.de:+443", "`+443` is not a port"),
             ("https://[::1", "`]` is missing"),
             ("https://[::1]x", "only a port"),
             ("https://a.de/\r\nX: y", "control character"),

@@ -58,6 +58,9 @@ mod functions {
 
 fn parse(text: &str) -> Bounded<Map> {
     let mut reader = Reader { text, at: text.len() - text.trim_start_matches('\u{feff}').len() };
+    if let Some((at, stray)) = text.char_indices().find(|&(_, character)| !is_allowed(character)) {
+        return Err(reader.error_at(at, &format!("{stray:?}, a character that XML cannot hold")));
+    }
     let mut root: Option<(&str, Dynamic)> = None;
     let mut open: Vec<Element> = Vec::new();
     while !reader.rest().is_empty() {
@@ -517,6 +520,18 @@ mod tests {
         reads("<a>x\r\ny\rz</a>", r#"{"a":"x\ny\nz"}"#);
         reads("<a b='x\r\ny\tz&#10;'/>", r#"{"a":{"@b":"x y z\n"}}"#);
         reads("<a>&#65;&#x20ac;&lt;&gt;&amp;&apos;&quot;</a>", r#"{"a":"A€<>&'\""}"#);
+    }
+
+    #[test]
+    fn what_is_read_can_be_written() {
+        fails("xml::parse(\"<a>\\x01</a>\")", "line 1, column 4: '\\u{1}', a character");
+        fails("xml::parse(\"<a b='\\x00'/>\")", "line 1, column 7: '\\0', a character");
+        fails("xml::parse(\"<a>\\n<![CDATA[\\uffff]]></a>\")", "line 2, column 10");
+        fails("xml::parse(\"<!-- \\x1f --><a/>\")", "line 1, column 6");
+        gives(
+            "let m = xml::parse(\"<a b='\\t&#9;&#13;'>\\r\\n\\x7f&#x85;</a>\"); xml::parse(xml::write(m)) == m",
+            "true",
+        );
     }
 
     #[test]
