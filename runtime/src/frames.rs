@@ -5,7 +5,7 @@
 //! body is therefore wrapped, once, after compilation, in a node that sees the error on its way.
 
 use std::cell::RefCell;
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt::Write;
 use std::rc::Rc;
 
@@ -19,7 +19,7 @@ use crate::bounds::{self, Bounds};
 use crate::error::{Frame, Location};
 use crate::modules::Roots;
 use crate::tail::{self, Tail};
-use crate::{loans, lowered, suggest};
+use crate::{compile, loans, lowered, suggest};
 
 /// The word that stands for a wrapped body. A script that writes it gets an error.
 const NODE: &str = "__rhambda_frame__";
@@ -264,7 +264,7 @@ impl Frames {
             }
             other => other,
         });
-        let constants: Vec<&str> = ast
+        let constants: HashSet<&str> = ast
             .statements()
             .iter()
             .filter_map(|statement| match statement {
@@ -283,6 +283,7 @@ impl Frames {
         let mut stubs = String::new();
         self.bodies.borrow_mut().clear();
         for (index, function) in defined.iter().enumerate() {
+            compile::in_time()?;
             let _ = write!(stubs, "fn f{index}({}){{{NODE}}}", function.params.join(","));
             check_constants(function, &constants)?;
             let mut statements = statements_of(function);
@@ -326,9 +327,15 @@ impl Frames {
             }
             self.bodies.borrow_mut().push_back(Dynamic::from(SharedBody::new(body)));
         }
+        compile::in_time()?;
         let stubs = self.stubs.compile(stubs)?;
+        let made: HashMap<usize, &Shared<ScriptFuncDef>> = stubs
+            .iter_fn_def()
+            .filter_map(|stub| Some((stub.name[1..].parse().ok()?, stub)))
+            .collect();
         for (index, function) in defined.into_iter().enumerate() {
-            let stub = stubs.shared_lib().get_script_fn(format!("f{index}"), function.params.len());
+            compile::in_time()?;
+            let stub = made.get(&index);
             functions.set_script_fn(ScriptFuncDef {
                 #[cfg(feature = "tool")]
                 comments: <_>::default(),
@@ -346,7 +353,10 @@ impl Frames {
 }
 
 /// Refuses an assignment to a constant of the top level, which would change a copy and be lost.
-fn check_constants(function: &Shared<ScriptFuncDef>, constants: &[&str]) -> Result<(), ParseError> {
+fn check_constants(
+    function: &Shared<ScriptFuncDef>,
+    constants: &HashSet<&str>,
+) -> Result<(), ParseError> {
     if constants.is_empty() {
         return Ok(());
     }
@@ -354,7 +364,7 @@ fn check_constants(function: &Shared<ScriptFuncDef>, constants: &[&str]) -> Resu
     alone(function).walk(&mut |path| {
         if let Some(ASTNode::Stmt(Stmt::Assignment(assignment))) = path.last() {
             refused = assigned_global(&assignment.1.lhs)
-                .filter(|(name, _)| constants.contains(&name.as_str()));
+                .filter(|(name, _)| constants.contains(name.as_str()));
         }
         refused.is_none()
     });

@@ -13,6 +13,7 @@ use rhai::{
     Position, Scope, Shared,
 };
 
+use crate::compile;
 use crate::effects::Declaration;
 use crate::frames::Frames;
 use crate::handler::script_candidates;
@@ -265,7 +266,8 @@ impl Modules {
             let why = ParseErrorType::BadInput(LexError::Runtime(malformed.message));
             inside(EvalAltResult::ErrorParsing(why, at).into())
         })?;
-        let ast = engine.compile(source.to_compile()).map_err(|error| inside(error.into()))?;
+        let ast =
+            compile::compile(engine, source.to_compile()).map_err(|error| inside(error.into()))?;
         let ast = self.frames.wrap(&ast, &source.file).map_err(|error| inside(error.into()))?;
         let module = {
             let _loading = Loading::begin(self, &source.file);

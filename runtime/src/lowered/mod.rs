@@ -16,7 +16,7 @@ mod node;
 mod operators;
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 
@@ -34,6 +34,8 @@ pub struct File {
     name: ImmutableString,
     /// Where a function is in `functions`, by name and number of parameters.
     places: HashMap<(ImmutableString, usize), usize>,
+    /// The names of all functions.
+    names: HashSet<ImmutableString>,
     functions: Vec<OnceCell<Rc<Function>>>,
     /// What machines left for the next ones.
     spare: RefCell<Vec<Spare>>,
@@ -59,8 +61,9 @@ impl File {
     ) -> Rc<Self> {
         let places: HashMap<_, _> =
             functions.enumerate().map(|(place, function)| (function, place)).collect();
+        let names = places.keys().map(|(name, _)| name.clone()).collect();
         let functions = std::iter::repeat_with(OnceCell::new).take(places.len()).collect();
-        Rc::new(Self { name, places, functions, spare: RefCell::default(), bounds, trace })
+        Rc::new(Self { name, places, names, functions, spare: RefCell::default(), bounds, trace })
     }
 
     fn place_of(&self, name: &str, parameters: usize) -> Option<usize> {
@@ -69,7 +72,7 @@ impl File {
 
     /// Whether the file has a function of this name.
     fn defines(&self, name: &str) -> bool {
-        self.places.keys().any(|(known, _)| known == name)
+        self.names.contains(name)
     }
 
     /// Makes a function known to those that call it.

@@ -5,6 +5,7 @@ mod bounds;
 mod cache;
 mod callbacks;
 mod collections;
+mod compiling;
 mod console;
 mod crypto;
 mod custom_resource;
