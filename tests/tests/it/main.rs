@@ -31,6 +31,7 @@ mod logs;
 mod lowered;
 mod math;
 mod metrics;
+mod natives;
 mod protocol_model;
 mod records;
 mod replay;
