@@ -5,6 +5,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rhai::{Dynamic, Engine, EvalAltResult, INT, Position};
@@ -51,12 +52,38 @@ thread_local! {
     static IS_LATE: Cell<bool> = const { Cell::new(false) };
     /// How many parts of scripts were late on this thread while their scripts went on.
     static LATE_PARTS: Cell<u64> = const { Cell::new(0) };
+    /// How many bytes native functions may still work on before the next look at the clock.
+    static WORK: Cell<usize> = const { Cell::new(ROUND) };
 }
 
 /// The clock is looked at no more often than this many operations apart at first, and at most that
 /// many when operations turn out to be quick.
 const FIRST_STRIDE: u64 = 16;
 const LONGEST_STRIDE: u64 = 1024;
+
+/// Set every so often, so that the clock is looked at before the next operation however long the
+/// last ones took: a copy of a million elements is one operation, as is a sum.
+static IS_DUE: AtomicBool = AtomicBool::new(false);
+
+/// Has a timer of the process's own time say when to look at the clock. It stands still while the
+/// process waits, so that it neither interrupts a call to the system nor wakes anybody.
+pub fn look_by_timer() {
+    extern "C" fn due(_: libc::c_int) {
+        IS_DUE.store(true, Ordering::Relaxed);
+    }
+    let every = libc::timeval { tv_sec: 0, tv_usec: 10_000 };
+    let timer = libc::itimerval { it_interval: every, it_value: every };
+    // SAFETY: the handler does nothing but store a flag, which is safe in a signal handler; both
+    // structures are whole, and none of the former values is asked for.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = due as extern "C" fn(libc::c_int) as libc::sighandler_t;
+        action.sa_flags = libc::SA_RESTART;
+        if libc::sigaction(libc::SIGVTALRM, &raw const action, std::ptr::null_mut()) == 0 {
+            libc::setitimer(libc::ITIMER_VIRTUAL, &raw const timer, std::ptr::null_mut());
+        }
+    }
+}
 
 impl Bounds {
     /// Bounds for scripts that run on this thread, whose stack is [`STACK_BYTES`].
@@ -180,6 +207,7 @@ impl Bounds {
         let count = self.operations.get() + 1;
         self.operations.set(count);
         if count >= self.next_look.get()
+            || IS_DUE.load(Ordering::Relaxed)
             || memory::is_exceeded()
             || stack_pointer() < self.stack_floor
         {
@@ -191,6 +219,7 @@ impl Bounds {
     #[cold]
     #[inline(never)]
     fn look(&self, count: u64) -> Option<Dynamic> {
+        IS_DUE.store(false, Ordering::Relaxed);
         let stop = if memory::is_exceeded() && !self.captured.gives_back_memory() {
             Some(Stop::Memory)
         } else if stack_pointer() < self.stack_floor {
@@ -295,6 +324,11 @@ pub(crate) fn deadline() -> Option<Instant> {
     DEADLINE.get()
 }
 
+/// Whether something on this thread has found that the deadline has come.
+pub(crate) fn is_late() -> bool {
+    IS_LATE.get()
+}
+
 /// Fails where the deadline has come; the script is stopped then. For each round of a native
 /// function that may make many.
 pub(crate) fn in_time() -> Bounded<()> {
@@ -303,4 +337,61 @@ pub(crate) fn in_time() -> Bounded<()> {
     }
     IS_LATE.set(true);
     Err(Box::new(EvalAltResult::ErrorTerminated(Dynamic::UNIT, Position::NONE)))
+}
+
+/// Looks at the clock every so often within a native function that takes many small steps.
+#[derive(Debug)]
+pub(crate) struct Pace(usize);
+
+/// How many bytes are worked on between two looks: some milliseconds at worst.
+pub(crate) const ROUND: usize = 1 << 20;
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self(ROUND)
+    }
+}
+
+impl Pace {
+    /// A step of about so many bytes; fails where the deadline has come.
+    #[inline]
+    pub(crate) fn step(&mut self, bytes: usize) -> Bounded<()> {
+        match self.0.checked_sub(bytes) {
+            Some(left) => {
+                self.0 = left;
+                Ok(())
+            }
+            None => {
+                self.0 = ROUND;
+                in_time()
+            }
+        }
+    }
+}
+
+/// A step of about so many bytes, for what has no [`Pace`] at hand; fails where the deadline has
+/// come.
+#[inline]
+pub(crate) fn step(bytes: usize) -> Bounded<()> {
+    let mut pace = Pace(WORK.get());
+    let result = pace.step(bytes);
+    WORK.set(pace.0);
+    result
+}
+
+/// The parts of a text, each short enough to be worked on between two looks at the clock.
+pub(crate) fn parts(text: &str) -> impl Iterator<Item = Bounded<&str>> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let mut end = ROUND.min(rest.len());
+        while !rest.is_char_boundary(end) {
+            end += 1;
+        }
+        let (part, others) = rest.split_at(end);
+        rest = others;
+        Some(in_time().map(|()| part))
+    })
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rhai::{Dynamic, Engine, EvalAltResult, Map, ParseError, Position};
 
 use crate::bounds::Stop;
+use crate::compile;
 use crate::config::Limits;
 use crate::error::{ErrorType, Frame, Location, Report};
 use crate::frames::Trace;
@@ -67,6 +68,9 @@ impl Diagnosis<'_> {
         let mut report = match self.stopped {
             // The script ends for the compiler where the memory does.
             Some(Stop::Memory) => Report::new(ErrorType::UserCodeInitError, self.why_stopped().1),
+            Some(Stop::Deadline) => {
+                Report::new(ErrorType::InitTimeout, compile::too_late(self.limits))
+            }
             _ => Report::new(
                 ErrorType::UserCodeSyntaxError,
                 lower_first(&error.err_type().to_string()),
@@ -101,6 +105,11 @@ impl Diagnosis<'_> {
 
     fn described(&self, error: &EvalAltResult, file: &str) -> Report {
         use EvalAltResult as E;
+        if self.stopped == Some(Stop::Deadline) {
+            // What a native function says that had no time left is not the reason.
+            let (error_type, message) = self.why_stopped();
+            return Report::new(error_type, message);
+        }
         let (error_type, message) = match error {
             E::ErrorRuntime(value, _) => return thrown(value),
             E::ErrorTerminated(..) | E::ErrorTooManyOperations(_) => self.why_stopped(),

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rhai::packages::{Package, StandardPackage};
 use rhai::{
-    AST, ASTFlags, CallFnOptions, Dynamic, Engine, EvalAltResult, FnAccess, Map, Module, Scope,
-    Shared, Stmt, Token,
+    AST, ASTFlags, CallFnOptions, Dynamic, Engine, EvalAltResult, FnAccess, Map, Module,
+    OptimizationLevel, Position, Scope, Shared, Stmt,
 };
 
 use crate::bounds::{self, Bounds, Stop};
@@ -28,7 +28,7 @@ use crate::modules::{Modules, Roots, Source};
 use crate::recording::Recorder;
 use crate::sink::Sink;
 use crate::vocabulary::Vocabulary;
-use crate::{closures, json, library, loans, logging, memory, suggest};
+use crate::{closures, compile, json, library, loans, logging, memory, suggest};
 
 /// A script, compiled and run once at its top level, whose handler can be called.
 pub struct Script {
@@ -144,7 +144,11 @@ impl Script {
     fn compile(&mut self, source: &Source, needs_handler: bool) -> Result<(), InitError> {
         memory::set_limit(memory::used().saturating_add(self.limits.memory_bytes));
         self.bounds.start(Instant::now().checked_add(self.limits.init_timeout));
-        let ast = self.engine.compile(source.to_compile()).map_err(|error| {
+        self.engine.set_optimization_level(compile::level_for(&source.text));
+        let ast = compile::compile(&self.engine, source.to_compile());
+        // What modules are compiled at, which may be longer.
+        self.engine.set_optimization_level(OptimizationLevel::None);
+        let ast = ast.map_err(|error| {
             InitError(Box::new(
                 self.diagnosis(|diagnosis| diagnosis.explain_syntax(&error, &self.file)),
             ))
@@ -263,6 +267,10 @@ impl Script {
         let result = library::shaped(front, result).map_err(|error| self.failed(&error))?;
         let mut response = Vec::with_capacity(256);
         json::write(&result, &mut response).map_err(|error| {
+            if self.bounds.stopped() == Some(Stop::Deadline) {
+                let late = EvalAltResult::ErrorTerminated(Dynamic::UNIT, Position::NONE);
+                return self.failed(&late);
+            }
             let report = Report::new(ErrorType::MarshalError, format!("the result has {error}"));
             InvocationError(Box::new(report))
         })?;
@@ -428,10 +436,13 @@ impl Script {
             (ErrorType::SyntaxError, _) => ErrorType::UserCodeSyntaxError,
             (ErrorType::ModuleNotFound, _) => ErrorType::ImportModuleError,
             (_, Some(Stop::Deadline)) => {
-                report.message = format!(
-                    "the top level was still running after {} ms and was stopped",
-                    self.limits.init_timeout.as_millis()
-                );
+                report.message = match error.unwrap_inner() {
+                    EvalAltResult::ErrorParsing(..) => compile::too_late(&self.limits),
+                    _ => format!(
+                        "the top level was still running after {} ms and was stopped",
+                        self.limits.init_timeout.as_millis()
+                    ),
+                };
                 ErrorType::InitTimeout
             }
             _ => ErrorType::UserCodeInitError,
@@ -468,21 +479,7 @@ fn engine(
     frames::register(&mut engine, trace, bounds);
     Context::register(&mut engine, vocabulary);
     library::register(&mut engine, vocabulary);
-    // `debug` is a reserved word that can only be called by itself; `log::debug` needs a name. A
-    // text given to `eval` may be compiled into more than there is room for.
-    let bounds = bounds.clone();
-    #[allow(deprecated)] // The engine marks what is volatile so; it is not deprecated.
-    engine.on_parse_token(move |token, _, _| match token {
-        _ if memory::is_exceeded() => {
-            bounds.note_memory();
-            Token::EOF
-        }
-        Token::Reserved(word) if *word == "debug" => Token::Identifier(word),
-        Token::Identifier(word) if frames::is_reserved(&word) => {
-            Token::Identifier(Box::new(frames::as_a_name(&word)))
-        }
-        other => other,
-    });
+    compile::watch(&mut engine, bounds);
     engine
 }
 
@@ -491,11 +488,19 @@ fn engine(
 #[cfg(feature = "tool")]
 #[must_use]
 pub fn whole(limits: &Limits) -> Engine {
+    whole_under(limits).0
+}
+
+/// The same with the bounds that it is under, to be asked how long its functions take.
+#[cfg(feature = "tool")]
+#[must_use]
+pub fn whole_under(limits: &Limits) -> (Engine, Rc<Bounds>) {
     let roots = Rc::new(Roots::new(Vec::new()));
     // With this word in it, a source has all words.
     let vocabulary = Vocabulary::of("eval", &roots);
     let trace = Rc::new(RefCell::new(Trace::new(roots)));
-    engine(limits, &Bounds::new(limits), &trace, &vocabulary)
+    let bounds = Bounds::new(limits);
+    (engine(limits, &bounds, &trace, &vocabulary), bounds)
 }
 
 /// The same, with the modules below some roots, to run scripts on a desk: bounds on time and memory

@@ -5,7 +5,7 @@
 //! body is therefore wrapped, once, after compilation, in a node that sees the error on its way.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt::Write;
 use std::rc::Rc;
 
@@ -21,7 +21,7 @@ use crate::error::{Frame, Location};
 use crate::modules::Roots;
 use crate::origin::Origin;
 use crate::tail::{self, Tail};
-use crate::{closures, loans, lowered, suggest};
+use crate::{closures, compile, loans, lowered, suggest};
 
 /// The word that stands for a wrapped body.
 const NODE: &str = "__rhambda_frame__";
@@ -407,7 +407,7 @@ impl Frames {
                 other => other,
             })
             .collect();
-        let constants: Vec<&str> = ast
+        let constants: HashSet<&str> = ast
             .statements()
             .iter()
             .filter_map(|statement| match statement {
@@ -431,6 +431,7 @@ impl Frames {
         let mut changed: HashSet<ImmutableString> = HashSet::new();
         self.bodies.borrow_mut().clear();
         for (index, function) in defined.iter().enumerate() {
+            compile::in_time()?;
             let _ = write!(stubs, "fn f{index}({}){{{NODE}}}", function.params.join(","));
             check_constants(function, &constants)?;
             let mut statements = statements_of(function);
@@ -493,6 +494,7 @@ impl Frames {
             }));
             statements = captured::noted(statements, &word, &|name| changed.contains(name));
         }
+        compile::in_time()?;
         let first_constant = statements.iter().position(is_constant);
         if let Some(first) = first_constant {
             stubs.push_str(NODE);
@@ -513,8 +515,12 @@ impl Frames {
     /// Defines functions whose bodies are those of the stubs. Closures are defined for all files.
     fn define(&self, functions: &mut Module, stubs: &AST, defined: &[Shared<ScriptFuncDef>]) {
         let mut closures = None;
+        let made: HashMap<usize, &Shared<ScriptFuncDef>> = stubs
+            .iter_fn_def()
+            .filter_map(|stub| Some((stub.name[1..].parse().ok()?, stub)))
+            .collect();
         for (index, function) in defined.iter().enumerate() {
-            let stub = stubs.shared_lib().get_script_fn(format!("f{index}"), function.params.len());
+            let stub = made.get(&index);
             let function = Shared::new(ScriptFuncDef {
                 #[cfg(feature = "tool")]
                 comments: <_>::default(),
@@ -590,7 +596,10 @@ fn is_constant(statement: &Stmt) -> bool {
 }
 
 /// Refuses an assignment to a constant of the top level, which would change a copy and be lost.
-fn check_constants(function: &Shared<ScriptFuncDef>, constants: &[&str]) -> Result<(), ParseError> {
+fn check_constants(
+    function: &Shared<ScriptFuncDef>,
+    constants: &HashSet<&str>,
+) -> Result<(), ParseError> {
     if constants.is_empty() {
         return Ok(());
     }
@@ -598,7 +607,7 @@ fn check_constants(function: &Shared<ScriptFuncDef>, constants: &[&str]) -> Resu
     alone(function).walk(&mut |path| {
         if let Some(ASTNode::Stmt(Stmt::Assignment(assignment))) = path.last() {
             refused = assigned_global(&assignment.1.lhs)
-                .filter(|(name, _)| constants.contains(&name.as_str()));
+                .filter(|(name, _)| constants.contains(name.as_str()));
         }
         refused.is_none()
     });

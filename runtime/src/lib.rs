@@ -18,6 +18,8 @@ pub mod bounds;
 mod callbacks;
 mod captured;
 mod closures;
+mod comparing;
+mod compile;
 pub mod config;
 pub mod context;
 mod diagnosis;
@@ -117,6 +119,7 @@ fn serve(
     working_directory: &str,
 ) -> Result<(), End> {
     wrapper::exec(environment).map_err(End::Init)?;
+    bounds::look_by_timer();
     let config = Config::from_environment(environment, runtime_api).map_err(End::Init)?;
     let script = invoke_loop::guarded(|| Script::load(&config))
         .unwrap_or_else(|report| Err(InitError(report)))

@@ -14,6 +14,7 @@ use rhai::{
     ModuleResolver, ParseErrorType, Position, Scope, Shared,
 };
 
+use crate::compile;
 use crate::effects::Declaration;
 use crate::frames::Frames;
 use crate::handler::script_candidates;
@@ -404,7 +405,8 @@ impl Modules {
             let why = ParseErrorType::BadInput(LexError::Runtime(malformed.message));
             inside(EvalAltResult::ErrorParsing(why, at).into())
         })?;
-        let ast = engine.compile(source.to_compile()).map_err(|error| inside(error.into()))?;
+        let ast =
+            compile::compile(engine, source.to_compile()).map_err(|error| inside(error.into()))?;
         let wrapped = self.frames.wrap(&ast, &source.file).map_err(|error| inside(error.into()))?;
         let module = {
             let _loading = Loading::begin(self, &file, &source.file);

@@ -10,9 +10,9 @@ use rhai::{
     NativeCallContext,
 };
 
-use crate::bounds::{Bounded, room_for};
+use crate::bounds::{self, Bounded, Pace, ROUND, room_for};
 use crate::vocabulary::Vocabulary;
-use crate::{callbacks, json, memory};
+use crate::{callbacks, comparing, json, memory};
 
 const DYNAMIC: usize = size_of::<Dynamic>();
 
@@ -30,7 +30,13 @@ pub fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
             register(engine);
         }
     }
+    if vocabulary.has("+") || vocabulary.has("append") {
+        joins(engine);
+    }
+    cuts(engine, vocabulary);
+    letters(engine, vocabulary);
     callbacks::register(engine, vocabulary);
+    comparing::register(engine, vocabulary);
 }
 
 /// What fills a value up to a length, and what replaces short text by long.
@@ -54,8 +60,14 @@ fn fillers(engine: &mut Engine) {
         })
         .register_fn("pad", move |array: &mut Array, length: INT, item: Dynamic| -> Bounded<()> {
             let missing = sized(length).saturating_sub(array.len());
-            room_for(missing, DYNAMIC + heap_bytes(&item, 0))?;
-            array.extend(std::iter::repeat_n(item, missing));
+            let bytes = DYNAMIC + heap_bytes(&item, 0);
+            room_for(missing, bytes)?;
+            array.reserve(missing);
+            let mut pace = Pace::default();
+            for item in std::iter::repeat_n(item, missing) {
+                pace.step(bytes)?;
+                array.push(item);
+            }
             Ok(())
         })
         .register_fn(
@@ -90,12 +102,12 @@ fn splits(engine: &mut Engine) {
     type Text = ImmutableString;
     const PART: usize = DYNAMIC + 48;
     let all = |text: &Text, by: &str, most: usize, from_end: bool| -> Bounded<Array> {
-        let parts = if by.is_empty() { text.len() + 1 } else { text.matches(by).count() };
+        let parts = if by.is_empty() { text.len() + 1 } else { times(text, by)? };
         room_for((parts + 1).min(most), PART)?;
-        Ok(match from_end {
-            false => text.splitn(most, by).map(text_value).collect(),
-            true => text.rsplitn(most, by).map(text_value).collect(),
-        })
+        match from_end {
+            false => values(text.splitn(most, by).map(text_value)),
+            true => values(text.rsplitn(most, by).map(text_value)),
+        }
     };
     let count = |count: INT| usize::try_from(count.max(1)).unwrap_or(usize::MAX);
     for (name, from_end) in [("split", false), ("split_rev", true)] {
@@ -113,8 +125,28 @@ fn splits(engine: &mut Engine) {
     }
     engine.register_fn("split", |text: Text| -> Bounded<Array> {
         room_for(text.len() / 2 + 1, PART)?;
-        Ok(text.split_whitespace().map(text_value).collect())
+        values(text.split_whitespace().map(text_value))
     });
+}
+
+/// What a small value costs, in bytes that could be worked on.
+const SMALL: usize = 64;
+
+/// Makes an array, as long as there is time.
+fn values(items: impl Iterator<Item = Dynamic>) -> Bounded<Array> {
+    let mut pace = Pace::default();
+    items.map(|item| pace.step(SMALL).map(|()| item)).collect()
+}
+
+/// How many times something stands in a text.
+fn times(text: &str, find: &str) -> Bounded<usize> {
+    let mut pace = Pace::default();
+    let mut times = 0;
+    for _ in text.matches(find) {
+        pace.step(SMALL)?;
+        times += 1;
+    }
+    Ok(times)
 }
 
 fn text_value(text: &str) -> Dynamic {
@@ -126,22 +158,245 @@ fn pad_text(text: &mut ImmutableString, length: usize, with: &str) -> Bounded<()
     if length <= have || with.is_empty() {
         return Ok(());
     }
-    room_for(length - have, with.len())?;
-    let mut padded = String::from(text.as_str());
-    padded.extend(with.chars().cycle().take(length - have));
+    let missing = length - have;
+    let bytes = text.len().saturating_add(filling_bytes(missing, with));
+    room_for(bytes, 1)?;
+    let mut padded = String::with_capacity(bytes);
+    padded.push_str(text);
+    fill(&mut padded, missing, with)?;
     *text = padded.into();
     Ok(())
 }
 
+/// How many bytes so many characters of a text have, which is said again and again.
+pub(crate) fn filling_bytes(characters: usize, with: &str) -> usize {
+    with.len().saturating_mul(characters.div_ceil(with.chars().count().max(1)))
+}
+
+/// Appends so many characters of a text that is not empty, which is said again and again.
+pub(crate) fn fill(out: &mut String, mut characters: usize, with: &str) -> Bounded<()> {
+    let count = with.chars().count();
+    // Many at once, and yet with a look at the clock now and then.
+    let times = (ROUND / 16).div_ceil(with.len()).min(characters / count.max(1));
+    let many = with.repeat(times);
+    let mut pace = Pace::default();
+    while times > 0 && characters >= count * times {
+        pace.step(many.len())?;
+        out.push_str(&many);
+        characters -= count * times;
+    }
+    out.extend(with.chars().cycle().take(characters));
+    Ok(())
+}
+
 fn replace(text: &mut ImmutableString, find: &str, with: &str) -> Bounded<()> {
-    let found = text.matches(find).count();
+    let found = times(text, find)?;
     if with.len() > find.len() {
         room_for(found, with.len())?;
     }
-    if found > 0 {
-        *text = text.replace(find, with).into();
+    if found == 0 {
+        return Ok(());
     }
+    let bytes = text.len() + found.saturating_mul(with.len()) - found.saturating_mul(find.len());
+    let (mut replaced, mut copied) = (String::with_capacity(bytes), 0);
+    let mut pace = Pace::default();
+    for (at, found) in text.match_indices(find) {
+        pace.step(SMALL + with.len() + at - copied)?;
+        replaced.push_str(&text[copied..at]);
+        replaced.push_str(with);
+        copied = at + found.len();
+    }
+    replaced.push_str(&text[copied..]);
+    *text = replaced.into();
     Ok(())
+}
+
+/// Text and another value, joined by `+`. Where the script has to be stopped before the value is text, the
+/// engine's own write all of the value, as long as that may take.
+fn joins(engine: &mut Engine) {
+    type Text = ImmutableString;
+    engine
+        .register_fn("+", |context: NativeCallContext, text: Text, mut item: Dynamic| {
+            shown(&context, &mut item).map(|item| text + item)
+        })
+        .register_fn("+", |context: NativeCallContext, mut item: Dynamic, text: Text| {
+            shown(&context, &mut item).map(|item| item + text)
+        });
+    for name in ["+=", "append"] {
+        engine.register_fn(
+            name,
+            |context: NativeCallContext, text: &mut Text, mut item: Dynamic| -> Bounded<()> {
+                *text += shown(&context, &mut item)?;
+                Ok(())
+            },
+        );
+    }
+}
+
+/// What `to_string` says of a value.
+fn shown(context: &NativeCallContext, item: &mut Dynamic) -> Bounded<ImmutableString> {
+    let named = |name: &str| context.engine().map_type_name(name).into();
+    match context.call_native_fn_raw("to_string", true, &mut [item]) {
+        Ok(text) if text.is_string() => Ok(text.into_immutable_string().unwrap_or_default()),
+        Ok(other) => Ok(named(other.type_name())),
+        Err(error) if comparing::is_stopping(&error) => Err(error),
+        Err(_) => Ok(named(&item.to_string())),
+    }
+}
+
+/// The byte where the character of this number begins; `None` where there are not as many.
+fn byte_of(text: &str, character: usize) -> Option<usize> {
+    let Some(before) = character.checked_sub(1) else { return Some(0) };
+    let mut characters = text.chars();
+    characters.nth(before)?;
+    Some(text.len() - characters.as_str().len())
+}
+
+/// The byte where a place begins that may count from the end.
+fn byte_from(text: &str, start: INT) -> Option<usize> {
+    match usize::try_from(start) {
+        Ok(start) => byte_of(text, start),
+        Err(_) => {
+            let back = usize::try_from(start.unsigned_abs()).unwrap_or(usize::MAX);
+            byte_of(text, text.chars().count().saturating_sub(back))
+        }
+    }
+}
+
+/// At most `length` characters from some place on.
+fn cut(text: &str, start: INT, length: INT) -> &str {
+    let Some(from) = byte_from(text, start).filter(|_| length > 0) else { return "" };
+    let rest = &text[from..];
+    &rest[..byte_of(rest, usize::try_from(length).unwrap_or(usize::MAX)).unwrap_or(rest.len())]
+}
+
+/// `sub_string`, `crop` and `index_of` from some place on, which the engine's own make a list of all
+/// characters for.
+fn cuts(engine: &mut Engine, vocabulary: &Vocabulary) {
+    type Text = ImmutableString;
+    let span = |range: &Range<INT>| {
+        let start = range.start.max(0);
+        (start, range.end.max(start) - start)
+    };
+    let whole_span = |range: &RangeInclusive<INT>| {
+        let start = (*range.start()).max(0);
+        (start, (*range.end()).max(start).min(INT::MAX - 1) - start + 1)
+    };
+    if vocabulary.has("sub_string") {
+        let part = |text: Text, start: INT, length: INT| -> Text {
+            let part = cut(&text, start, length);
+            if part.len() == text.len() { text.clone() } else { part.into() }
+        };
+        engine
+            .register_fn("sub_string", part)
+            .register_fn("sub_string", move |text: Text, start: INT| part(text, start, INT::MAX))
+            .register_fn("sub_string", move |text: Text, range: Range<INT>| {
+                let (start, length) = span(&range);
+                part(text, start, length)
+            })
+            .register_fn("sub_string", move |text: Text, range: RangeInclusive<INT>| {
+                let (start, length) = whole_span(&range);
+                part(text, start, length)
+            });
+    }
+    if vocabulary.has("crop") {
+        let crop = |text: &mut Text, start: INT, length: INT| {
+            let part = cut(text, start, length);
+            if part.len() < text.len() {
+                *text = part.into();
+            }
+        };
+        engine
+            .register_fn("crop", crop)
+            .register_fn("crop", move |text: &mut Text, start: INT| crop(text, start, INT::MAX))
+            .register_fn("crop", move |text: &mut Text, range: Range<INT>| {
+                let (start, length) = span(&range);
+                crop(text, start, length);
+            })
+            .register_fn("crop", move |text: &mut Text, range: RangeInclusive<INT>| {
+                let (start, length) = whole_span(&range);
+                crop(text, start, length);
+            });
+    }
+    if vocabulary.has("set") {
+        engine.register_fn("set", set);
+    }
+    if vocabulary.has("index_of") {
+        let index_of = |text: &str, find: &str, start: INT| -> INT {
+            let from = byte_from(text, start).filter(|&from| from < text.len());
+            let found = from.and_then(|from| Some(from + text[from..].find(find)?));
+            let place = found.map(|found| text[..found].chars().count());
+            place.and_then(|place| INT::try_from(place).ok()).unwrap_or(-1)
+        };
+        engine
+            .register_fn("index_of", move |text: Text, find: Text, start: INT| {
+                index_of(&text, &find, start)
+            })
+            .register_fn("index_of", move |text: Text, find: char, start: INT| {
+                index_of(&text, find.encode_utf8(&mut [0; 4]), start)
+            });
+    }
+}
+
+/// Puts a character in the place of another, which the engine's own copies one by one.
+fn set(text: &mut ImmutableString, index: INT, character: char) {
+    let is_there = |back: usize| back <= text.chars().count();
+    if index < 0 && !usize::try_from(index.unsigned_abs()).is_ok_and(is_there) {
+        return;
+    }
+    let Some(at) = byte_from(text, index) else { return };
+    if let Some(old) = text[at..].chars().next() {
+        let rest = &text[at + old.len_utf8()..];
+        let mut changed = String::with_capacity(text.len() + 4);
+        changed.push_str(&text[..at]);
+        changed.push(character);
+        changed.push_str(rest);
+        *text = changed.into();
+    }
+}
+
+/// The same text in the other case.
+fn in_case(text: &ImmutableString, is_upper: bool) -> Bounded<Option<ImmutableString>> {
+    let is_done = match is_upper {
+        true => text.chars().all(char::is_uppercase),
+        false => text.chars().all(char::is_lowercase),
+    };
+    if is_done {
+        return Ok(None);
+    }
+    room_for(text.len(), 2)?;
+    // A sigma is written by its neighbours.
+    if !is_upper && text.contains('Σ') {
+        return Ok(Some(text.to_lowercase().into()));
+    }
+    let mut out = String::with_capacity(text.len());
+    for part in bounds::parts(text) {
+        let part = part?;
+        out.push_str(&if is_upper { part.to_uppercase() } else { part.to_lowercase() });
+    }
+    Ok(Some(out.into()))
+}
+
+/// `to_upper`, `to_lower`, `make_upper` and `make_lower`.
+fn letters(engine: &mut Engine, vocabulary: &Vocabulary) {
+    type Text = ImmutableString;
+    for (to, make, is_upper) in
+        [("to_upper", "make_upper", true), ("to_lower", "make_lower", false)]
+    {
+        if vocabulary.has(to) {
+            engine.register_fn(to, move |text: Text| -> Bounded<Text> {
+                Ok(in_case(&text, is_upper)?.unwrap_or(text))
+            });
+        }
+        if vocabulary.has(make) {
+            engine.register_fn(make, move |text: &mut Text| -> Bounded<()> {
+                if let Some(changed) = in_case(text, is_upper)? {
+                    *text = changed;
+                }
+                Ok(())
+            });
+        }
+    }
 }
 
 /// About how many bytes a copy of this value takes beyond its own slot.
@@ -218,11 +473,11 @@ fn characters(engine: &mut Engine) {
         })
         .register_fn("to_chars", |text: Text| -> Bounded<Array> {
             room_for(text.len(), DYNAMIC)?;
-            Ok(text.chars().map(Dynamic::from).collect())
+            values(text.chars().map(Dynamic::from))
         })
         .register_fn("to_array", |blob: &mut Blob| -> Bounded<Array> {
             room_for(blob.len(), DYNAMIC)?;
-            Ok(blob.iter().map(|&byte| Dynamic::from(INT::from(byte))).collect())
+            values(blob.iter().map(|&byte| Dynamic::from(INT::from(byte))))
         });
 }
 
@@ -282,7 +537,9 @@ fn text_of(write: impl FnOnce(&mut String)) -> ImmutableString {
 /// Has the script stopped before it can look at the text: an error would not do, since the engine
 /// answers one from here by writing the text itself.
 fn refused() -> ImmutableString {
-    memory::refuse();
+    if !bounds::is_late() {
+        memory::refuse();
+    }
     ImmutableString::new()
 }
 
@@ -291,6 +548,10 @@ fn write_array(context: &NativeCallContext, array: &mut Array, out: &mut String,
     for (index, item) in array.iter_mut().enumerate() {
         if index > 0 {
             out.push_str(", ");
+        }
+        // The script is stopped before it can look at the text.
+        if bounds::is_late() || index % 256 == 255 && bounds::in_time().is_err() {
+            break;
         }
         write_item(context, item, out, depth + 1);
     }
@@ -302,6 +563,9 @@ fn write_map(context: &NativeCallContext, map: &mut Map, out: &mut String, depth
     for (index, (key, item)) in map.iter_mut().enumerate() {
         if index > 0 {
             out.push_str(", ");
+        }
+        if bounds::is_late() || index % 256 == 255 && bounds::in_time().is_err() {
+            break;
         }
         push_quoted(out, key);
         out.push_str(": ");
@@ -349,15 +613,23 @@ fn fits(value: &Dynamic, depth: usize, room: &mut usize) -> bool {
     if let Some(map) = value.read_lock::<Map>() {
         return map_fits(&map, depth, room);
     }
-    take(room, value.as_immutable_string_ref().map_or(8, |text| quoted_bytes(&text)))
+    let Ok(text) = value.as_immutable_string_ref() else { return take(room, 8) };
+    // Its bytes are looked through, again and again where it is there many times.
+    bounds::step(text.len()).is_ok() && take(room, quoted_bytes(&text))
 }
 
 fn array_fits(array: &Array, depth: usize, room: &mut usize) -> bool {
-    array.iter().all(|item| take(room, 2) && fits(item, depth + 1, room))
+    array
+        .iter()
+        .all(|item| bounds::step(SMALL).is_ok() && take(room, 2) && fits(item, depth + 1, room))
 }
 
 fn map_fits(map: &Map, depth: usize, room: &mut usize) -> bool {
-    map.iter().all(|(key, item)| take(room, quoted_bytes(key) + 4) && fits(item, depth + 1, room))
+    map.iter().all(|(key, item)| {
+        bounds::step(SMALL).is_ok()
+            && take(room, quoted_bytes(key) + 4)
+            && fits(item, depth + 1, room)
+    })
 }
 
 fn take(room: &mut usize, bytes: usize) -> bool {

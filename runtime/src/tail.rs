@@ -4,6 +4,8 @@
 //! copies every row, and frees the originals a moment later. Where the last expression of a function
 //! is a variable of its own, or an array or a map of some, nothing can read them afterwards.
 
+use std::collections::{HashMap, HashSet};
+
 use rhai::{
     ASTFlags, ASTNode, Array, Dynamic, Engine, EvalAltResult, EvalContext, Expr, Expression, Ident,
     ImmutableString, Map, Stmt,
@@ -36,12 +38,13 @@ impl Tail {
             }
             _ => return None,
         };
-        let mut own: Vec<&str> = parameters.iter().map(ImmutableString::as_str).collect();
+        let once = read_once(expression);
+        let mut own: HashSet<&str> = parameters.iter().map(ImmutableString::as_str).collect();
         own.extend(before.iter().filter_map(|statement| match statement {
             Stmt::Var(variable, ..) => Some(variable.0.name.as_str()),
             _ => None,
         }));
-        own.retain(|name| is_read_once(expression, name));
+        own.retain(|name| once.contains(*name));
         if own.is_empty() || sees_all_variables(expression) {
             return None;
         }
@@ -49,10 +52,10 @@ impl Tail {
         tail.takes().then_some(tail)
     }
 
-    fn within(expression: &Expr, own: &[&str]) -> Self {
+    fn within(expression: &Expr, own: &HashSet<&str>) -> Self {
         match expression {
             Expr::Variable(variable, ..)
-                if variable.2.is_empty() && own.contains(&variable.1.as_str()) =>
+                if variable.2.is_empty() && own.contains(variable.1.as_str()) =>
             {
                 Self::Variable(variable.1.clone(), expression.clone())
             }
@@ -125,18 +128,20 @@ fn evaluate(context: &mut EvalContext, expression: &Expr) -> Result<Dynamic, Box
     context.eval_expression_tree_raw(&Expression::from(expression), false)
 }
 
-/// Whether an expression names a variable exactly once.
+/// The variables that an expression names exactly once.
 #[must_use]
-pub fn is_read_once(expression: &Expr, name: &str) -> bool {
-    let (mut times, mut is_whole) = (0, true);
+pub fn read_once(expression: &Expr) -> HashSet<ImmutableString> {
+    let mut is_whole = true;
+    let mut times: HashMap<ImmutableString, usize> = HashMap::new();
     expression.walk(&mut Vec::new(), &mut |path: &[ASTNode]| {
         if let Some(ASTNode::Expr(Expr::Variable(variable, ..))) = path.last() {
-            times += usize::from(variable.1 == name);
+            *times.entry(variable.1.clone()).or_default() += 1;
         }
         is_whole &= !path.last().is_some_and(loans::hides_an_expression);
         true
     });
-    times == 1 && is_whole
+    let times = times.into_iter().filter(|(_, times)| is_whole && *times == 1);
+    times.map(|(name, _)| name).collect()
 }
 
 /// Whether some part of it can read a variable without naming it.

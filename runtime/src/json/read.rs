@@ -8,7 +8,7 @@ use std::fmt;
 use rhai::{Array, Dynamic, Identifier, ImmutableString, Map};
 
 use super::{MAX_DEPTH, number};
-use crate::memory;
+use crate::{bounds, memory};
 
 /// Why a text is not JSON, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl std::error::Error for ReadError {}
 pub fn read(text: &[u8]) -> Result<Dynamic, ReadError> {
     let source = std::str::from_utf8(text)
         .map_err(|error| failure(text, error.valid_up_to(), "the text is not UTF-8".into()))?;
-    let mut reader = Reader { text: source, bytes: text, at: 0, depth: 0 };
+    let mut reader = Reader { text: source, bytes: text, at: 0, depth: 0, values: 0 };
     reader.document().map_err(|stop| match stop {
         Stop::Syntax(message) => failure(text, reader.at, message),
         Stop::Memory => ReadError {
@@ -81,6 +81,7 @@ struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
     depth: usize,
+    values: u32,
 }
 
 impl<'a> Reader<'a> {
@@ -128,7 +129,20 @@ impl<'a> Reader<'a> {
         self.skip_space();
         let value = read(self)?;
         self.depth -= 1;
-        if memory::is_exceeded() { Err(Stop::Memory) } else { Ok(value) }
+        match memory::is_exceeded() {
+            true => Err(Stop::Memory),
+            false => self.in_time().map(|()| value),
+        }
+    }
+
+    /// Looks at the clock once for as many values.
+    #[inline]
+    fn in_time(&mut self) -> Result<(), Stop> {
+        self.values = self.values.wrapping_add(1);
+        match self.values % 1024 == 0 && bounds::in_time().is_err() {
+            true => Err(Stop::Syntax("there was no time left to read on".into())),
+            false => Ok(()),
+        }
     }
 
     fn object(&mut self) -> Result<Dynamic, Stop> {
@@ -151,6 +165,7 @@ impl<'a> Reader<'a> {
             }
             self.skip_space();
             entries.push((key, self.value()?));
+            self.in_time()?;
             self.skip_space();
             if self.take(b',') {
                 self.skip_space();
@@ -169,6 +184,7 @@ impl<'a> Reader<'a> {
         }
         loop {
             items.push(self.value()?);
+            self.in_time()?;
             self.skip_space();
             if self.take(b',') {
                 self.skip_space();

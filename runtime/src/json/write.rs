@@ -12,6 +12,7 @@ use rhai::{Array, Blob, Dynamic, FnPtr, Map};
 use serde_json::Value;
 
 use super::{ExactNumber, MAX_DEPTH};
+use crate::bounds::{self, Pace};
 use crate::context::Context;
 use crate::memory;
 use crate::time::Time;
@@ -62,7 +63,10 @@ pub fn write_pretty(value: &Dynamic) -> Result<String, WriteError> {
     let (mut depth, mut in_string, mut is_escaped) = (0usize, false, false);
     let text = String::from_utf8(compact).unwrap_or_default();
     let mut characters = text.chars().peekable();
+    let mut pace = Pace::default();
     while let Some(character) = characters.next() {
+        pace.step(1)
+            .map_err(|_| WriteError { path: "$".to_owned(), message: TOO_LATE.to_owned() })?;
         if in_string {
             pretty.push(character);
             in_string = is_escaped || character != '"';
@@ -166,10 +170,22 @@ fn refuse(message: String) -> Result<(), Box<Refusal>> {
     Err(Box::new(Refusal { message, steps: Vec::new() }))
 }
 
+const TOO_LATE: &str = "what there was no time left to write,";
+
 const TOO_MUCH: &str = "more than the script's memory can hold as text";
 
 /// From this length on it is worth asking whether there is room for a text.
 const LONG_TEXT: usize = 4096;
+
+/// Looks at the clock at every so many elements; those further in may be many at each.
+fn in_time(index: usize, depth: usize) -> Result<(), Box<Refusal>> {
+    const STRIDE: usize = 256;
+    let stride = if depth == 0 { STRIDE } else { STRIDE * 4 };
+    match index % stride == stride - 1 && bounds::in_time().is_err() {
+        true => refuse(TOO_LATE.into()),
+        false => Ok(()),
+    }
+}
 
 fn put(value: &Dynamic, out: &mut Vec<u8>, depth: usize) -> Result<(), Box<Refusal>> {
     if let Ok(int) = value.as_int() {
@@ -178,6 +194,9 @@ fn put(value: &Dynamic, out: &mut Vec<u8>, depth: usize) -> Result<(), Box<Refus
         // One long text may stand in an array many times over; each costs nothing but here.
         if text.len() > LONG_TEXT && !memory::has_room_for(out.len() + text.len()) {
             return refuse(TOO_MUCH.into());
+        }
+        if text.len() > LONG_TEXT * 16 && bounds::in_time().is_err() {
+            return refuse(TOO_LATE.into());
         }
         put_serde(text.as_str(), out);
     } else if let Ok(float) = value.as_float() {
@@ -199,6 +218,7 @@ fn put(value: &Dynamic, out: &mut Vec<u8>, depth: usize) -> Result<(), Box<Refus
             if index > 0 {
                 out.push(b',');
             }
+            in_time(index, depth)?;
             put_serde(key.as_str(), out);
             out.push(b':');
             put(item, out, depth + 1)
@@ -211,6 +231,7 @@ fn put(value: &Dynamic, out: &mut Vec<u8>, depth: usize) -> Result<(), Box<Refus
             if index > 0 {
                 out.push(b',');
             }
+            in_time(index, depth)?;
             put(item, out, depth + 1).map_err(|refusal| refusal.within(Step::Index(index)))?;
         }
         out.push(b']');

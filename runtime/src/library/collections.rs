@@ -12,13 +12,17 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, INT, ImmutableString, Map, Pos
 use super::grow::{self, MAP};
 use super::native::exported;
 use super::{Fallible, Part};
-use crate::bounds::room_for;
+use crate::bounds::{Pace, room_for};
+use crate::comparing;
 use crate::vocabulary::Vocabulary;
 use crate::{json, memory};
 
 type Text = ImmutableString;
 
 const DYNAMIC: usize = size_of::<Dynamic>();
+
+/// What one record costs beside its text, in bytes that could be worked on.
+const RECORD: usize = 64;
 
 pub(super) const PART: Part = Part {
     words: &[
@@ -66,8 +70,9 @@ mod methods {
         room_for(array.len(), DYNAMIC)?;
         let mut places: HashMap<Text, usize> = HashMap::new();
         let mut groups: Vec<Array> = Vec::new();
+        let mut pace = Pace::default();
         for index in 0..array.len() {
-            let name = named("group_by", array, index, key)?;
+            let name = named("group_by", array, index, key, &mut pace)?;
             let place = *places.entry(name).or_insert_with(|| {
                 groups.push(Array::new());
                 groups.len() - 1
@@ -88,8 +93,9 @@ mod methods {
     #[rhai_fn(pure, return_raw)]
     pub fn count_by(array: &mut Array, key: &str) -> Fallible<Map> {
         let mut counts: HashMap<Text, INT> = HashMap::new();
+        let mut pace = Pace::default();
         for index in 0..array.len() {
-            *counts.entry(named("count_by", array, index, key)?).or_default() += 1;
+            *counts.entry(named("count_by", array, index, key, &mut pace)?).or_default() += 1;
         }
         Ok(counts.into_iter().map(|(name, count)| (name.as_str().into(), count.into())).collect())
     }
@@ -102,8 +108,9 @@ mod methods {
     #[rhai_fn(pure, return_raw)]
     pub fn index_by(array: &mut Array, key: &str) -> Fallible<Map> {
         let mut map = Map::new();
+        let mut pace = Pace::default();
         for index in 0..array.len() {
-            let name = named("index_by", array, index, key)?;
+            let name = named("index_by", array, index, key, &mut pace)?;
             map.insert(name.as_str().into(), copy(&array[index])?);
         }
         Ok(map)
@@ -139,8 +146,10 @@ mod methods {
     #[rhai_fn(name = "sum_by", pure, return_raw)]
     pub fn sum_by_group(array: &mut Array, key: &str, group: &str) -> Fallible<Map> {
         let mut sums: HashMap<Text, Sum> = HashMap::new();
+        let mut pace = Pace::default();
         for index in 0..array.len() {
-            let name = named("sum_by", array, index, group)?;
+            let name = named("sum_by", array, index, group, &mut pace)?;
+            pace.step(key.len())?;
             sums.entry(name).or_default().add("sum_by", &array[index], index, Some(key))?;
         }
         Ok(sums.into_iter().map(|(name, sum)| (name.as_str().into(), sum.total())).collect())
@@ -200,7 +209,14 @@ mod methods {
     #[rhai_fn(pure, return_raw)]
     pub fn pluck(array: &mut Array, key: &str) -> Fallible<Array> {
         room_for(array.len(), DYNAMIC)?;
-        array.iter().map(|item| look(item, key, copy).unwrap_or(Ok(Dynamic::UNIT))).collect()
+        let mut pace = Pace::default();
+        array
+            .iter()
+            .map(|item| {
+                pace.step(RECORD + key.len())?;
+                look(item, key, copy).unwrap_or(Ok(Dynamic::UNIT))
+            })
+            .collect()
     }
 
     /// The records whose key has this value.
@@ -210,9 +226,18 @@ mod methods {
     /// ```
     #[rhai_fn(pure, return_raw)]
     pub fn filter_by(array: &mut Array, key: &str, value: Dynamic) -> Fallible<Array> {
-        let is_it = |found: &Dynamic| compare(found, &value) == Some(Ordering::Equal);
-        let found = array.iter().filter(|item| look(item, key, is_it) == Some(true));
-        found.map(copy).collect()
+        let mut pace = Pace::default();
+        let mut found = Array::new();
+        for item in array.iter() {
+            pace.step(RECORD + key.len())?;
+            let is_it = |found: &Dynamic| {
+                Ok(compare(found, &value, &mut pace)?.is_some_and(Ordering::is_eq))
+            };
+            if look(item, key, is_it).unwrap_or(Ok::<_, Box<EvalAltResult>>(false))? {
+                found.push(copy(item)?);
+            }
+        }
+        Ok(found)
     }
 
     /// Arrays of at most so many items each.
@@ -226,9 +251,16 @@ mod methods {
         let size = usize::try_from(size).ok().filter(|&size| size > 0);
         let size = size.ok_or("chunk: the size has to be at least 1")?;
         room_for(array.len().div_ceil(size) + array.len(), 2 * DYNAMIC)?;
+        let mut pace = Pace::default();
+        let mut copy = |item: &Dynamic| {
+            pace.step(RECORD)?;
+            copy(item)
+        };
         array
             .chunks(size)
-            .map(|items| Ok(Dynamic::from_array(items.iter().map(copy).collect::<Fallible<_>>()?)))
+            .map(|items| {
+                Ok(Dynamic::from_array(items.iter().map(&mut copy).collect::<Fallible<_>>()?))
+            })
             .collect()
     }
 
@@ -260,6 +292,11 @@ mod methods {
     #[rhai_fn(pure, return_raw)]
     pub fn zip(array: &mut Array, other: Array) -> Fallible<Array> {
         room_for(array.len().min(other.len()), 3 * DYNAMIC)?;
+        let mut pace = Pace::default();
+        let mut copy = |item: &Dynamic| {
+            pace.step(RECORD)?;
+            copy(item)
+        };
         array
             .iter()
             .zip(other)
@@ -275,7 +312,9 @@ mod methods {
     #[rhai_fn(pure, return_raw)]
     pub fn merge(map: &mut Map, other: Map) -> Fallible<Map> {
         let mut merged = Map::new();
+        let mut pace = Pace::default();
         for (name, value) in map.iter() {
+            pace.step(RECORD + name.len())?;
             if !other.contains_key(name) {
                 merged.insert(name.clone(), copy(value)?);
             }
@@ -293,7 +332,7 @@ mod methods {
     /// ```
     #[rhai_fn(pure, return_raw)]
     pub fn merge_deep(map: &mut Map, other: Map) -> Fallible<Map> {
-        merged(map, other, 0)
+        merged(map, other, 0, &mut Pace::default())
     }
 
     /// What a path leads to, through maps by name and through arrays by index; `()` where there is nothing.
@@ -390,10 +429,15 @@ fn file_name(value: &Dynamic) -> Option<Text> {
     value.as_bool().ok().map(|is| if is { "true".into() } else { "false".into() })
 }
 
-fn named(what: &str, array: &Array, index: usize, key: &str) -> Fallible<Text> {
+fn named(what: &str, array: &Array, index: usize, key: &str, pace: &mut Pace) -> Fallible<Text> {
     let record = &array[index];
+    pace.step(RECORD + key.len())?;
     match look(record, key, file_name) {
-        Some(Some(name)) => Ok(name),
+        Some(Some(name)) => {
+            // It will be hashed, and compared with another.
+            pace.step(2 * name.len())?;
+            Ok(name)
+        }
         Some(None) => {
             let kind = look(record, key, |value| value.type_name().to_owned()).unwrap_or_default();
             let kind = kind.rsplit("::").next().unwrap_or_default();
@@ -455,38 +499,45 @@ impl Sum {
 
 fn sum(what: &str, array: &Array, key: Option<&str>) -> Fallible<Dynamic> {
     let mut sum = Sum::default();
+    let mut pace = Pace::default();
     for (index, item) in array.iter().enumerate() {
+        pace.step(RECORD + key.map_or(0, str::len))?;
         sum.add(what, item, index, key)?;
     }
     Ok(sum.total())
 }
 
 /// Which of two keys comes first; nothing where they cannot be compared.
-fn compare(left: &Dynamic, right: &Dynamic) -> Option<Ordering> {
+fn compare(left: &Dynamic, right: &Dynamic, pace: &mut Pace) -> Fallible<Option<Ordering>> {
     if let (Ok(left), Ok(right)) = (left.as_int(), right.as_int()) {
-        return Some(left.cmp(&right));
+        return Ok(Some(left.cmp(&right)));
     }
     if let (Ok(left), Ok(right)) = (left.as_immutable_string_ref(), right.as_immutable_string_ref())
     {
-        return Some(left.as_str().cmp(right.as_str()));
+        return comparing::order_of(&left, &right, pace).map(Some);
     }
     if let (Ok(left), Ok(right)) = (left.as_bool(), right.as_bool()) {
-        return Some(left.cmp(&right));
+        return Ok(Some(left.cmp(&right)));
     }
     let float =
         |value: &Dynamic| value.as_float().or_else(|_| value.as_int().map(|int| int as f64));
-    float(left).ok()?.partial_cmp(&float(right).ok()?)
+    Ok(match (float(left), float(right)) {
+        (Ok(left), Ok(right)) => left.partial_cmp(&right),
+        _ => None,
+    })
 }
 
 /// The keys of all records, checked to be of one kind.
 fn keys(what: &str, array: &Array, key: &str) -> Fallible<Vec<Dynamic>> {
     room_for(array.len(), DYNAMIC)?;
     let mut keys: Vec<Dynamic> = Vec::with_capacity(array.len());
+    let mut pace = Pace::default();
     for (index, item) in array.iter().enumerate() {
+        pace.step(RECORD + key.len())?;
         let found = look(item, key, Dynamic::clone)
             .ok_or_else(|| format!("{what}: item {index} has no `{key}`"))?;
         let first = keys.first().unwrap_or(&found);
-        if compare(first, &found).is_none() {
+        if compare(first, &found, &mut pace)?.is_none() {
             return Err(format!(
                 "{what}: `{key}` of item {index} is {}, which does not compare with the {} of item 0",
                 found.type_name(),
@@ -502,19 +553,29 @@ fn keys(what: &str, array: &Array, key: &str) -> Fallible<Vec<Dynamic>> {
 fn sorted(array: &Array, key: &str, is_descending: bool) -> Fallible<Array> {
     let keys = keys("sort_by", array, key)?;
     let mut places: Vec<usize> = (0..array.len()).collect();
-    places.sort_by(|&left, &right| {
-        let order = compare(&keys[left], &keys[right]).unwrap_or(Ordering::Equal);
-        if is_descending { order.reverse() } else { order }
-    });
-    places.into_iter().map(|place| copy(&array[place])).collect()
+    comparing::sort_items(&mut places, |&left, &right, pace| {
+        pace.step(RECORD)?;
+        let order = compare(&keys[left], &keys[right], pace)?.unwrap_or(Ordering::Equal);
+        Ok(if is_descending { order.reverse() } else { order })
+    })?;
+    let mut pace = Pace::default();
+    places
+        .into_iter()
+        .map(|place| {
+            pace.step(RECORD)?;
+            copy(&array[place])
+        })
+        .collect()
 }
 
 fn extreme(array: &mut Array, key: &str, wanted: Ordering) -> Fallible<Dynamic> {
     let what = if wanted.is_lt() { "min_by" } else { "max_by" };
     let keys = keys(what, array, key)?;
     let mut best = 0;
+    let mut pace = Pace::default();
     for place in 1..keys.len() {
-        if compare(&keys[place], &keys[best]) == Some(wanted) {
+        pace.step(RECORD)?;
+        if compare(&keys[place], &keys[best], &mut pace)? == Some(wanted) {
             best = place;
         }
     }
@@ -524,7 +585,9 @@ fn extreme(array: &mut Array, key: &str, wanted: Ordering) -> Fallible<Dynamic> 
 fn unique(array: &mut Array, key: Option<&str>) -> Fallible<Array> {
     let mut seen = std::collections::HashSet::new();
     let mut kept = Array::new();
+    let mut pace = Pace::default();
     for (index, item) in array.iter().enumerate() {
+        pace.step(RECORD + key.map_or(0, str::len))?;
         // Its JSON tells 1 from "1", and values of any shape from each other.
         let mut text = Vec::new();
         let written = match key {
@@ -534,6 +597,7 @@ fn unique(array: &mut Array, key: Option<&str>) -> Fallible<Array> {
         };
         written.map_err(|error| format!("unique: item {index} {error}"))?;
         room_for(text.len(), 1)?;
+        pace.step(4 * text.len())?;
         if seen.insert(text) {
             kept.push(copy(item)?);
         }
@@ -553,15 +617,19 @@ fn get_path(map: &mut Map, path: &str, default: Dynamic) -> Fallible<Dynamic> {
 
 fn select(map: &mut Map, names: &Array, what: &str, keeps: bool) -> Fallible<Map> {
     let mut wanted = std::collections::HashSet::new();
+    let mut pace = Pace::default();
     for name in names {
         let name = name.as_immutable_string_ref();
-        wanted.insert(
-            name.map_err(|kind| format!("{what}: a name is of type {kind}, not text"))?.clone(),
-        );
+        let name = name.map_err(|kind| format!("{what}: a name is of type {kind}, not text"))?;
+        pace.step(RECORD + 2 * name.len())?;
+        wanted.insert(name.clone());
     }
     let mut selected = Map::new();
-    for (name, value) in map.iter().filter(|(name, _)| wanted.contains(name.as_str()) == keeps) {
-        selected.insert(name.clone(), copy(value)?);
+    for (name, value) in map.iter() {
+        pace.step(RECORD + name.len())?;
+        if wanted.contains(name.as_str()) == keeps {
+            selected.insert(name.clone(), copy(value)?);
+        }
     }
     Ok(selected)
 }
@@ -577,20 +645,24 @@ pub(super) fn copy(value: &Dynamic) -> Fallible<Dynamic> {
 }
 
 /// Both maps, and in turn the maps that both have under one name.
-fn merged(map: &Map, other: Map, depth: usize) -> Fallible<Map> {
+fn merged(map: &Map, other: Map, depth: usize, pace: &mut Pace) -> Fallible<Map> {
     if depth > json::MAX_DEPTH {
         return Err(format!("merge_deep: nested more than {} deep", json::MAX_DEPTH).into());
     }
     let mut merged = Map::new();
     for (name, value) in map {
+        pace.step(RECORD + name.len())?;
         if !other.contains_key(name) {
             merged.insert(name.clone(), copy(value)?);
         }
     }
     for (name, value) in other {
+        pace.step(RECORD + name.len())?;
         let own = map.get(&name).and_then(|own| own.read_lock::<Map>());
         let value = match (own, value.is_map()) {
-            (Some(own), true) => self::merged(&own, value.flatten().cast(), depth + 1)?.into(),
+            (Some(own), true) => {
+                self::merged(&own, value.flatten().cast(), depth + 1, pace)?.into()
+            }
             _ => value,
         };
         merged.insert(name, value);

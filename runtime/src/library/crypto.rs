@@ -12,7 +12,7 @@ use ring::{digest, hmac};
 
 use super::Part;
 use super::native::exported;
-use crate::bounds::Bounded;
+use crate::bounds::{self, Bounded};
 use crate::vocabulary::Vocabulary;
 
 pub(super) const PART: Part = Part { words: &["crypto"], register };
@@ -106,7 +106,36 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 
 fn sha(function: &str, algorithm: &'static digest::Algorithm, data: Dynamic) -> Bounded<String> {
     let data = Bytes::of(function, "data", data)?;
-    Ok(hex(digest::digest(algorithm, data.as_ref()).as_ref()))
+    Ok(hex(digest_of(algorithm, data.as_ref())?.as_ref()))
+}
+
+/// The parts of some bytes, with a look at the clock before each.
+fn parts(bytes: &[u8]) -> impl Iterator<Item = Bounded<&[u8]>> {
+    bytes.chunks(bounds::ROUND).map(|part| bounds::step(part.len()).map(|()| part))
+}
+
+fn digest_of(algorithm: &'static digest::Algorithm, bytes: &[u8]) -> Bounded<digest::Digest> {
+    let mut context = digest::Context::new(algorithm);
+    for part in parts(bytes) {
+        context.update(part?);
+    }
+    Ok(context.finish())
+}
+
+fn md5_of(bytes: &[u8]) -> Bounded<Vec<u8>> {
+    let mut md5 = Md5::new();
+    for part in parts(bytes) {
+        md5.update(part?);
+    }
+    Ok(md5.finalize().to_vec())
+}
+
+fn mac_of(algorithm: hmac::Algorithm, key: &[u8], bytes: &[u8]) -> Bounded<hmac::Tag> {
+    let mut context = hmac::Context::with_key(&hmac::Key::new(algorithm, key));
+    for part in parts(bytes) {
+        context.update(part?);
+    }
+    Ok(context.sign())
 }
 
 fn unknown(function: &str, algorithm: &str, known: &str) -> Box<rhai::EvalAltResult> {
@@ -122,7 +151,7 @@ fn hmac_hex(
 ) -> Bounded<String> {
     let key = Bytes::of(function, "key", key)?;
     let data = Bytes::of(function, "data", data)?;
-    Ok(hex(hmac_of(algorithm, key.as_ref(), &[data.as_ref()]).as_ref()))
+    Ok(hex(mac_of(algorithm, key.as_ref(), data.as_ref())?.as_ref()))
 }
 
 /// Digests, HMAC, and comparison in constant time. Texts and blobs are both bytes here; what is named
@@ -139,7 +168,7 @@ mod functions {
     #[rhai_fn(return_raw)]
     pub fn md5(data: Dynamic) -> Bounded<String> {
         let data = Bytes::of("crypto::md5", "data", data)?;
-        Ok(hex(&Md5::digest(data)))
+        Ok(hex(&md5_of(data.as_ref())?))
     }
 
     /// The SHA-1 of text or a blob, in hex. It no longer protects against forgery; it is for protocols
@@ -194,7 +223,7 @@ mod functions {
     pub fn digest(algorithm: ImmutableString, data: Dynamic) -> Bounded<Blob> {
         let data = Bytes::of("crypto::digest", "data", data)?;
         let algorithm = match algorithm.as_str() {
-            "md5" => return Ok(Md5::digest(data).to_vec()),
+            "md5" => return md5_of(data.as_ref()),
             "sha1" => &digest::SHA1_FOR_LEGACY_USE_ONLY,
             "sha256" => &digest::SHA256,
             "sha384" => &digest::SHA384,
@@ -203,7 +232,7 @@ mod functions {
                 return Err(unknown("digest", other, "\"md5\", \"sha1\", \"sha256\", \"sha384\""));
             }
         };
-        Ok(digest::digest(algorithm, data.as_ref()).as_ref().to_vec())
+        Ok(digest_of(algorithm, data.as_ref())?.as_ref().to_vec())
     }
 
     /// The HMAC-SHA-1 of text or a blob under a key that is text or a blob, in hex.
@@ -265,7 +294,7 @@ mod functions {
             "sha512" => hmac::HMAC_SHA512,
             other => return Err(unknown("hmac", other, "\"sha1\", \"sha256\", \"sha384\"")),
         };
-        Ok(hmac_of(algorithm, key.as_ref(), &[data.as_ref()]).as_ref().to_vec())
+        Ok(mac_of(algorithm, key.as_ref(), data.as_ref())?.as_ref().to_vec())
     }
 
     /// Whether two secrets are the same, text or blobs, in a time that does not tell where they differ.

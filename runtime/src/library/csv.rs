@@ -1,12 +1,14 @@
 //! `csv`: rows of fields as text (RFC 4180), with any delimiter.
 
+use std::collections::HashSet;
+
 use rhai::plugin::*;
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map};
 
 use super::Part;
 use super::grow::{self, MAP};
 use super::native::exported;
-use crate::bounds::{Bounded, room_for};
+use crate::bounds::{self, Bounded, room_for};
 use crate::vocabulary::Vocabulary;
 
 pub(super) const PART: Part = Part { words: &["csv"], register };
@@ -129,8 +131,9 @@ fn parse(text: &str, options: &Options) -> Bounded<Array> {
     let Some((_, header)) = reader.row()? else { return Ok(rows) };
     let header: Vec<ImmutableString> =
         header.into_iter().filter_map(Dynamic::try_cast::<ImmutableString>).collect();
-    for (at, name) in header.iter().enumerate() {
-        if header[..at].contains(name) {
+    let mut seen = HashSet::new();
+    for name in &header {
+        if !seen.insert(name) {
             return Err(format!(
                 "the header of the CSV has {name:?} twice; `#{{header: false}}` gives arrays"
             )
@@ -306,6 +309,7 @@ fn all_keys(rows: &Array) -> Bounded<Vec<ImmutableString>> {
     let mut keys = std::collections::BTreeSet::new();
     for row in rows {
         let Some(row) = row.read_lock::<Map>() else { continue };
+        bounds::step(64 * (row.len() + 1))?;
         for key in
             row.keys().filter(|key| !keys.contains(key.as_str())).cloned().collect::<Vec<_>>()
         {

@@ -2,7 +2,10 @@
 
 use rhai::{Array, Dynamic, ImmutableString, Map};
 
-use crate::bounds::{Bounded, room_for};
+use crate::bounds::{self, Bounded, room_for};
+
+/// What one value or piece of text costs beside its bytes, in bytes that could be worked on.
+const PIECE: usize = 64;
 
 /// About what a map with a few entries takes.
 pub(super) const MAP: usize = 640;
@@ -22,6 +25,7 @@ pub(super) fn add(out: &mut String, text: &str) -> Bounded<()> {
 
 /// Has room for so many more bytes of text.
 pub(super) fn reserve(out: &mut String, bytes: usize) -> Bounded<()> {
+    bounds::step(PIECE + bytes)?;
     if out.capacity() - out.len() < bytes {
         room_for(out.len().saturating_add(bytes), 2)?;
         out.reserve(bytes);
@@ -31,6 +35,7 @@ pub(super) fn reserve(out: &mut String, bytes: usize) -> Bounded<()> {
 
 /// Adds to the end of an array.
 pub(super) fn push(array: &mut Array, item: Dynamic) -> Bounded<()> {
+    bounds::step(PIECE)?;
     if array.len() == array.capacity() {
         room_for(array.len() + 4, 2 * size_of::<Dynamic>())?;
     }
@@ -40,6 +45,7 @@ pub(super) fn push(array: &mut Array, item: Dynamic) -> Bounded<()> {
 
 /// Text as a value.
 pub(super) fn text(text: &str) -> Bounded<Dynamic> {
+    bounds::step(PIECE + text.len())?;
     room_for(text.len() + 48, 1)?;
     Ok(ImmutableString::from(text).into())
 }

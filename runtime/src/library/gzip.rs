@@ -11,7 +11,7 @@ use rhai::{Blob, Dynamic, Engine};
 use super::Part;
 use super::crypto::with_bytes;
 use super::native::exported;
-use crate::bounds::{Bounded, room_for};
+use crate::bounds::{Bounded, in_time, room_for};
 use crate::vocabulary::Vocabulary;
 
 pub(super) const PART: Part = Part { words: &["gzip"], register };
@@ -57,16 +57,18 @@ pub fn compress(bytes: &[u8]) -> Bounded<Blob> {
     let most = bytes.len().saturating_add(bytes.len() / 1000 + 64);
     room_for(most.saturating_add(COMPRESSOR), 1)?;
     let mut encoder = GzEncoder::new(Vec::with_capacity(most / 4), Compression::default());
-    encoder
-        .write_all(bytes)
-        .and_then(|()| encoder.finish())
-        .map_err(|error| format!("cannot compress: {error}").into())
+    for part in bytes.chunks(CHUNK * 8) {
+        in_time()?;
+        encoder.write_all(part).map_err(|error| format!("cannot compress: {error}"))?;
+    }
+    encoder.finish().map_err(|error| format!("cannot compress: {error}").into())
 }
 
 pub(super) fn decompress(bytes: &[u8]) -> Bounded<Blob> {
     let mut decoder = MultiGzDecoder::new(bytes);
     let mut out = Blob::new();
     loop {
+        in_time()?;
         let length = out.len();
         if out.capacity() < length + CHUNK {
             room_for(length + CHUNK, 2)?;

@@ -6,7 +6,7 @@ use rhai::{Blob, Dynamic, Engine};
 use super::Part;
 use super::crypto::{hex, with_bytes};
 use super::native::exported;
-use crate::bounds::{Bounded, room_for};
+use crate::bounds::{self, Bounded, room_for};
 use crate::vocabulary::Vocabulary;
 
 pub(super) const PART: Part = Part { words: &["hex"], register };
@@ -29,7 +29,12 @@ mod functions {
     pub fn encode(data: &mut Dynamic) -> Bounded<String> {
         with_bytes("hex::encode", "data", data, |bytes| {
             room_for(bytes.len(), 2)?;
-            Ok(hex(bytes))
+            let mut digits = String::with_capacity(bytes.len() * 2);
+            for part in bytes.chunks(bounds::ROUND) {
+                bounds::step(part.len())?;
+                digits.push_str(&hex(part));
+            }
+            Ok(digits)
         })
     }
 
@@ -61,8 +66,12 @@ fn decode(text: &str) -> Bounded<Blob> {
         .into());
     }
     let value = |digit: u8| (digit & 15) + if digit.is_ascii_alphabetic() { 9 } else { 0 };
-    let pairs = text.as_bytes().chunks_exact(2);
-    Ok(pairs.map(|pair| value(pair[0]) << 4 | value(pair[1])).collect())
+    let mut blob = Blob::with_capacity(text.len() / 2);
+    for part in text.as_bytes().chunks(bounds::ROUND) {
+        bounds::step(part.len())?;
+        blob.extend(part.chunks_exact(2).map(|pair| value(pair[0]) << 4 | value(pair[1])));
+    }
+    Ok(blob)
 }
 
 #[cfg(test)]

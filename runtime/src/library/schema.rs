@@ -285,7 +285,7 @@ impl Check {
         let Ok(pattern) = pattern.as_immutable_string_ref() else {
             return Err(self.bad_schema("has as `pattern`", "a regular expression", pattern));
         };
-        if !regex::compiled(&pattern, text)?.is_match(text) {
+        if !regex::is_match(&pattern, text)? {
             self.problem(format!("does not match `{}`", shortened(&pattern)))?;
         }
         Ok(())

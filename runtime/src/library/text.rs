@@ -5,7 +5,8 @@ use rhai::{Array, Dynamic, Engine, INT, ImmutableString};
 
 use super::native::exported;
 use super::{Part, grow};
-use crate::bounds::{Bounded, room_for};
+use crate::bounds::{Bounded, Pace, room_for};
+use crate::natives::{fill as fill_up, filling_bytes};
 use crate::vocabulary::Vocabulary;
 
 pub(super) const PART: Part = Part { words: &["text"], register };
@@ -184,11 +185,15 @@ fn pad(text: Text, length: INT, fill: &str, at_end: bool) -> Bounded<Text> {
     }
     room_for(missing, fill.chars().map(char::len_utf8).max().unwrap_or(1))?;
     room_for(text.len(), 2)?;
-    let fill = fill.chars().cycle().take(missing);
-    Ok(match at_end {
-        true => text.chars().chain(fill).collect::<String>().into(),
-        false => fill.chain(text.chars()).collect::<String>().into(),
-    })
+    let mut out = String::with_capacity(text.len() + filling_bytes(missing, fill));
+    if at_end {
+        out.push_str(&text);
+    }
+    fill_up(&mut out, missing, fill)?;
+    if !at_end {
+        out.push_str(&text);
+    }
+    Ok(out.into())
 }
 
 fn truncate(text: Text, length: INT, ellipsis: &str) -> Bounded<Text> {
@@ -207,7 +212,9 @@ fn slug(text: &str) -> Bounded<Text> {
     room_for(text.len(), 3)?;
     let mut out = String::with_capacity(text.len());
     let mut between = false;
+    let mut pace = Pace::default();
     for character in text.chars() {
+        pace.step(4)?;
         // An accent of its own, or an apostrophe within a word, is left out.
         if ('\u{300}'..='\u{36f}').contains(&character) || matches!(character, '\'' | '’') {
             continue;
@@ -267,7 +274,9 @@ fn title(text: &str) -> Bounded<Text> {
     room_for(text.len(), 3)?;
     let mut out = String::with_capacity(text.len());
     let mut is_first = true;
+    let mut pace = Pace::default();
     for character in text.chars() {
+        pace.step(4)?;
         match is_first {
             true => out.extend(character.to_uppercase()),
             false => out.extend(character.to_lowercase()),
@@ -285,7 +294,9 @@ fn escape_html(text: Text) -> Bounded<Text> {
     }
     room_for(specials * 5 + text.len(), 2)?;
     let mut out = String::with_capacity(specials * 5 + text.len());
+    let mut pace = Pace::default();
     for character in text.chars() {
+        pace.step(1)?;
         match character {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
@@ -305,7 +316,9 @@ fn unescape_html(text: Text) -> Bounded<Text> {
     room_for(text.len(), 2)?;
     let mut out = String::with_capacity(text.len());
     let mut rest = text.as_str();
+    let mut pace = Pace::default();
     while let Some((before, after)) = rest.split_once('&') {
+        pace.step(16 + before.len())?;
         out.push_str(before);
         // The longest is `&#x10ffff;`, maybe with zeros before it.
         let end = after.bytes().take(16).position(|byte| byte == b';');
@@ -349,7 +362,13 @@ fn lines(text: &str) -> Bounded<Array> {
     let count = text.bytes().filter(|&byte| byte == b'\n').count() + 1;
     room_for(count, size_of::<Dynamic>() + 48)?;
     room_for(text.len(), 1)?;
-    Ok(text.lines().map(|line| ImmutableString::from(line).into()).collect())
+    let mut pace = Pace::default();
+    text.lines()
+        .map(|line| {
+            pace.step(64 + line.len())?;
+            Ok(ImmutableString::from(line).into())
+        })
+        .collect()
 }
 
 fn repeat(text: &str, times: INT) -> Bounded<Text> {
@@ -357,14 +376,21 @@ fn repeat(text: &str, times: INT) -> Bounded<Text> {
         return Ok(Text::new());
     }
     room_for(sized(times), text.len())?;
-    Ok(text.repeat(sized(times)).into())
+    let mut out = String::with_capacity(text.len() * sized(times));
+    fill_up(&mut out, text.chars().count() * sized(times), text)?;
+    Ok(out.into())
 }
 
 fn dedent(text: &str) -> Bounded<Text> {
     room_for(text.len(), 2)?;
     let indent = |line: &str| line.len() - line.trim_start_matches([' ', '\t']).len();
     let mut common: Option<&str> = None;
-    for line in text.lines().filter(|line| !is_blank(line)) {
+    let mut pace = Pace::default();
+    for line in text.lines() {
+        pace.step(64 + 2 * line.len())?;
+        if is_blank(line) {
+            continue;
+        }
         let own = &line[..indent(line)];
         let shared = common.unwrap_or(own);
         let length =
@@ -374,6 +400,7 @@ fn dedent(text: &str) -> Bounded<Text> {
     let common = common.map_or(0, str::len);
     let mut out = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
+        pace.step(64 + 2 * line.len())?;
         let end = line.trim_end_matches(['\r', '\n']).len();
         let (content, end) = line.split_at(end);
         if !is_blank(content) {

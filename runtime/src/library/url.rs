@@ -8,7 +8,7 @@ use rhai::{Array, Dynamic, Engine, INT, ImmutableString, Map};
 
 use super::native::exported;
 use super::{Part, grow};
-use crate::bounds::{Bounded, room_for};
+use crate::bounds::{self, Bounded, room_for};
 use crate::vocabulary::Vocabulary;
 
 pub(super) const PART: Part = Part { words: &["url"], register };
@@ -208,6 +208,7 @@ pub(super) fn parse_query(text: &str) -> Bounded<Map> {
     room_for(text.len(), 1)?;
     let mut parameters = Map::new();
     for parameter in text.split('&').filter(|parameter| !parameter.is_empty()) {
+        bounds::step(64 + parameter.len())?;
         let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         let value = Dynamic::from(ImmutableString::from(form_decoded(value)?));
         match parameters.get_mut(form_decoded(key)?.as_str()) {
@@ -383,8 +384,12 @@ fn is_scheme(text: &str) -> bool {
 /// encoded where it does not stand before two hexadecimal digits.
 fn push_encoded(out: &mut String, text: &str, kept: &[u8]) -> Bounded<()> {
     room_for(text.len(), 3)?;
+    bounds::step(64)?;
     let bytes = text.as_bytes();
     for (at, &byte) in bytes.iter().enumerate() {
+        if at % 1024 == 1023 {
+            bounds::step(8 * 1024)?;
+        }
         let stays = match byte {
             b'-' | b'.' | b'_' | b'~' => true,
             b'%' => kept.contains(&byte) && escaped(&bytes[at..]).is_some(),
@@ -416,6 +421,9 @@ pub(super) fn decoded(text: &str) -> Bounded<Cow<'_, str>> {
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
+        if at % bounds::ROUND == 0 {
+            bounds::in_time()?;
+        }
         if byte != b'%' {
             out.push(byte);
             at += 1;

@@ -9,7 +9,7 @@ use rhai::{Array, Dynamic, Engine, ImmutableString, Map};
 use super::Part;
 use super::grow::{self, MAP};
 use super::native::exported;
-use crate::bounds::{Bounded, room_for};
+use crate::bounds::{self, Bounded, room_for};
 use crate::json::MAX_DEPTH;
 use crate::vocabulary::Vocabulary;
 
@@ -64,6 +64,7 @@ fn parse(text: &str) -> Bounded<Map> {
     let mut root: Option<(&str, Dynamic)> = None;
     let mut open: Vec<Element> = Vec::new();
     while !reader.rest().is_empty() {
+        bounds::step(64)?;
         if !reader.rest().starts_with('<') {
             let start = reader.at;
             let content = reader.until_markup();
@@ -313,6 +314,7 @@ impl<'a> Reader<'a> {
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('&') {
+            bounds::step(16 + before.len())?;
             out.push_str(before);
             let end = after.bytes().take(64).position(|byte| byte == b';');
             let Some((end, character)) = end.and_then(|end| Some((end, entity(&after[..end])?)))

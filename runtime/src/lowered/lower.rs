@@ -1,5 +1,6 @@
 //! Lowers a function's statements to nodes, or finds that it cannot.
 
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use rhai::{
@@ -13,7 +14,7 @@ use super::node::{
 };
 use super::operators::Operator;
 use super::{File, Function};
-use crate::{loans, tail};
+use crate::{bounds, loans, tail};
 
 /// Lowers a function, if every statement of it is known.
 pub fn lower(
@@ -22,7 +23,14 @@ pub fn lower(
     statements: &[Stmt],
     shown: &ImmutableString,
 ) -> Option<Function> {
-    let mut lowering = Lowering { file, names: Vec::new(), most: 0 };
+    let mut lowering = Lowering {
+        file,
+        names: Vec::new(),
+        slots: HashMap::new(),
+        most: 0,
+        steps: 0,
+        gave_up: false,
+    };
     for name in &definition.params {
         lowering.declare(name);
     }
@@ -52,19 +60,36 @@ struct Lowering<'a> {
     file: &'a Rc<File>,
     /// The variables that can be seen, the innermost last.
     names: Vec<(ImmutableString, Slot)>,
+    /// The slots of each name, the innermost last.
+    slots: HashMap<ImmutableString, Vec<Slot>>,
     most: usize,
+    steps: u32,
+    /// Something is not known, or there is no time: whatever is tried next, it will be for nothing.
+    gave_up: bool,
 }
 
 impl Lowering<'_> {
     fn declare(&mut self, name: &ImmutableString) -> Slot {
         let slot = self.names.len();
         self.names.push((name.clone(), slot));
+        self.slots.entry(name.clone()).or_default().push(slot);
         self.most = self.most.max(self.names.len());
         slot
     }
 
     fn find(&self, name: &str) -> Option<Slot> {
-        self.names.iter().rev().find(|(known, _)| known == name).map(|(_, slot)| *slot)
+        self.slots.get(name)?.last().copied()
+    }
+
+    /// Goes back to as many variables as could be seen before.
+    fn leave(&mut self, outside: usize) {
+        while self.names.len() > outside {
+            if let Some((name, _)) = self.names.pop()
+                && let Some(slots) = self.slots.get_mut(&name)
+            {
+                slots.pop();
+            }
+        }
     }
 
     fn block(&mut self, block: &StmtBlock) -> Option<Node> {
@@ -74,7 +99,7 @@ impl Lowering<'_> {
             nodes.push(self.statement(statement)?);
         }
         let own = outside..self.names.len();
-        self.names.truncate(outside);
+        self.leave(outside);
         if nodes.len() == 1 && own.is_empty() {
             return nodes.pop();
         }
@@ -148,7 +173,7 @@ impl Lowering<'_> {
         let is_defined = |name: &str| self.file.defines(name);
         let only_reads = loans::only_reads(flow.body.statements(), &item.name, &is_defined);
         let body = self.block(&flow.body)?;
-        self.names.truncate(outside);
+        self.leave(outside);
         let position = flow.expr.start_position();
         let end = flow.expr.position();
         let item = slot;
@@ -183,7 +208,7 @@ impl Lowering<'_> {
 
     /// Whether statements name the variable of a slot.
     fn names_root(&self, slot: Slot, statements: &[Stmt]) -> bool {
-        let Some((name, _)) = self.names.iter().find(|(_, known)| *known == slot) else {
+        let Some((name, _)) = self.names.get(slot) else {
             return true;
         };
         !statements.iter().all(|statement| {
@@ -228,6 +253,18 @@ impl Lowering<'_> {
     }
 
     fn expression(&mut self, expression: &Expr) -> Option<Node> {
+        self.steps = self.steps.wrapping_add(1);
+        let is_late = self.steps % 256 == 0 && bounds::in_time().is_err();
+        if self.gave_up || is_late {
+            self.gave_up = true;
+            return None;
+        }
+        let node = self.known(expression);
+        self.gave_up |= node.is_none();
+        node
+    }
+
+    fn known(&mut self, expression: &Expr) -> Option<Node> {
         if let Some(value) = expression.get_literal_value(None) {
             return Some(Node::Constant(value));
         }
@@ -607,14 +644,8 @@ impl Lowering<'_> {
             }
             _ => return,
         };
-        let once: Vec<Slot> = self
-            .names
-            .iter()
-            .filter(|(name, slot)| {
-                self.find(name) == Some(*slot) && tail::is_read_once(expression, name)
-            })
-            .map(|(_, slot)| *slot)
-            .collect();
+        let once: HashSet<Slot> =
+            tail::read_once(expression).into_iter().filter_map(|name| self.find(&name)).collect();
         take(node, &once);
     }
 }
@@ -624,7 +655,7 @@ struct Hoisted {
     nodes: Vec<Node>,
 }
 
-fn take(node: &mut Node, once: &[Slot]) {
+fn take(node: &mut Node, once: &HashSet<Slot>) {
     match node {
         Node::Variable(slot) if once.contains(slot) => *node = Node::Last(*slot),
         Node::Array(nodes) => nodes.iter_mut().for_each(|node| take(node, once)),

@@ -102,8 +102,9 @@ impl Operator {
             let right = right.as_immutable_string_ref().ok()?;
             return Some(match self {
                 Self::Add => joined(&left, &right),
-                Self::Equal => Dynamic::from_bool(*left == *right),
-                Self::NotEqual => Dynamic::from_bool(*left != *right),
+                // One long text is itself, and has not to be read.
+                Self::Equal => Dynamic::from_bool(left.ptr_eq(&right) || *left == *right),
+                Self::NotEqual => Dynamic::from_bool(!left.ptr_eq(&right) && *left != *right),
                 Self::Less => Dynamic::from_bool(*left < *right),
                 Self::LessOrEqual => Dynamic::from_bool(*left <= *right),
                 Self::Greater => Dynamic::from_bool(*left > *right),
