@@ -10,13 +10,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rhai::packages::{Package, StandardPackage};
 use rhai::{
-    AST, ASTFlags, CallFnOptions, Dynamic, Engine, EvalAltResult, FnAccess, Map, Module, Scope,
-    Shared, Stmt, Token,
+    AST, ASTFlags, CallFnOptions, Dynamic, Engine, EvalAltResult, FnAccess, Map, Module,
+    OptimizationLevel, Scope, Shared, Stmt, Token,
 };
 
 use crate::bounds::{self, Bounds, Stop};
 use crate::config::{Config, Function, Limits};
 use crate::context::Context;
+use crate::depth::Root;
 use crate::diagnosis::Diagnosis;
 use crate::effects::{self, Declaration, Malformed, Policy, World};
 use crate::environment_state::EnvironmentState;
@@ -28,7 +29,7 @@ use crate::modules::{Modules, Roots, Source};
 use crate::recording::Recorder;
 use crate::sink::Sink;
 use crate::vocabulary::Vocabulary;
-use crate::{json, library, loans, logging, memory, suggest};
+use crate::{fold, json, library, loans, logging, memory, suggest};
 
 /// A script, compiled and run once at its top level, whose handler can be called.
 pub struct Script {
@@ -90,6 +91,8 @@ impl Script {
         let modules = Modules::new(roots.clone(), frames.clone());
         let state = EnvironmentState::new(modules.loaded(), bounds.clone());
         engine.set_module_resolver(modules.of_tests(source.file.ends_with(".test.rhai")));
+        // Constants are folded where that is known to be little.
+        engine.set_optimization_level(OptimizationLevel::None);
         prepare(&mut engine);
         let mut script = Self {
             engine,
@@ -147,11 +150,13 @@ impl Script {
     fn compile(&mut self, source: &Source, needs_handler: bool) -> Result<(), InitError> {
         memory::set_limit(memory::used().saturating_add(self.limits.memory_bytes));
         self.bounds.start(Instant::now().checked_add(self.limits.init_timeout));
-        let ast = self.engine.compile(source.to_compile()).map_err(|error| {
+        #[allow(clippy::needless_borrow)] // In the tool the text is made anew.
+        let ast = fold::compile(&self.engine, &source.to_compile()).map_err(|error| {
             InitError(Box::new(
                 self.diagnosis(|diagnosis| diagnosis.explain_syntax(&error, &self.file)),
             ))
         })?;
+        self.check_room()?;
         let ast = self.frames.wrap(&ast, &source.file).map_err(|error| {
             InitError(Box::new(
                 self.diagnosis(|diagnosis| diagnosis.explain_syntax(&error, &self.file)),
@@ -162,11 +167,37 @@ impl Script {
         self.takes_context = needs_handler && self.handler_takes_context(&ast)?;
         let mut scope = Scope::new();
         let global = &mut self.engine.new_global_runtime_state();
+        let _variables = self.bounds.depth().enter(Root::scope(&scope));
         let run = || Module::eval_ast_as_new_raw(&self.engine, &mut scope, global, &ast);
         let module = self.bounds.captured().top_level(run);
         let module = module.map_err(|error| InitError(Box::new(self.explain_init(&error))))?;
+        if self.bounds.stopped().is_some() {
+            // A native function has swallowed the error of a callback, as `sort` does.
+            let error = EvalAltResult::ErrorTerminated(Dynamic::UNIT, rhai::Position::NONE);
+            return Err(InitError(Box::new(self.explain_init(&error))));
+        }
         self.engine.register_global_module(module.into());
-        Ok(())
+        self.check_room()
+    }
+
+    /// Refuses a script that takes so much that it could not even serve a small event.
+    fn check_room(&self) -> Result<(), InitError> {
+        /// The part of what a script may hold that has to be left for events.
+        const PART: usize = 16;
+        let (may, left) = (self.limits.memory_bytes, self.bounds.memory_left());
+        if left >= may / PART {
+            return Ok(());
+        }
+        let mb = |bytes: usize| format!("{:.1}", bytes as f64 / f64::from(1 << 20));
+        let message = format!(
+            "the script, its modules and what they keep take {} of the {} MB that it may hold; at least {} \
+             have to be left for an event. Give the function more memory, set RHAMBDA_MAX_MEMORY_MB, or \
+             keep large data in a file that is read when it is needed",
+            mb(may.saturating_sub(left)),
+            mb(may),
+            mb(may / PART)
+        );
+        Err(InitError(Box::new(Report::new(ErrorType::UserCodeInitError, message))))
     }
 
     /// Checks that the handler is there, and says whether it wants the context too.
@@ -238,6 +269,17 @@ impl Script {
             effects::world().forget_seed();
         }
         self.bounds.start(self.deadline(invocation.deadline_ms));
+        let outcome = self.answer(invocation, is_cold_start, sink);
+        self.bounds.end();
+        outcome
+    }
+
+    fn answer(
+        &self,
+        invocation: &mut Invocation,
+        is_cold_start: bool,
+        sink: Option<Rc<RefCell<dyn Sink>>>,
+    ) -> Result<Vec<u8>, InvocationError> {
         // The text is given up as soon as the value is there.
         let payload = std::mem::take(&mut invocation.payload);
         let event = json::read(&payload).map_err(|error| {
@@ -265,8 +307,11 @@ impl Script {
         }
         let result = library::shaped(front, result).map_err(|error| self.failed(&error))?;
         let mut response = Vec::with_capacity(256);
-        json::write(&result, &mut response).map_err(|error| {
-            let report = Report::new(ErrorType::MarshalError, format!("the result has {error}"));
+        json::write_within(&result, &mut response, MOST_COUNTED).map_err(|error| {
+            let report = match error.is_too_long {
+                true => Report::new(ErrorType::ResponseSizeTooLarge, far_too_large(&error)),
+                false => Report::new(ErrorType::MarshalError, format!("the result has {error}")),
+            };
             InvocationError(Box::new(report))
         })?;
         if response.len() > crate::config::MAX_RESPONSE_BYTES {
@@ -376,7 +421,7 @@ impl Script {
     fn failed(&self, error: &EvalAltResult) -> InvocationError {
         let report = self
             .diagnosis(|diagnosis| diagnosis.explain(error, &self.file, &self.handler.function));
-        if self.bounds.stopped() == Some(Stop::Memory) {
+        if matches!(self.bounds.stopped(), Some(Stop::Memory | Stop::Depth)) {
             self.state.forget_kept();
         }
         InvocationError(Box::new(report))
@@ -449,6 +494,7 @@ impl Script {
                 functions: &self.functions,
                 top_level_variables: &self.top_level_variables,
                 stopped,
+                deepest: self.bounds.depth().most(),
                 elapsed: self.bounds.elapsed(),
                 limits: &self.limits,
                 trace: &self.trace.borrow(),
@@ -533,6 +579,18 @@ fn top_level_variables(ast: &AST) -> Vec<String> {
             _ => None,
         })
         .collect()
+}
+
+/// Up to so many bytes it is told how many a response has that is too large.
+const MOST_COUNTED: usize = 2 * crate::config::MAX_RESPONSE_BYTES;
+
+/// Says where a response is that has far too much.
+fn far_too_large(error: &json::WriteError) -> String {
+    format!(
+        "the response has more than {MOST_COUNTED} bytes, at `{}` at the latest; Lambda takes at most {}",
+        error.path,
+        crate::config::MAX_RESPONSE_BYTES
+    )
 }
 
 /// Says how large a response is, and which of its parts are the largest.

@@ -15,6 +15,7 @@ use rhai::{
 };
 
 use crate::effects::Declaration;
+use crate::fold;
 use crate::frames::Frames;
 use crate::handler::script_candidates;
 use crate::{loans, memory};
@@ -397,7 +398,9 @@ impl Modules {
             let why = ParseErrorType::BadInput(LexError::Runtime(malformed.message));
             inside(EvalAltResult::ErrorParsing(why, at).into())
         })?;
-        let ast = engine.compile(source.to_compile()).map_err(|error| inside(error.into()))?;
+        #[allow(clippy::needless_borrow)] // In the tool the text is made anew.
+        let ast =
+            fold::compile(engine, &source.to_compile()).map_err(|error| inside(error.into()))?;
         let ast = self.frames.wrap(&ast, &source.file).map_err(|error| inside(error.into()))?;
         let module = {
             let _loading = Loading::begin(self, &file, &source.file);

@@ -57,8 +57,18 @@ pub fn forget() {
     drop(PATTERNS.take());
 }
 
+/// The longest pattern, in bytes. What is made of one while it is read takes some hundred times as much.
+const LONGEST_PATTERN: usize = 32 << 10;
+
 impl Pattern {
     fn compile(pattern: &str) -> Fallible<Self> {
+        if pattern.len() > LONGEST_PATTERN {
+            let length = pattern.len();
+            return Err(format!(
+                "the pattern has {length} bytes; it may have at most {LONGEST_PATTERN}"
+            )
+            .into());
+        }
         let mut bytes = 1 << 10;
         loop {
             match RegexBuilder::new(pattern).size_limit(bytes).build() {
