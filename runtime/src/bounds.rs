@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 use rhai::{Dynamic, Engine, EvalAltResult, INT, Position};
 
 use crate::captured::Captured;
-use crate::config::{Limits, STACK_BYTES, STACK_RESERVE_BYTES};
+use crate::config::{Limits, RECURSION_BYTES, largest_block};
+use crate::depth::{Depth, Found};
 use crate::vocabulary::Vocabulary;
-use crate::{effects, memory, natives};
+use crate::{effects, memory, natives, pages};
 
 /// Why a script was stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +27,12 @@ pub enum Stop {
     Stack,
     /// Too much memory held.
     Memory,
+    /// Values nested too deeply.
+    Depth,
+    /// More calls in each other than there may be.
+    Calls,
+    /// A text, an array or a map that is larger than the owner allows.
+    Size,
 }
 
 /// Watches one script: set for each invocation, asked at each operation.
@@ -38,8 +45,12 @@ pub struct Bounds {
     last_look: Cell<Option<Instant>>,
     deadline: Cell<Option<Instant>>,
     most_operations: u64,
+    /// Where calls of scripts have to end.
     stack_floor: usize,
+    largest_block: usize,
     most_memory: usize,
+    most_calls: usize,
+    depth: Depth,
     started: Cell<Option<Instant>>,
     stopped: Cell<Option<Stop>>,
     captured: Captured,
@@ -60,6 +71,9 @@ thread_local! {
 /// many when operations turn out to be quick.
 const FIRST_STRIDE: u64 = 16;
 const LONGEST_STRIDE: u64 = 1024;
+
+/// What the process may have taken of the stack before a script is loaded, in bytes.
+const STACK_TAKEN: usize = 1 << 20;
 
 /// Set every so often, so that the clock is looked at before the next operation however long the
 /// last ones took: a copy of a million elements is one operation, as is a sum.
@@ -86,7 +100,8 @@ pub fn look_by_timer() {
 }
 
 impl Bounds {
-    /// Bounds for scripts that run on this thread, whose stack is [`STACK_BYTES`].
+    /// Bounds for scripts that run on this thread, whose stack is as large as
+    /// [`stack_bytes`](crate::config::stack_bytes) says.
     #[must_use]
     pub fn new(limits: &Limits) -> Rc<Self> {
         Rc::new(Self {
@@ -96,7 +111,10 @@ impl Bounds {
             last_look: Cell::new(None),
             deadline: Cell::new(None),
             most_operations: if limits.operations == 0 { u64::MAX } else { limits.operations },
-            stack_floor: stack_pointer().saturating_sub(STACK_BYTES - STACK_RESERVE_BYTES),
+            stack_floor: stack_pointer().saturating_sub(RECURSION_BYTES - STACK_TAKEN),
+            largest_block: largest_block(limits.memory_bytes),
+            most_calls: limits.call_levels,
+            depth: Depth::new(limits.memory_bytes),
             most_memory: memory::used().saturating_add(limits.memory_bytes),
             started: Cell::new(None),
             stopped: Cell::new(None),
@@ -121,7 +139,24 @@ impl Bounds {
         IS_LATE.set(false);
         self.stopped.set(None);
         self.started.set(Some(Instant::now()));
+        memory::set_largest(self.largest_block);
         memory::set_limit(self.most_memory);
+        self.depth.start();
+    }
+
+    /// Ends a run. What it took of the stack beyond the usual goes back to the system, for as long as
+    /// it is there it counts as the function's memory.
+    pub fn end(&self) {
+        const KEPT: usize = 256 << 10;
+        if self.depth.has_looked() || matches!(self.stopped(), Some(Stop::Stack | Stop::Calls)) {
+            pages::give_back_stack(stack_pointer().saturating_sub(KEPT));
+        }
+    }
+
+    /// Knows how deeply values are nested.
+    #[must_use]
+    pub(crate) fn depth(&self) -> &Depth {
+        &self.depth
     }
 
     /// Goes on where another script's bounds held on this thread in between.
@@ -145,6 +180,12 @@ impl Bounds {
         self.started.get().map_or(Duration::ZERO, |started| started.elapsed())
     }
 
+    /// The bytes that the script may still take.
+    #[must_use]
+    pub fn memory_left(&self) -> usize {
+        self.most_memory.saturating_sub(memory::used())
+    }
+
     /// Operations since the start.
     #[must_use]
     pub fn operations(&self) -> u64 {
@@ -164,6 +205,29 @@ impl Bounds {
     /// given up, it holds that memory no more.
     pub fn note_memory(&self) {
         self.stopped.set(Some(Stop::Memory));
+    }
+
+    /// Remembers a limit that the engine itself found, so that nothing can swallow it.
+    #[cold]
+    pub fn note_limit(&self, error: &EvalAltResult) {
+        let stop = match error {
+            EvalAltResult::ErrorStackOverflow(_) => Stop::Calls,
+            EvalAltResult::ErrorDataTooLarge(..) => Stop::Size,
+            _ => return,
+        };
+        if self.stopped().is_none() {
+            self.stopped.set(Some(stop));
+        }
+    }
+
+    /// Fails where a function is called in more others than there may be.
+    #[inline(always)]
+    pub fn check_calls(&self, level: usize) -> Bounded<()> {
+        if level > self.most_calls {
+            self.stopped.set(Some(Stop::Calls));
+            return Err(Box::new(EvalAltResult::ErrorStackOverflow(Position::NONE)));
+        }
+        Ok(())
     }
 
     /// The instant at which the script will be stopped.
@@ -208,7 +272,7 @@ impl Bounds {
         self.operations.set(count);
         if count >= self.next_look.get()
             || IS_DUE.load(Ordering::Relaxed)
-            || memory::is_exceeded()
+            || memory::is_tripped()
             || stack_pointer() < self.stack_floor
         {
             return self.look(count);
@@ -234,6 +298,14 @@ impl Bounds {
             self.stride.set(LONGEST_STRIDE);
             None
         };
+        let stop = stop.or_else(|| match self.depth.is_due(count) {
+            true => match self.depth.look(count, self.deadline.get()) {
+                Found::Shallow => None,
+                Found::TooDeep => Some(Stop::Depth),
+                Found::Late => Some(Stop::Deadline),
+            },
+            false => None,
+        });
         if let Some(stop) = stop {
             self.stopped.set(Some(stop));
             return Some(Dynamic::UNIT);
@@ -278,7 +350,9 @@ fn stack_pointer() -> usize {
 
 /// Puts an engine under bounds.
 pub fn apply(engine: &mut Engine, bounds: &Rc<Bounds>, limits: &Limits, vocabulary: &Vocabulary) {
-    engine.set_max_call_levels(limits.call_levels);
+    // A few more than there may be, since native functions count as levels too: a function that begins
+    // says it itself, which nothing can swallow.
+    engine.set_max_call_levels(limits.call_levels + 8);
     engine.set_max_expr_depths(limits.expr_depth, limits.expr_depth);
     engine.set_max_string_size(limits.string_bytes.unwrap_or(0));
     engine.set_max_array_size(limits.array_size.unwrap_or(0));

@@ -15,7 +15,7 @@ use rhai::{
 
 use crate::bounds::{self, Bounds};
 use crate::config::Limits;
-use crate::{frames, memory};
+use crate::{fold, frames, memory};
 
 /// Texts up to this length are optimized whatever is in them: 16 KB of the worst take 0.1 s.
 const SHORT_BYTES: usize = 16 << 10;
@@ -58,15 +58,7 @@ fn stopped() -> Token {
     Token::LexError(Box::new(LexError::Runtime("the script had to be stopped".to_owned())))
 }
 
-/// How the main script has to be parsed before it is [`finished`].
-pub fn level_for(text: &str) -> OptimizationLevel {
-    match text.len() {
-        ..=SHORT_BYTES => OptimizationLevel::Simple,
-        _ => OptimizationLevel::None,
-    }
-}
-
-/// Compiles a text.
+/// Compiles a text in an engine that optimizes nothing by itself.
 ///
 /// # Errors
 /// What is wrong with it, or that there was no time or memory to find out; the bounds know.
@@ -74,10 +66,8 @@ pub fn compile(engine: &Engine, text: impl AsRef<str>) -> Result<AST, ParseError
     let text = text.as_ref();
     let ast = engine.compile(text)?;
     in_time()?;
-    if engine.optimization_level() != OptimizationLevel::None {
-        return Ok(ast);
-    }
-    if steps(&ast) > MOST_STEPS {
+    let is_too_slow = text.len() > SHORT_BYTES && steps(&ast) > MOST_STEPS;
+    if is_too_slow || fold::is_too_large(text, &ast) {
         log::info!("a script of {} bytes is run without the engine's optimizer", text.len());
         in_time()?;
         return Ok(ast);

@@ -13,11 +13,32 @@ use crate::error::{ErrorType, InitError, Report};
 use crate::recording::KEY_BYTES;
 use crate::suggest;
 
-/// The stack of the thread that runs scripts. Untouched pages cost nothing.
-pub const STACK_BYTES: usize = 64 << 20;
+/// How much of the stack the calls of scripts may take, in bytes.
+pub const RECURSION_BYTES: usize = 40 << 20;
 
-/// What the runtime stays below so that the stack never overflows.
-pub const STACK_RESERVE_BYTES: usize = 1 << 20;
+/// The stack of the thread that runs scripts which may hold so many bytes. Untouched pages cost nothing.
+///
+/// Below what calls take there is room to drop, copy or compare the most deeply nested value that can
+/// be made between two looks at it, which the memory bounds: see [`depth`](crate::depth).
+#[must_use]
+pub const fn stack_bytes(memory_bytes: usize) -> usize {
+    const LEAST: usize = 32 << 20;
+    let walks = memory_bytes + memory_bytes / 4;
+    let walks = if walks < LEAST { LEAST } else { walks };
+    (RECURSION_BYTES + walks).next_multiple_of(1 << 20)
+}
+
+/// The largest text, blob or array of a script that may hold so many bytes.
+///
+/// One step may take three such blocks besides all that a script holds already: what is added to moves to
+/// a place of twice its size, and what was made may be copied once more. Together they have to stay below
+/// the function's memory, of which a script may hold two fifths.
+#[must_use]
+pub const fn largest_block(memory_bytes: usize) -> usize {
+    const LEAST: usize = 16 << 20;
+    let block = memory_bytes / 5 * 2;
+    if block < LEAST { LEAST } else { block }
+}
 
 /// The largest response Lambda takes, in bytes: 6 MiB and 100.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
@@ -298,10 +319,7 @@ impl Config {
             .or_else(|| std::env::current_dir().ok())
             .unwrap_or_else(|| "/var/task".into());
         let layer_root = environment.get("RHAMBDA_LAYER_ROOT").unwrap_or("/opt").into();
-        let memory_mb = environment
-            .get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
-            .and_then(|value| value.parse::<u64>().ok())
-            .filter(|&mb| mb > 0);
+        let memory_mb = memory_mb(environment);
         Ok(Self {
             runtime_api: runtime_api.to_owned(),
             handler: environment
@@ -322,6 +340,21 @@ impl Config {
             limits: Limits::from_environment(environment, memory_mb.unwrap_or(128))?,
         })
     }
+}
+
+/// The memory size that Lambda says the function has, in MB.
+fn memory_mb(environment: &Environment) -> Option<u64> {
+    environment
+        .get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+        .and_then(|value| value.parse::<u64>().ok())
+        .filter(|&mb| mb > 0)
+}
+
+/// The stack that the scripts of this environment need, in bytes; a setting that is wrong is told later.
+#[must_use]
+pub fn stack_bytes_of(environment: &Environment) -> usize {
+    let limits = Limits::from_environment(environment, memory_mb(environment).unwrap_or(128));
+    stack_bytes(limits.map_or(0, |limits| limits.memory_bytes))
 }
 
 impl Limits {

@@ -7,7 +7,9 @@ use rhai::{Dynamic, Engine, EvalAltResult, Map, ParseError, Position};
 use crate::bounds::Stop;
 use crate::compile;
 use crate::config::Limits;
-use crate::error::{ErrorType, Frame, Location, Report};
+use crate::error::{
+    ErrorType, Frame, LONGEST_DATA, LONGEST_MESSAGE, LONGEST_TYPE, Location, Report,
+};
 use crate::frames::Trace;
 use crate::json;
 use crate::modules::Roots;
@@ -28,6 +30,8 @@ pub struct Diagnosis<'a> {
     pub stopped: Option<Stop>,
     /// How long it ran.
     pub elapsed: Duration,
+    /// Levels that a value may have.
+    pub deepest: usize,
     /// The bounds' numbers, to name them.
     pub limits: &'a Limits,
     /// What was seen of the error on its way.
@@ -113,13 +117,7 @@ impl Diagnosis<'_> {
         let (error_type, message) = match error {
             E::ErrorRuntime(value, _) => return thrown(value),
             E::ErrorTerminated(..) | E::ErrorTooManyOperations(_) => self.why_stopped(),
-            E::ErrorStackOverflow(_) => (
-                ErrorType::StackOverflow,
-                format!(
-                    "calls are nested more than {} deep (RHAMBDA_MAX_CALL_LEVELS)",
-                    self.limits.call_levels
-                ),
-            ),
+            E::ErrorStackOverflow(_) => self.told(Stop::Calls),
             E::ErrorDataTooLarge(what, _) if self.stopped == Some(Stop::Memory) => (
                 ErrorType::MemoryLimit,
                 format!("{} too large: {}", lower_first(what), self.why_stopped().1),
@@ -190,8 +188,12 @@ impl Diagnosis<'_> {
     }
 
     fn why_stopped(&self) -> (ErrorType, String) {
-        match self.stopped {
-            Some(Stop::Memory) => (
+        self.told(self.stopped.unwrap_or(Stop::Deadline))
+    }
+
+    fn told(&self, stop: Stop) -> (ErrorType, String) {
+        match stop {
+            Stop::Memory => (
                 ErrorType::MemoryLimit,
                 format!(
                     "the script may hold {} MB and needs more (RHAMBDA_MAX_MEMORY_MB, or a larger \
@@ -199,17 +201,34 @@ impl Diagnosis<'_> {
                     self.limits.memory_bytes >> 20
                 ),
             ),
-            Some(Stop::Stack) => {
+            Stop::Stack => {
                 (ErrorType::StackOverflow, "calls are nested until the stack is full".into())
             }
-            Some(Stop::Operations) => (
+            Stop::Calls => (
+                ErrorType::StackOverflow,
+                format!(
+                    "calls are nested more than {} deep (RHAMBDA_MAX_CALL_LEVELS)",
+                    self.limits.call_levels
+                ),
+            ),
+            Stop::Depth => (
+                ErrorType::DataTooLarge,
+                format!("a value is nested more than {} levels deep", self.deepest),
+            ),
+            Stop::Size => (
+                ErrorType::DataTooLarge,
+                "a value is larger than RHAMBDA_MAX_STRING_SIZE, RHAMBDA_MAX_ARRAY_SIZE or \
+                 RHAMBDA_MAX_MAP_SIZE allows"
+                    .into(),
+            ),
+            Stop::Operations => (
                 ErrorType::OperationLimit,
                 format!(
                     "the script used more than {} operations (RHAMBDA_MAX_OPERATIONS)",
                     self.limits.operations
                 ),
             ),
-            Some(Stop::Deadline) | None => (
+            Stop::Deadline => (
                 ErrorType::DeadlineExceeded,
                 format!(
                     "the script was still running after {} ms and was stopped shortly before the \
@@ -456,32 +475,51 @@ fn thrown(value: &Dynamic) -> Report {
     let mut report = Report::new(ErrorType::ScriptError, "");
     report.is_thrown = true;
     if let Some(map) = value.read_lock::<Map>() {
-        let mut rest = map.clone();
-        let mut take = |names: [&str; 2]| {
-            names.iter().find_map(|&name| {
-                let text = map.get(name)?.clone().into_string().ok()?;
-                rest.remove(name);
-                Some(text)
+        let take = |names: [&'static str; 2], most: usize| {
+            names.into_iter().find_map(|name| {
+                let text = map.get(name)?.as_immutable_string_ref().ok()?.clone();
+                Some((name, json::cut(&text, most)))
             })
         };
-        report.thrown_type = take(["type", "errorType"]).filter(|name| !name.is_empty());
-        let message = take(["message", "errorMessage"]);
+        let thrown_type = take(["type", "errorType"], LONGEST_TYPE);
+        let message = take(["message", "errorMessage"], LONGEST_MESSAGE);
+        let taken = [&thrown_type, &message].map(|taken| taken.as_ref().map(|(name, _)| *name));
+        report.thrown_type = thrown_type.map(|(_, name)| name).filter(|name| !name.is_empty());
         // A caught error that is thrown again carries the engine's own fields.
-        report.message = message.unwrap_or_else(|| json::to_value(value).to_string());
-        if !rest.is_empty() {
-            report.data = Some(json::to_value(&Dynamic::from_map(rest)));
-        }
+        report.message = message
+            .map(|(_, text)| text)
+            .unwrap_or_else(|| json::to_value(value, LONGEST_MESSAGE).to_string());
+        report.data = data_of(&map, taken);
     } else if value.is_unit() {
         report.message = "an error without a value".into();
     } else if let Ok(text) = value.as_immutable_string_ref() {
-        report.message = text.to_string();
+        report.message = json::cut(&text, LONGEST_MESSAGE);
     } else {
-        report.message = match json::to_value(value) {
+        report.message = match json::to_value(value, LONGEST_MESSAGE) {
             serde_json::Value::String(text) => text,
             other => other.to_string(),
         };
     }
     report
+}
+
+/// The fields of a thrown map but for those that are taken, if there are any.
+fn data_of(map: &Map, taken: [Option<&str>; 2]) -> Option<serde_json::Value> {
+    let is_left = |name: &str| !taken.contains(&Some(name));
+    let mut data = serde_json::Map::new();
+    let mut room = LONGEST_DATA;
+    for (name, value) in map.iter().filter(|(name, _)| is_left(name)) {
+        let mut json = Vec::new();
+        match json::write_within(value, &mut json, room) {
+            Err(error) if error.is_too_long => {
+                return Some(format!("left out: more than {LONGEST_DATA} bytes").into());
+            }
+            _ => room = room.saturating_sub(json.len() + name.len()),
+        }
+        drop(json);
+        data.insert(name.to_string(), json::to_value(value, LONGEST_DATA));
+    }
+    (!data.is_empty()).then_some(data.into())
 }
 
 /// The engine's own wording, without the position it appends.

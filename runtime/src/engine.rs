@@ -88,6 +88,8 @@ impl Script {
         let modules = Modules::new(roots.clone(), frames.clone());
         let state = EnvironmentState::new(modules.loaded(), bounds.clone());
         engine.set_module_resolver(modules.of_tests(source.file.ends_with(".test.rhai")));
+        // Constants are folded where that is known to be little.
+        engine.set_optimization_level(OptimizationLevel::None);
         prepare(&mut engine);
         let mut script = Self {
             engine,
@@ -144,15 +146,12 @@ impl Script {
     fn compile(&mut self, source: &Source, needs_handler: bool) -> Result<(), InitError> {
         memory::set_limit(memory::used().saturating_add(self.limits.memory_bytes));
         self.bounds.start(Instant::now().checked_add(self.limits.init_timeout));
-        self.engine.set_optimization_level(compile::level_for(&source.text));
-        let ast = compile::compile(&self.engine, source.to_compile());
-        // What modules are compiled at, which may be longer.
-        self.engine.set_optimization_level(OptimizationLevel::None);
-        let ast = ast.map_err(|error| {
+        let ast = compile::compile(&self.engine, source.to_compile()).map_err(|error| {
             InitError(Box::new(
                 self.diagnosis(|diagnosis| diagnosis.explain_syntax(&error, &self.file)),
             ))
         })?;
+        self.check_room()?;
         let wrapped = self.frames.wrap(&ast, &source.file).map_err(|error| {
             InitError(Box::new(
                 self.diagnosis(|diagnosis| diagnosis.explain_syntax(&error, &self.file)),
@@ -166,8 +165,33 @@ impl Script {
         let run = || self.frames.run(&wrapped, &self.engine, global);
         let module = self.bounds.captured().top_level(run);
         let module = module.map_err(|error| InitError(Box::new(self.explain_init(&error))))?;
+        if self.bounds.stopped().is_some() {
+            // A native function has swallowed the error of a callback, as `sort` does.
+            let error = EvalAltResult::ErrorTerminated(Dynamic::UNIT, rhai::Position::NONE);
+            return Err(InitError(Box::new(self.explain_init(&error))));
+        }
         self.engine.register_global_module(module.into());
-        Ok(())
+        self.check_room()
+    }
+
+    /// Refuses a script that takes so much that it could not even serve a small event.
+    fn check_room(&self) -> Result<(), InitError> {
+        /// The part of what a script may hold that has to be left for events.
+        const PART: usize = 16;
+        let (may, left) = (self.limits.memory_bytes, self.bounds.memory_left());
+        if left >= may / PART {
+            return Ok(());
+        }
+        let mb = |bytes: usize| format!("{:.1}", bytes as f64 / f64::from(1 << 20));
+        let message = format!(
+            "the script, its modules and what they keep take {} of the {} MB that it may hold; at least {} \
+             have to be left for an event. Give the function more memory, set RHAMBDA_MAX_MEMORY_MB, or \
+             keep large data in a file that is read when it is needed",
+            mb(may.saturating_sub(left)),
+            mb(may),
+            mb(may / PART)
+        );
+        Err(InitError(Box::new(Report::new(ErrorType::UserCodeInitError, message))))
     }
 
     /// Checks that the handler is there, and says whether it wants the context too.
@@ -239,6 +263,17 @@ impl Script {
             effects::world().forget_seed();
         }
         self.bounds.start(self.deadline(invocation.deadline_ms));
+        let outcome = self.answer(invocation, is_cold_start, sink);
+        self.bounds.end();
+        outcome
+    }
+
+    fn answer(
+        &self,
+        invocation: &mut Invocation,
+        is_cold_start: bool,
+        sink: Option<Rc<RefCell<dyn Sink>>>,
+    ) -> Result<Vec<u8>, InvocationError> {
         // The text is given up as soon as the value is there.
         let payload = std::mem::take(&mut invocation.payload);
         let event = json::read(&payload).map_err(|error| {
@@ -266,12 +301,15 @@ impl Script {
         }
         let result = library::shaped(front, result).map_err(|error| self.failed(&error))?;
         let mut response = Vec::with_capacity(256);
-        json::write(&result, &mut response).map_err(|error| {
+        json::write_within(&result, &mut response, MOST_COUNTED).map_err(|error| {
             if self.bounds.stopped() == Some(Stop::Deadline) {
                 let late = EvalAltResult::ErrorTerminated(Dynamic::UNIT, Position::NONE);
                 return self.failed(&late);
             }
-            let report = Report::new(ErrorType::MarshalError, format!("the result has {error}"));
+            let report = match error.is_too_long {
+                true => Report::new(ErrorType::ResponseSizeTooLarge, far_too_large(&error)),
+                false => Report::new(ErrorType::MarshalError, format!("the result has {error}")),
+            };
             InvocationError(Box::new(report))
         })?;
         if response.len() > crate::config::MAX_RESPONSE_BYTES {
@@ -381,7 +419,7 @@ impl Script {
     fn failed(&self, error: &EvalAltResult) -> InvocationError {
         let report = self
             .diagnosis(|diagnosis| diagnosis.explain(error, &self.file, &self.handler.function));
-        if self.bounds.stopped() == Some(Stop::Memory) {
+        if matches!(self.bounds.stopped(), Some(Stop::Memory | Stop::Depth)) {
             self.state.forget_kept();
         }
         InvocationError(Box::new(report))
@@ -459,6 +497,7 @@ impl Script {
                 functions: &self.functions,
                 top_level_variables: &self.top_level_variables,
                 stopped,
+                deepest: self.bounds.depth().most(),
                 elapsed: self.bounds.elapsed(),
                 limits: &self.limits,
                 trace: &self.trace.borrow(),
@@ -540,6 +579,18 @@ fn top_level_variables(ast: &AST) -> Vec<String> {
             _ => None,
         })
         .collect()
+}
+
+/// Up to so many bytes it is told how many a response has that is too large.
+const MOST_COUNTED: usize = 2 * crate::config::MAX_RESPONSE_BYTES;
+
+/// Says where a response is that has far too much.
+fn far_too_large(error: &json::WriteError) -> String {
+    format!(
+        "the response has more than {MOST_COUNTED} bytes, at `{}` at the latest; Lambda takes at most {}",
+        error.path,
+        crate::config::MAX_RESPONSE_BYTES
+    )
 }
 
 /// Says how large a response is, and which of its parts are the largest.

@@ -8,6 +8,8 @@ use std::fmt::{self, Write};
 
 use serde_json::{Value, json};
 
+use crate::json::cut;
+
 macro_rules! error_types {
     ($($(#[doc = $doc:literal])+ $name:ident = $text:literal,)+) => {
         /// The error types that this runtime reports, as Lambda's metrics count them.
@@ -81,7 +83,7 @@ error_types! {
     StackOverflow = "Function.StackOverflow",
     /// The script's values need more memory than they may.
     MemoryLimit = "Function.MemoryLimit",
-    /// One string, array, blob or map is larger than it may be.
+    /// One string, array, blob or map is larger, or nested more deeply, than it may be.
     DataTooLarge = "Function.DataTooLarge",
     /// The response is larger than Lambda takes.
     ResponseSizeTooLarge = "Function.ResponseSizeTooLarge",
@@ -145,8 +147,14 @@ pub struct Report {
     pub data: Option<Value>,
 }
 
-const LONGEST_MESSAGE: usize = 256 * 1024;
-const LONGEST_DATA: usize = 1 << 20;
+/// The longest type that a script can give its error, in bytes.
+pub(crate) const LONGEST_TYPE: usize = 256;
+/// As much as is taken of the message of an error, in bytes. It is cut before anybody copies it.
+pub(crate) const LONGEST_MESSAGE: usize = 256 * 1024;
+/// What says that a message was cut comes on top.
+const LONGEST_CUT: usize = LONGEST_MESSAGE + 64;
+/// As much as is taken of what a thrown map has besides, in bytes.
+pub(crate) const LONGEST_DATA: usize = 512 * 1024;
 const MOST_FRAMES: usize = 60;
 const LONGEST_XRAY_CAUSE: usize = 32 * 1024;
 
@@ -180,7 +188,7 @@ impl Report {
     /// `errorMessage`: what was thrown, to the letter, or what happened and where.
     #[must_use]
     pub fn error_message(&self) -> String {
-        let mut message = cut(&self.message, LONGEST_MESSAGE);
+        let mut message = cut(&self.message, LONGEST_CUT);
         if let (false, Some(location)) = (self.is_thrown, self.location()) {
             let _ = write!(message, " ({location})");
         }
@@ -297,7 +305,7 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.type_name(), cut(&self.message, LONGEST_MESSAGE))?;
+        write!(f, "{}: {}", self.type_name(), cut(&self.message, LONGEST_CUT))?;
         if let Some(location) = self.location() {
             write!(f, "\n  --> {location}")?;
         }
@@ -388,18 +396,6 @@ impl std::error::Error for ApiError {
             _ => None,
         }
     }
-}
-
-/// The text, or as much of it as fits and how long it was.
-fn cut(text: &str, most: usize) -> String {
-    if text.len() <= most {
-        return text.to_owned();
-    }
-    let mut end = most;
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    format!("{}… ({} bytes in all)", &text[..end], text.len())
 }
 
 /// JSON text with everything outside printable ASCII escaped, so that it can be a header.

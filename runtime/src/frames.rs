@@ -17,6 +17,7 @@ use rhai::{
 
 use crate::bounds::{self, Bounds};
 use crate::captured::{self, Captured, Shares};
+use crate::depth::Root;
 use crate::error::{Frame, Location};
 use crate::modules::Roots;
 use crate::origin::Origin;
@@ -190,6 +191,7 @@ fn run_seeing(
     bounds: &Bounds,
 ) -> Result<Dynamic, Box<EvalAltResult>> {
     let lent = loans::accept(context, &body.parameters);
+    bounds.check_calls(context.call_level())?;
     // Called as `f!()`, it sees the variables of its caller, which only the engine knows.
     let sees_more = context.scope().len() > body.parameters.len();
     if let Some(function) = body.lowered.as_ref().filter(|_| !sees_more) {
@@ -200,6 +202,8 @@ fn run_seeing(
         return result;
     }
     let lent = lent.and_then(|index| body.parameters.get(index));
+    let _variables = bounds.depth().enter(Root::scope(context.scope()));
+    let _this = context.this_ptr().map(|this| bounds.depth().enter(Root::Value(this)));
     #[allow(deprecated)] // The engine marks what is volatile so; it is not deprecated.
     let mut result = context.eval_expression_tree_raw(&Expression::from(&*body.block), false);
     if let (Ok(_), Some(tail)) = (&result, &body.tail) {
@@ -210,6 +214,7 @@ fn run_seeing(
         result = Err(Box::new(EvalAltResult::ErrorTerminated(Dynamic::UNIT, body.last())));
     }
     if let Err(error) = &mut result {
+        bounds.note_limit(innermost(error));
         let scope = context.scope();
         let is_locked = |parameter: usize| {
             body.parameters
@@ -313,7 +318,7 @@ pub fn place(
 }
 
 /// What is at the heart of the calls that an error was wrapped in.
-fn innermost(error: &EvalAltResult) -> &EvalAltResult {
+pub fn innermost(error: &EvalAltResult) -> &EvalAltResult {
     match error {
         EvalAltResult::ErrorInFunctionCall(_, _, inner, _) => innermost(inner),
         other => other,
@@ -331,24 +336,33 @@ fn absent_part(context: &EvalContext, text: &str, position: Position) -> Option<
     let path = String::from_iter(path).replace('?', "");
     let mut parts = path.trim_end_matches('.').split('.');
     let root = parts.next()?;
-    let mut value = match root {
-        "this" => context.this_ptr()?.clone(),
-        _ => context.scope().get(root)?.clone(),
+    let value = match root {
+        "this" => context.this_ptr()?,
+        _ => context.scope().get(root)?,
     };
-    let mut walked = root.to_owned();
-    for part in parts {
-        let map = value.read_lock::<Map>()?;
-        let Some(next) = map.get(part).cloned() else {
+    absent_in(value, root.to_owned(), parts, position)
+}
+
+fn absent_in<'p>(
+    value: &Dynamic,
+    walked: String,
+    mut parts: impl Iterator<Item = &'p str>,
+    position: Position,
+) -> Option<Hint> {
+    let Some(part) = parts.next() else {
+        return value.is_unit().then(|| Hint { position, text: format!("`{walked}` is `()`") });
+    };
+    let map = value.read_lock::<Map>()?;
+    let next = format!("{walked}.{part}");
+    match map.get(part) {
+        Some(value) => absent_in(value, next, parts, position),
+        None => {
             let near = suggest::nearest(part, map.keys().map(rhai::Identifier::as_str))
                 .map(|near| format!("; did you mean `{walked}.{near}`?"))
                 .unwrap_or_default();
-            return Some(Hint { position, text: format!("`{walked}.{part}` is not there{near}") });
-        };
-        drop(map);
-        walked = format!("{walked}.{part}");
-        value = next;
+            Some(Hint { position, text: format!("`{next}` is not there{near}") })
+        }
     }
-    value.is_unit().then(|| Hint { position, text: format!("`{walked}` is `()`") })
 }
 
 impl Frames {
@@ -566,7 +580,9 @@ impl Frames {
             // The tool evaluates scripts of its own, which call each other by their names.
             Some(_) => {}
         }
-        let module = Module::eval_ast_as_new_raw(engine, &mut Scope::new(), global, &wrapped.ast)?;
+        let mut scope = Scope::new();
+        let _variables = self.bounds.depth().enter(Root::scope(&scope));
+        let module = Module::eval_ast_as_new_raw(engine, &mut scope, global, &wrapped.ast)?;
         wrapped.origin.has_run(&module);
         Ok(module)
     }

@@ -28,12 +28,11 @@ pub extern "C" fn main(_: c_int, _: *const *const c_char) -> c_int {
     open_standard_streams();
     // SAFETY: no handler is installed; a write to a closed pipe has to be an error, not the end.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
-    let run = || {
-        catch_unwind(|| rhambda_runtime::run(&Environment::read(std::env::vars_os())).into())
-            .unwrap_or(FAILURE)
-    };
-    stack::with(config::STACK_BYTES, run).unwrap_or_else(|error| {
-        eprintln!("cannot take {} MiB for the stack: {error}", config::STACK_BYTES >> 20);
+    let environment = Environment::read(std::env::vars_os());
+    let stack_bytes = config::stack_bytes_of(&environment);
+    let run = || catch_unwind(|| rhambda_runtime::run(&environment).into()).unwrap_or(FAILURE);
+    stack::with(stack_bytes, run).unwrap_or_else(|error| {
+        eprintln!("cannot take {} MiB for the stack: {error}", stack_bytes >> 20);
         FAILURE
     })
 }

@@ -12,6 +12,29 @@ pub use crate::pool::Pooled;
 thread_local! {
     static USED: Cell<isize> = const { Cell::new(0) };
     static LIMIT: Cell<isize> = const { Cell::new(isize::MAX) };
+    /// The limit, or nothing where somebody has to look at what was made.
+    static TRIP: Cell<isize> = const { Cell::new(isize::MAX) };
+    /// The largest block that a script may have.
+    static LARGEST: Cell<usize> = const { Cell::new(usize::MAX) };
+    /// How much of what can be nested this thread holds, in [`weight`]s.
+    static HELD: Cell<isize> = const { Cell::new(0) };
+    /// How much more of it may be made until somebody looks at it.
+    static UNSEEN: Cell<isize> = const { Cell::new(isize::MAX) };
+}
+
+/// What each level of a nested value has of its own: an array or a map one block of the first size, a
+/// closure one of the second. Texts have the second size too, so that it counts for less.
+const CONTAINER: usize = size_of::<rhai::Array>();
+const CLOSURE: usize = size_of::<rhai::FnPtr>();
+pub(crate) const CONTAINER_WEIGHT: isize = 4;
+
+#[inline(always)]
+fn weight(size: usize) -> isize {
+    match size {
+        CONTAINER => CONTAINER_WEIGHT,
+        CLOSURE => 1,
+        _ => 0,
+    }
 }
 
 /// An allocator with a count for each thread; that of the `bootstrap` process is the pool's.
@@ -24,6 +47,49 @@ impl<A> Counting<A> {
         // A thread that is going away has no counter any more; what it frees does not matter.
         let _ = USED.try_with(|used| used.set(used.get().wrapping_add(bytes)));
     }
+
+    #[inline(always)]
+    fn made(size: usize) {
+        let weight = weight(size);
+        if weight != 0 {
+            let _ = HELD.try_with(|held| held.set(held.get().wrapping_add(weight)));
+            let _ = UNSEEN.try_with(|unseen| {
+                let left = unseen.get().wrapping_sub(weight);
+                unseen.set(left);
+                if left < 0 {
+                    let _ = TRIP.try_with(|trip| trip.set(isize::MIN));
+                }
+            });
+        }
+    }
+
+    /// A script is stopped after it has taken a block that is too large. What makes a text of another
+    /// holds both and a copy for a moment, and nobody asks before the engine's own functions do.
+    #[inline(always)]
+    fn note_large(size: usize) {
+        const LARGE: usize = 4 << 20;
+        if size > LARGE {
+            Self::refuse_larger(size);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refuse_larger(size: usize) {
+        if LARGEST.try_with(Cell::get).is_ok_and(|largest| size > largest)
+            && LIMIT.try_with(Cell::get).is_ok_and(|limit| limit != isize::MAX)
+        {
+            refuse();
+        }
+    }
+
+    #[inline(always)]
+    fn dropped(size: usize) {
+        let weight = weight(size);
+        if weight != 0 {
+            let _ = HELD.try_with(|held| held.set(held.get().wrapping_sub(weight)));
+        }
+    }
 }
 
 // SAFETY: every call goes to the other allocator unchanged; the counter neither allocates nor
@@ -32,6 +98,8 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Counting<A> {
     #[inline(never)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         Self::add(layout.size() as isize);
+        Self::made(layout.size());
+        Self::note_large(layout.size());
         // SAFETY: the caller's promises are passed on.
         unsafe { self.0.alloc(layout) }
     }
@@ -39,6 +107,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Counting<A> {
     #[inline(never)]
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         Self::add(-(layout.size() as isize));
+        Self::dropped(layout.size());
         // SAFETY: the caller's promises are passed on.
         unsafe { self.0.dealloc(pointer, layout) }
     }
@@ -46,6 +115,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Counting<A> {
     #[inline(never)]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         Self::add(layout.size() as isize);
+        Self::note_large(layout.size());
         // SAFETY: the caller's promises are passed on.
         unsafe { self.0.alloc_zeroed(layout) }
     }
@@ -53,6 +123,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Counting<A> {
     #[inline(never)]
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         Self::add(size as isize - layout.size() as isize);
+        Self::note_large(size);
         // SAFETY: the caller's promises are passed on.
         unsafe { self.0.realloc(pointer, layout, size) }
     }
@@ -94,9 +165,19 @@ pub fn unlimited<T>(work: impl FnOnce() -> T) -> T {
     done
 }
 
+/// Sets how many bytes one text, blob or array may have from now on.
+pub fn set_largest(bytes: usize) {
+    LARGEST.set(bytes);
+}
+
 /// Sets how many bytes this thread may hold from now on.
 pub fn set_limit(bytes: usize) {
     LIMIT.with(|limit| limit.set(isize::try_from(bytes).unwrap_or(isize::MAX)));
+    set_trip();
+}
+
+fn set_trip() {
+    TRIP.set(if is_unseen() { isize::MIN } else { LIMIT.get() });
 }
 
 /// The bytes this thread holds.
@@ -112,6 +193,30 @@ pub fn is_exceeded() -> bool {
     USED.with(Cell::get) > LIMIT.with(Cell::get)
 }
 
+/// How much of what can be nested this thread holds: [`CONTAINER_WEIGHT`] for each array and map, one
+/// for each closure and text.
+pub(crate) fn held() -> isize {
+    HELD.with(Cell::get)
+}
+
+/// Whether so much of it was made that somebody has to look at it.
+#[inline(always)]
+pub(crate) fn is_unseen() -> bool {
+    UNSEEN.with(Cell::get) < 0
+}
+
+/// How much of it may be made until [`is_unseen`].
+pub(crate) fn set_unseen(weight: isize) {
+    UNSEEN.set(weight);
+    set_trip();
+}
+
+/// Whether this thread holds more than it may, or somebody has to look at what it holds.
+#[inline(always)]
+pub(crate) fn is_tripped() -> bool {
+    USED.with(Cell::get) > TRIP.with(Cell::get)
+}
+
 /// Whether `bytes` more would still be within the limit.
 #[inline]
 #[must_use]
@@ -125,6 +230,7 @@ pub fn has_room_for(bytes: usize) -> bool {
 /// Lets the script be stopped at its next operation, since it asked for more than there is.
 pub fn refuse() {
     LIMIT.with(|limit| limit.set(isize::MIN));
+    TRIP.set(isize::MIN);
 }
 
 /// The limit set last, in bytes.

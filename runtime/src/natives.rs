@@ -400,7 +400,7 @@ fn letters(engine: &mut Engine, vocabulary: &Vocabulary) {
 }
 
 /// About how many bytes a copy of this value takes beyond its own slot.
-fn heap_bytes(value: &Dynamic, depth: usize) -> usize {
+pub(crate) fn heap_bytes(value: &Dynamic, depth: usize) -> usize {
     if depth > json::MAX_DEPTH {
         return 0;
     }
@@ -513,6 +513,23 @@ fn texts(engine: &mut Engine) {
             },
         );
     }
+    for name in ["to_string", "print", "to_debug", "debug"] {
+        FuncRegistration::new(name).with_purity(true).register_into_engine(
+            engine,
+            |blob: &mut Blob| match take(&mut room(), blob.len() * BLOB_TEXT) {
+                true => {
+                    // Taken for a moment rather than copied.
+                    let value = Dynamic::from_blob(std::mem::take(blob));
+                    let text = text_of(|out| {
+                        let _ = write!(out, "{value}");
+                    });
+                    *blob = value.into_blob().unwrap_or_default();
+                    text
+                }
+                false => refused(),
+            },
+        );
+    }
     for name in ["to_debug", "debug"] {
         engine.register_fn(name, |text: ImmutableString| {
             match take(&mut room(), quoted_bytes(&text)) {
@@ -522,6 +539,9 @@ fn texts(engine: &mut Engine) {
         });
     }
 }
+
+/// What each byte of a blob takes as text, which moves as it grows and is copied when it is done.
+const BLOB_TEXT: usize = 7;
 
 /// The bytes that the script may still take.
 fn room() -> usize {
@@ -612,6 +632,9 @@ fn fits(value: &Dynamic, depth: usize, room: &mut usize) -> bool {
     }
     if let Some(map) = value.read_lock::<Map>() {
         return map_fits(&map, depth, room);
+    }
+    if let Some(blob) = value.read_lock::<Blob>() {
+        return take(room, blob.len() * BLOB_TEXT);
     }
     let Ok(text) = value.as_immutable_string_ref() else { return take(room, 8) };
     // Its bytes are looked through, again and again where it is there many times.

@@ -30,6 +30,7 @@ pub fn with<T>(bytes: usize, function: impl FnOnce() -> T) -> io::Result<T> {
         if lowest == libc::MAP_FAILED || libc::mprotect(lowest, GUARD, libc::PROT_NONE) != 0 {
             return Err(io::Error::last_os_error());
         }
+        pages::own_stack(lowest as usize + GUARD);
         pages::take(lowest as usize + GUARD + bytes - TAKEN, TAKEN);
         Ok(psm::on_stack(lowest.cast::<u8>().add(GUARD), bytes, function))
     }

@@ -184,7 +184,7 @@ mod global {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn assert_ne(context: NativeCallContext, one: Dynamic, other: Dynamic) -> Fallible<()> {
-        let (one, other) = (json::to_value(&one), json::to_value(&other));
+        let (one, other) = (json::to_value(&one, usize::MAX), json::to_value(&other, usize::MAX));
         if one == other {
             return Err(failed(&context, format!("both are {}", shown(&one))));
         }
@@ -417,7 +417,8 @@ fn equal(
     by: By,
     message: &str,
 ) -> Fallible<()> {
-    let (found, expected) = (json::to_value(found), json::to_value(expected));
+    let (found, expected) =
+        (json::to_value(found, usize::MAX), json::to_value(expected, usize::MAX));
     let lines = difference::of(&found, &expected, by);
     match lines.as_slice() {
         [] => Ok(()),
@@ -430,7 +431,7 @@ fn equal(
 }
 
 fn contains(context: &NativeCallContext, whole: &Dynamic, part: &Dynamic) -> Fallible<()> {
-    let (whole, part) = (json::to_value(whole), json::to_value(part));
+    let (whole, part) = (json::to_value(whole, usize::MAX), json::to_value(part, usize::MAX));
     let has = match (&whole, &part) {
         (Value::String(whole), Value::String(part)) => whole.contains(part.as_str()),
         (Value::Array(items), part) => items.contains(part),
@@ -449,7 +450,7 @@ fn approximate(
     other: &Dynamic,
     tolerance: f64,
 ) -> Fallible<()> {
-    let number = |value: &Dynamic| json::to_value(value).as_f64();
+    let number = |value: &Dynamic| json::to_value(value, usize::MAX).as_f64();
     match (number(one), number(other)) {
         (Some(one), Some(other)) if (one - other).abs() <= tolerance => Ok(()),
         _ => Err(failed(context, format!("{one} is not {other}, give or take {tolerance}"))),
@@ -460,7 +461,7 @@ fn approximate(
 fn throws(context: &NativeCallContext, function: &FnPtr, expected: &str) -> Fallible<Map> {
     let error = match function.call_within_context::<Dynamic>(context, ()) {
         Ok(value) => {
-            let value = shown(&json::to_value(&value));
+            let value = shown(&json::to_value(&value, usize::MAX));
             return Err(failed(context, format!("nothing was thrown; it returned {value}")));
         }
         Err(error) => error,
@@ -495,7 +496,7 @@ fn throws(context: &NativeCallContext, function: &FnPtr, expected: &str) -> Fall
 }
 
 fn snapshot(context: &NativeCallContext, name: &str, value: &Dynamic) -> Fallible<()> {
-    let value = json::to_value(value);
+    let value = json::to_value(value, usize::MAX);
     match worker::snapshot(name, &value) {
         worker::Snapshot::Same | worker::Snapshot::Taken => Ok(()),
         worker::Snapshot::Missing => Err(failed(

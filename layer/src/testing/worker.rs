@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext};
-use rhambda_runtime::config::{Config, Environment, Logging, STACK_BYTES};
+use rhambda_runtime::config::{Config, Environment, Logging, stack_bytes};
 use rhambda_runtime::effects;
 use rhambda_runtime::engine::Script;
 use rhambda_runtime::error::{ErrorType, InitError, InvocationError, Report};
@@ -108,7 +108,9 @@ pub(crate) fn work(job: Job) -> std::io::Result<()> {
     outlive_nobody(job.parent);
     let path = job.verdict.clone();
     // A script that is invoked begins with what its test has left of the stack.
-    let worker = thread::Builder::new().stack_size(2 * STACK_BYTES).spawn(move || run(job))?;
+    let memory_bytes = (job.memory_mb as usize) << 20;
+    let stack = (2 * stack_bytes(memory_bytes / 5 * 2)).min(1 << 30);
+    let worker = thread::Builder::new().stack_size(stack).spawn(move || run(job))?;
     let verdict = worker.join().unwrap_or_else(|_| Verdict {
         error: Some(
             json!({ "errorType": "Runtime.Panic", "errorMessage": "the runtime panicked" }),
@@ -511,7 +513,7 @@ fn compare(expected: &Expected, came: Result<Came, Box<Report>>) -> Result<(), V
             compared(&found.into(), &expected.into(), By::Everything)
         }
         (Expected::Response(path), Ok(Came::Stream(stream))) => {
-            let found = json::to_value(&stream.to_dynamic());
+            let found = json::to_value(&stream.to_dynamic(), usize::MAX);
             compared(&found, &parse(path)?, By::Everything)
         }
         (Expected::Error(path), Err(report)) => {

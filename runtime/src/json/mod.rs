@@ -23,7 +23,9 @@ mod write;
 
 pub use number::ExactNumber;
 pub use read::{ReadError, read};
-pub use write::{WriteError, push_key, push_text, to_value, write, write_pretty};
+pub use write::{
+    WriteError, cut, push_key, push_text, shown, to_value, write, write_pretty, write_within,
+};
 
 /// How deeply arrays and maps may be nested, in both directions.
 pub const MAX_DEPTH: usize = 512;

@@ -24,6 +24,8 @@ pub struct WriteError {
     pub path: String,
     /// What is wrong with it.
     pub message: String,
+    /// Nothing is wrong but that the text would have more bytes than it may.
+    pub is_too_long: bool,
 }
 
 impl fmt::Display for WriteError {
@@ -39,9 +41,17 @@ impl std::error::Error for WriteError {}
 /// # Errors
 /// A [`WriteError`] with the path of the first value that JSON cannot hold.
 pub fn write(value: &Dynamic, out: &mut Vec<u8>) -> Result<(), WriteError> {
-    put(value, out, 0).map_err(|refusal| {
+    write_within(value, out, usize::MAX)
+}
+
+/// The same as long as `out` gets not much more than so many bytes, which is known before it has them.
+///
+/// # Errors
+/// As [`write`], and one for text that would be longer.
+pub fn write_within(value: &Dynamic, out: &mut Vec<u8>, most: usize) -> Result<(), WriteError> {
+    put(value, out, 0, most).map_err(|refusal| {
         let path = path(&refusal.steps);
-        WriteError { path, message: refusal.message }
+        WriteError { path, is_too_long: refusal.message == TOO_LONG, message: refusal.message }
     })
 }
 
@@ -50,14 +60,18 @@ pub fn write(value: &Dynamic, out: &mut Vec<u8>) -> Result<(), WriteError> {
 /// # Errors
 /// As [`write`].
 pub fn write_pretty(value: &Dynamic) -> Result<String, WriteError> {
+    let failed = |why: &str| WriteError {
+        path: "$".to_owned(),
+        message: why.to_owned(),
+        is_too_long: false,
+    };
     let mut compact = Vec::new();
     write(value, &mut compact)?;
     let mut pretty = String::new();
     let has_room = |pretty: &mut String, bytes: usize| {
         let is_enough = pretty.capacity() - pretty.len() >= bytes;
         let has_room = is_enough || memory::has_room_for(2 * (pretty.len() + bytes));
-        let error = || WriteError { path: "$".to_owned(), message: TOO_MUCH.to_owned() };
-        has_room.then(|| pretty.reserve(bytes)).ok_or_else(error)
+        has_room.then(|| pretty.reserve(bytes)).ok_or_else(|| failed(TOO_MUCH))
     };
     has_room(&mut pretty, compact.len())?;
     let (mut depth, mut in_string, mut is_escaped) = (0usize, false, false);
@@ -65,8 +79,7 @@ pub fn write_pretty(value: &Dynamic) -> Result<String, WriteError> {
     let mut characters = text.chars().peekable();
     let mut pace = Pace::default();
     while let Some(character) = characters.next() {
-        pace.step(1)
-            .map_err(|_| WriteError { path: "$".to_owned(), message: TOO_LATE.to_owned() })?;
+        pace.step(1).map_err(|_| failed(TOO_LATE))?;
         if in_string {
             pretty.push(character);
             in_string = is_escaped || character != '"';
@@ -111,14 +124,94 @@ pub fn write_pretty(value: &Dynamic) -> Result<String, WriteError> {
     Ok(pretty)
 }
 
-/// The value for a log record or an error body: what JSON cannot hold becomes its text.
+/// The value for a log record or an error body: what JSON cannot hold, or would hold in more than so many
+/// bytes, becomes its text, cut.
 #[must_use]
-pub fn to_value(value: &Dynamic) -> Value {
-    let mut json = Vec::new();
-    match write(value, &mut json) {
-        Ok(()) => serde_json::from_slice(&json).unwrap_or_else(|_| value.to_string().into()),
-        Err(_) => value.to_string().into(),
+pub fn to_value(value: &Dynamic, most: usize) -> Value {
+    if let Ok(text) = value.as_immutable_string_ref() {
+        return cut(&text, most).into();
     }
+    let mut json = Vec::new();
+    match write_within(value, &mut json, most) {
+        Ok(()) => serde_json::from_slice(&json).unwrap_or_else(|_| shown(value, most).into()),
+        Err(_) => {
+            drop(json);
+            shown(value, most).into()
+        }
+    }
+}
+
+/// The value as text for people, cut where it has more than so many bytes or is nested deeply.
+#[must_use]
+pub fn shown(value: &Dynamic, most: usize) -> String {
+    if let Ok(text) = value.as_immutable_string_ref() {
+        return cut(&text, most);
+    }
+    let mut text = String::new();
+    if !show(value, &mut text, 0, most) {
+        text.push('…');
+    }
+    text
+}
+
+/// The text, or as much of it as fits and how long it was.
+#[must_use]
+pub fn cut(text: &str, most: usize) -> String {
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    format!("{}… ({} bytes in all)", beginning(text, most), text.len())
+}
+
+fn beginning(text: &str, most: usize) -> &str {
+    let mut end = most.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// Appends the text of a value in the engine's way; says whether all of it is there.
+fn show(value: &Dynamic, out: &mut String, depth: usize, most: usize) -> bool {
+    use fmt::Write;
+    if out.len() >= most {
+        return false;
+    }
+    if depth > MAX_DEPTH {
+        out.push('…');
+    } else if let Some(array) = value.read_lock::<Array>() {
+        out.push('[');
+        for (index, item) in array.iter().enumerate() {
+            if index > 0 {
+                out.push_str(", ");
+            }
+            if !show(item, out, depth + 1, most) {
+                return false;
+            }
+        }
+        out.push(']');
+    } else if let Some(map) = value.read_lock::<Map>() {
+        out.push_str("#{");
+        for (index, (key, item)) in map.iter().enumerate() {
+            if index > 0 {
+                out.push_str(", ");
+            }
+            let _ = write!(out, "{:?}: ", beginning(key, most - out.len().min(most)));
+            if !show(item, out, depth + 1, most) {
+                return false;
+            }
+        }
+        out.push('}');
+    } else if let Ok(text) = value.as_immutable_string_ref() {
+        let part = beginning(&text, most - out.len());
+        let _ = write!(out, "{part:?}");
+        return part.len() == text.len();
+    } else if let Some(blob) = value.read_lock::<Blob>() {
+        let _ = write!(out, "a blob of {} bytes", blob.len());
+    } else {
+        let _ = write!(out, "{value}");
+    }
+    true
 }
 
 /// A value that JSON cannot hold, and the steps to it, innermost first.
@@ -172,6 +265,7 @@ fn refuse(message: String) -> Result<(), Box<Refusal>> {
 
 const TOO_LATE: &str = "what there was no time left to write,";
 
+const TOO_LONG: &str = "more than there is room for";
 const TOO_MUCH: &str = "more than the script's memory can hold as text";
 
 /// From this length on it is worth asking whether there is room for a text.
@@ -187,11 +281,19 @@ fn in_time(index: usize, depth: usize) -> Result<(), Box<Refusal>> {
     }
 }
 
-fn put(value: &Dynamic, out: &mut Vec<u8>, depth: usize) -> Result<(), Box<Refusal>> {
+/// Whether so many more bytes are too much.
+fn is_beyond(out: &[u8], bytes: usize, most: usize) -> bool {
+    out.len().saturating_add(bytes) > most
+}
+
+fn put(value: &Dynamic, out: &mut Vec<u8>, depth: usize, most: usize) -> Result<(), Box<Refusal>> {
     if let Ok(int) = value.as_int() {
         put_serde(&int, out);
     } else if let Ok(text) = value.as_immutable_string_ref() {
         // One long text may stand in an array many times over; each costs nothing but here.
+        if text.len() > LONG_TEXT && is_beyond(out, text.len(), most) {
+            return refuse(TOO_LONG.into());
+        }
         if text.len() > LONG_TEXT && !memory::has_room_for(out.len() + text.len()) {
             return refuse(TOO_MUCH.into());
         }
@@ -212,6 +314,8 @@ fn put(value: &Dynamic, out: &mut Vec<u8>, depth: usize) -> Result<(), Box<Refus
         return refuse(format!("a value nested more than {MAX_DEPTH} levels deep"));
     } else if memory::is_exceeded() {
         return refuse(TOO_MUCH.into());
+    } else if is_beyond(out, 0, most) {
+        return refuse(TOO_LONG.into());
     } else if let Some(map) = value.read_lock::<Map>() {
         out.push(b'{');
         for (index, (key, item)) in map.iter().enumerate() {
@@ -221,7 +325,10 @@ fn put(value: &Dynamic, out: &mut Vec<u8>, depth: usize) -> Result<(), Box<Refus
             in_time(index, depth)?;
             put_serde(key.as_str(), out);
             out.push(b':');
-            put(item, out, depth + 1)
+            if is_beyond(out, 0, most) {
+                return refuse(TOO_LONG.into());
+            }
+            put(item, out, depth + 1, most)
                 .map_err(|refusal| refusal.within(Step::Key(key.to_string())))?;
         }
         out.push(b'}');
@@ -232,12 +339,23 @@ fn put(value: &Dynamic, out: &mut Vec<u8>, depth: usize) -> Result<(), Box<Refus
                 out.push(b',');
             }
             in_time(index, depth)?;
-            put(item, out, depth + 1).map_err(|refusal| refusal.within(Step::Index(index)))?;
+            if is_beyond(out, 0, most) {
+                return refuse(TOO_LONG.into());
+            }
+            put(item, out, depth + 1, most)
+                .map_err(|refusal| refusal.within(Step::Index(index)))?;
         }
         out.push(b']');
     } else if let Ok(character) = value.as_char() {
         put_serde(&character, out);
     } else if let Some(blob) = value.read_lock::<Blob>() {
+        let bytes = blob.len() / 3 * 4;
+        if is_beyond(out, bytes, most) {
+            return refuse(TOO_LONG.into());
+        }
+        if bytes > LONG_TEXT && !memory::has_room_for(out.len() + 2 * bytes) {
+            return refuse(TOO_MUCH.into());
+        }
         out.push(b'"');
         out.extend_from_slice(STANDARD.encode(&*blob).as_bytes());
         out.push(b'"');
@@ -246,7 +364,7 @@ fn put(value: &Dynamic, out: &mut Vec<u8>, depth: usize) -> Result<(), Box<Refus
     } else if let Some(time) = value.read_lock::<Time>() {
         put_serde(&time.to_string(), out);
     } else if let Some(context) = value.read_lock::<Context>() {
-        put(&Dynamic::from_map(context.to_map()), out, depth)?;
+        put(&Dynamic::from_map(context.to_map()), out, depth, most)?;
     } else if let Some(function) = value.read_lock::<FnPtr>() {
         return refuse(match function.is_anonymous() {
             true => "a closure".into(),

@@ -208,7 +208,7 @@ fn written(
         set("PhysicalResourceId", known_id(request));
     }
     let mut body = Vec::new();
-    json::write(&answer.clone().into(), &mut body)
+    json::write_within(&answer.clone().into(), &mut body, 16 * LARGEST_ANSWER)
         .map_err(|why| format!("the answer has {why}"))?;
     if body.len() > LARGEST_ANSWER {
         return Err(format!(

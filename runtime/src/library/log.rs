@@ -14,11 +14,14 @@ pub(super) const PART: Part = Part { words: &["log"], register };
 
 /// Says what `print` and `debug` do.
 pub fn handle_print(engine: &mut Engine) {
-    engine.on_print(|text| logging::script_record(Level::Info, text.into(), None));
+    engine.on_print(|text| {
+        logging::script_record(Level::Info, json::cut(text, MOST_TOLD).into(), None)
+    });
     engine.on_debug(|text, source, position| {
+        let text = json::cut(text, MOST_TOLD);
         let place = match (source, position.line()) {
             (Some(source), Some(line)) => format!("{source}:{line}: {text}"),
-            _ => text.to_owned(),
+            _ => text,
         };
         logging::script_record(Level::Debug, place.into(), None);
     });
@@ -133,18 +136,34 @@ mod functions {
     }
 }
 
+/// As much as is told of a message, or of all fields, in bytes; more is cut, and it says so. CloudWatch
+/// takes no record of more than 1 MB.
+const MOST_TOLD: usize = 192 << 10;
+
+/// As much as is told of a field when there is no room left.
+const LEAST_TOLD: usize = 64;
+
+/// More fields than a record is read for.
+const MOST_FIELDS: usize = 1000;
+
 fn record(level: Level, message: &Dynamic, fields: Option<&Map>) {
     if !logging::is_enabled(level) {
         return;
     }
-    let fields = fields.map(|fields| {
-        fields.iter().map(|(name, value)| (name.to_string(), json::to_value(value))).collect()
-    });
-    let message = match json::to_value(message) {
+    let message = match json::to_value(message, MOST_TOLD) {
         text @ Value::String(_) => text,
         // Only an object is more use as itself than as its text.
         object @ Value::Object(_) => object,
-        _ => message.to_string().into(),
+        _ => json::shown(message, MOST_TOLD).into(),
     };
+    let fields = fields.map(|fields| {
+        let mut room = MOST_TOLD;
+        let fields = fields.iter().map(|(name, value)| {
+            let value = json::to_value(value, room.max(LEAST_TOLD));
+            room = room.saturating_sub(name.len() + value.to_string().len());
+            (name.to_string(), value)
+        });
+        fields.take(MOST_FIELDS).collect()
+    });
     logging::script_record(level, message, fields);
 }

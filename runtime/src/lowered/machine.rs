@@ -15,8 +15,8 @@ use super::node::{
 };
 use super::operators::Operator;
 use super::{File, Function, Spare};
-use crate::bounds::Bounded;
-use crate::{frames, loans, natives};
+use crate::bounds::{Bounded, room_for};
+use crate::{frames, loans, memory, natives};
 
 /// Why an evaluation ends before its end.
 pub enum Exit {
@@ -77,6 +77,7 @@ impl<'a> Machine<'a> {
             result = Err(Box::new(EvalAltResult::ErrorTerminated(Dynamic::UNIT, function.last)));
         }
         if let Err(error) = &mut result {
+            self.file.bounds.note_limit(frames::innermost(error));
             let stack = &self.spare.stack;
             let is_locked = |index: usize| stack.get(base + index).is_some_and(Dynamic::is_locked);
             frames::place(error, &function.block, &function.parameters, is_locked);
@@ -100,9 +101,10 @@ impl<'a> Machine<'a> {
         position: Position,
     ) -> Bounded<Dynamic> {
         self.tick(position)?;
-        if self.global.level > self.engine.max_call_levels() {
-            return Err(Box::new(EvalAltResult::ErrorStackOverflow(position)));
-        }
+        self.file.bounds.check_calls(self.global.level).map_err(|mut error| {
+            error.set_position(position);
+            error
+        })?;
         self.run(function, base).map_err(|error| {
             let mut error = error;
             if matches!(*error, EvalAltResult::Exit(..)) || error.is_system_exception() {
@@ -120,6 +122,14 @@ impl<'a> Machine<'a> {
         match self.file.bounds.tick() {
             None => Ok(()),
             Some(token) => Err(Box::new(EvalAltResult::ErrorTerminated(token, position))),
+        }
+    }
+
+    #[inline(always)]
+    fn check_memory(&self) -> Bounded<()> {
+        match memory::is_exceeded() {
+            true => self.tick(Position::NONE),
+            false => Ok(()),
         }
     }
 
@@ -194,6 +204,8 @@ impl<'a> Machine<'a> {
                 let mut array = Array::with_capacity(nodes.len());
                 for node in nodes {
                     array.push(flat(self.evaluate(node)?));
+                    // Each of them may be a copy of all that there is.
+                    self.check_memory()?;
                 }
                 Ok(Dynamic::from_array(array))
             }
@@ -201,6 +213,7 @@ impl<'a> Machine<'a> {
                 let mut map = Map::new();
                 for (name, node) in entries {
                     map.insert(name.clone(), flat(self.evaluate(node)?));
+                    self.check_memory()?;
                 }
                 Ok(Dynamic::from_map(map))
             }
@@ -362,7 +375,24 @@ impl<'a> Machine<'a> {
                     &held
                 }
             };
+            // The text moves as it grows, and is copied when it is done.
+            if let Some(length) = value.as_immutable_string_ref().ok().map(|part| part.len())
+                && length > LONG_PART
+            {
+                room_for(text.len() + length, 3).map_err(|mut error| {
+                    error.set_position(native.expression.position());
+                    error
+                })?;
+            }
             if !append(&mut text, value) {
+                // The engine copies it too, and where there is no room it would write it all the same.
+                let bytes = natives::heap_bytes(value, 0);
+                if bytes > LONG_PART {
+                    room_for(bytes, 3).map_err(|mut error| {
+                        error.set_position(native.expression.position());
+                        error
+                    })?;
+                }
                 let value = value.flatten_clone();
                 let formatted = self.native_with(native, value)?;
                 append(&mut text, &formatted);
@@ -789,6 +819,9 @@ impl<'a> Machine<'a> {
         result.map_err(Exit::from)
     }
 }
+
+/// From this length on it is worth asking whether there is room for a part of a text.
+const LONG_PART: usize = 64 << 10;
 
 enum ScopeOf<'a> {
     Kept(RefMut<'a, Scope<'static>>),

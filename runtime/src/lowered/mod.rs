@@ -25,6 +25,7 @@ use rhai::{
 };
 
 use crate::bounds::{Bounded, Bounds};
+use crate::depth::Root;
 use crate::frames::Trace;
 use machine::Machine;
 use node::Node;
@@ -172,12 +173,17 @@ impl Function {
         // The engine does not give both at once, and neither the map nor the state is used by it
         // while the function runs.
         let mut this = context.this_ptr_mut().map(std::mem::take);
+        let depth = self.file.bounds.depth();
+        let variables = depth.enter(Root::Stack(&raw const spare.stack));
+        let kept = this.as_ref().map(|this| depth.enter(Root::Value(this)));
         let global = context.global_runtime_state_mut();
         let mut machine = Machine::new(engine, global, &mut spare, &self.file);
         machine.this = this.as_mut();
         machine.lent = lent;
         // A panic must not take the script's state with it.
         let result = catch_unwind(AssertUnwindSafe(|| machine.run(self, 0)));
+        drop(kept);
+        drop(variables);
         if let (Some(place), Some(value)) = (context.this_ptr_mut(), this) {
             *place = value;
         }
@@ -226,6 +232,7 @@ impl<'a> Callback<'a> {
         self.spare.stack.extend(arguments);
         let function = &*self.function;
         let (global, spare) = (&mut self.global, &mut self.spare);
+        let _variables = function.file.bounds.depth().enter(Root::Stack(&raw const spare.stack));
         let mut machine = Machine::new(self.context.engine(), global, spare, &function.file);
         machine.lent = lent;
         let result = machine.call(function, 0, self.context.call_position());
