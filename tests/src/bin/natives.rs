@@ -342,6 +342,9 @@ fn resident_kb(what: &str) -> i64 {
     line.trim().trim_end_matches(" kB").parse().unwrap_or(0)
 }
 
+/// What the values may hold.
+const MEMORY_BYTES: usize = 2 << 30;
+
 fn main() {
     let mut arguments = std::env::args().skip(1);
     let mut number = |default| arguments.next().and_then(|it| it.parse().ok()).unwrap_or(default);
@@ -349,14 +352,15 @@ fn main() {
     let part = arguments.next().unwrap_or_default();
     let work = move || table(megabytes, most, &part);
     // As deep a stack as scripts have.
-    let thread = std::thread::Builder::new().stack_size(rhambda_runtime::config::STACK_BYTES);
+    let stack = rhambda_runtime::config::stack_bytes(MEMORY_BYTES);
+    let thread = std::thread::Builder::new().stack_size(stack);
     thread.spawn(work).expect("a thread").join().expect("a table");
 }
 
 #[allow(clippy::print_stdout)]
 fn table(megabytes: usize, most: usize, part: &str) {
     let mut limits = Limits::standard().expect("limits");
-    limits.memory_bytes = 2 << 30;
+    limits.memory_bytes = MEMORY_BYTES;
     let (engine, bounds) = whole_under(&limits);
     let mut pool = Pool::new(&engine, megabytes);
     let mut rows = Vec::new();

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use rhambda_runtime::config::STACK_BYTES;
+use rhambda_runtime::config::stack_bytes;
 
 use crate::repository;
 
@@ -85,7 +85,7 @@ impl Runner {
         let (done, outcomes) = sync_channel(0);
         thread::Builder::new()
             .name(name.to_owned())
-            .stack_size(STACK_BYTES + (4 << 20))
+            .stack_size(stack_bytes(64 << 20) + (4 << 20))
             .spawn(move || {
                 let mut look = make();
                 for input in given {
