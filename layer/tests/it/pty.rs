@@ -369,6 +369,7 @@ fn nothing_that_a_script_says_commands_the_terminal() {
     let mut screen = repl(&desk);
     screen.types("print(\"a\\x1b]0;title\\x07b\")\r");
     screen.shows("a␛]0;title␇b");
+    screen.shows("> ");
     screen.types(CTRL_D);
     screen.ends();
 }

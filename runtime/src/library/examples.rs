@@ -111,6 +111,8 @@ fn every_example_in_the_docs_gives_what_it_says() {
         let script =
             Script::load(&config).unwrap_or_else(|error| panic!("{name}: {error:?}\n{source}"));
         effects::install(World::new(Policy::open()).with_effects(Box::new(Stage::default())));
+        // The examples of routes are those of a top level.
+        super::router::begin_init();
         let mut event = Invocation { payload: b"null".into(), ..Invocation::default() };
         let report = script
             .invoke(&mut event, true, Some(Rc::new(RefCell::new(Drain::default()))))
