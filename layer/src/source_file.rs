@@ -12,7 +12,7 @@ pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
         return Err(io::Error::other("it is a pipe or a device, not a file"));
     }
     if metadata.len() > MAX_BYTES {
-        let message = format!("it has {} bytes, and may have {MAX_BYTES} (20 MB)", metadata.len());
+        let message = format!("it has {} bytes, and may have {MAX_BYTES} (32 MB)", metadata.len());
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
     }
     // It may grow meanwhile.
@@ -22,7 +22,7 @@ pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 /// More than any script of a person, and what the checks of one hold in memory is twenty times that.
-const MAX_BYTES: u64 = 20 << 20;
+const MAX_BYTES: u64 = 32 << 20;
 
 /// The text of a regular file.
 pub(crate) fn read_text(path: &Path) -> io::Result<String> {

@@ -145,12 +145,15 @@ impl Bounds {
     }
 
     /// Ends a run. What it took of the stack beyond the usual goes back to the system, for as long as
-    /// it is there it counts as the function's memory.
+    /// it is there it counts as the function's memory. What is still to be done, such as writing a
+    /// recording, is not the script's, and has no deadline.
     pub fn end(&self) {
         const KEPT: usize = 256 << 10;
         if self.depth.has_looked() || matches!(self.stopped(), Some(Stop::Stack | Stop::Calls)) {
             pages::give_back_stack(stack_pointer().saturating_sub(KEPT));
         }
+        self.set_deadline(None);
+        IS_LATE.set(false);
     }
 
     /// Knows how deeply values are nested.
@@ -409,8 +412,13 @@ pub(crate) fn in_time() -> Bounded<()> {
     if DEADLINE.get().is_none_or(|deadline| Instant::now() < deadline) {
         return Ok(());
     }
+    Err(too_late())
+}
+
+/// Stops the script for its deadline: what is left of the time is not enough for what has to be done.
+pub(crate) fn too_late() -> Box<EvalAltResult> {
     IS_LATE.set(true);
-    Err(Box::new(EvalAltResult::ErrorTerminated(Dynamic::UNIT, Position::NONE)))
+    Box::new(EvalAltResult::ErrorTerminated(Dynamic::UNIT, Position::NONE))
 }
 
 /// Looks at the clock every so often within a native function that takes many small steps.

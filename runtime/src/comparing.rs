@@ -14,7 +14,7 @@ use rhai::{
     NativeCallContext, Position,
 };
 
-use crate::bounds::{Bounded, Pace};
+use crate::bounds::{Bounded, Pace, in_time};
 use crate::vocabulary::Vocabulary;
 
 /// What the comparing of two small values costs, in the bytes of text that could be compared.
@@ -68,6 +68,12 @@ pub fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
             "dedup",
             |context: NativeCallContext, array: &mut Array, comparer: FnPtr| {
                 dedup(&context, array, Some(&comparer))
+            },
+        );
+        engine.register_fn(
+            "dedup",
+            |context: NativeCallContext, array: &mut Array, comparer: &str| {
+                dedup(&context, array, Some(&FnPtr::new(comparer)?))
             },
         );
     }
@@ -124,6 +130,12 @@ fn sorting(engine: &mut Engine, vocabulary: &Vocabulary) {
                     sort_by(&context, array, &comparer)
                 },
             );
+            engine.register_fn(
+                name,
+                |context: NativeCallContext, array: &mut Array, comparer: &str| {
+                    sort_by(&context, array, &FnPtr::new(comparer)?)
+                },
+            );
         }
     }
     for name in ["order", "order_by"] {
@@ -136,6 +148,14 @@ fn sorting(engine: &mut Engine, vocabulary: &Vocabulary) {
                  -> Bounded<Array> {
                     let mut sorted = copy(array)?;
                     sort_by(&context, &mut sorted, &comparer)?;
+                    Ok(sorted)
+                },
+            );
+            engine.register_fn(
+                name,
+                |context: NativeCallContext, array: &mut Array, comparer: &str| -> Bounded<Array> {
+                    let mut sorted = copy(array)?;
+                    sort_by(&context, &mut sorted, &FnPtr::new(comparer)?)?;
                     Ok(sorted)
                 },
             );
@@ -423,8 +443,11 @@ fn sort_by(context: &NativeCallContext, array: &mut Array, comparer: &FnPtr) -> 
         let answer = match compared {
             Ok(value) => value,
             Err(error) if is_stopping(&error) => return Err(error),
-            // As the engine has it.
-            Err(_) => Dynamic::UNIT,
+            // As the engine has it. To look for a function that is not there takes as long as its name.
+            Err(_) => {
+                in_time()?;
+                Dynamic::UNIT
+            }
         };
         let number = answer
             .as_int()
@@ -448,7 +471,8 @@ fn dedup(context: &NativeCallContext, array: &mut Array, comparer: Option<&FnPtr
         match same {
             Err(error) if is_stopping(&error) => Err(error),
             // As the engine has it.
-            other => Ok(other.unwrap_or(false)),
+            Err(_) => in_time().map(|()| false),
+            Ok(same) => Ok(same),
         }
     };
     fallibly(|failure| array.dedup_by(|item, before| or_end(is_same(item, before), failure)))

@@ -124,6 +124,10 @@ struct Search<'t> {
     text: &'t str,
     /// How many bytes of it can be searched between two looks at the clock.
     piece: Cell<usize>,
+    /// Where the piece ends that is searched now.
+    end: Cell<usize>,
+    /// Whether something has been searched.
+    has_begun: Cell<bool>,
 }
 
 impl<'t> Search<'t> {
@@ -165,7 +169,15 @@ impl<'t> Search<'t> {
         }
     }
 
+    /// The end of the piece that begins here, or lies around it: looked for once for all its matches.
     fn end_of_piece(&self, start: usize) -> usize {
+        if start >= self.end.get() {
+            self.end.set(self.next_end(start));
+        }
+        self.end.get()
+    }
+
+    fn next_end(&self, start: usize) -> usize {
         let Some(rest) = self.text.as_bytes().get(start + self.piece.get()..) else {
             return self.text.len();
         };
@@ -186,6 +198,10 @@ impl<'t> Search<'t> {
         let worst = Duration::from_nanos((length * self.pattern.bytes * UNIT / 10) as u64);
         let left = bounds::deadline().map(|end| end.saturating_duration_since(Instant::now()));
         match left {
+            // The time there was has been used up by what was found before.
+            Some(left) if worst > PIECE_TIME * 10 && worst > left && self.has_begun.get() => {
+                Err(bounds::too_late())
+            }
             Some(left) if worst > PIECE_TIME * 10 && worst > left => Err(format!(
                 "{length} bytes of text may take this pattern {} ms, and {} ms are left: search in \
                  shorter parts, such as lines, or give the function a longer timeout",
@@ -193,7 +209,10 @@ impl<'t> Search<'t> {
                 left.as_millis()
             )
             .into()),
-            _ => Ok(()),
+            _ => {
+                self.has_begun.set(true);
+                Ok(())
+            }
         }
     }
 
@@ -323,7 +342,8 @@ fn compiled<'t>(pattern: &Text, text: &'t str) -> Fallible<Search<'t>> {
     if text.len() > most && pattern.apart == Apart::Nothing {
         return Err(too_large(text.len(), most));
     }
-    Ok(Search { pattern, text, piece: Cell::new(FIRST_PIECE) })
+    let (end, has_begun) = (Cell::new(0), Cell::new(false));
+    Ok(Search { pattern, text, piece: Cell::new(FIRST_PIECE), end, has_begun })
 }
 
 /// Whether a pattern is found anywhere in a text.
