@@ -103,7 +103,7 @@ fn what_is_kept_is_dropped_before_the_environment_ends() {
 #[test]
 fn this_that_leaves_no_room_for_an_event_is_dropped() {
     let script = "fn handler(event) {
-        if event.len() < 3 { this.all = [1, 2, 3].map(|_| blob(event[0] * 1000)); }
+        if event.len() < 3 { this.all = [1, 2, 3].map(|n| blob(event[0] * 1000)); }
         event.len()
     }";
     let large = format!("[{}]", vec!["[1]"; 300_000].join(","));
