@@ -302,3 +302,15 @@ fn without_a_runtime_api_it_shows_how_it_is_used() {
     let run = Function::of("fn handler(event) { 1 }").without_api().run();
     run.logged("AWS_LAMBDA_RUNTIME_API").exited(2);
 }
+
+#[test]
+fn a_script_that_leaves_no_room_for_events_does_not_pass_init() {
+    // The syntax tree of so many lines is a third of what the script may hold, and is copied more than once.
+    let script = format!("fn handler(event) {{ let x = 0;\n{}x }}", "x += 1;\n".repeat(100_000));
+    Function::of(&script)
+        .event("{}")
+        .run()
+        .init_failed("Runtime.UserCodeInitError")
+        .saying("RHAMBDA_MAX_MEMORY_MB")
+        .exited(1);
+}
