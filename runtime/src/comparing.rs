@@ -122,18 +122,21 @@ fn sorting(engine: &mut Engine, vocabulary: &Vocabulary) {
             });
         }
     }
+    // `sort_by` with a text takes it for a key.
+    if vocabulary.has("sort") {
+        engine.register_fn(
+            "sort",
+            |context: NativeCallContext, array: &mut Array, comparer: &str| {
+                sort_by(&context, array, &FnPtr::new(comparer)?)
+            },
+        );
+    }
     for name in ["sort", "sort_by"] {
         if vocabulary.has(name) {
             engine.register_fn(
                 name,
                 |context: NativeCallContext, array: &mut Array, comparer: FnPtr| {
                     sort_by(&context, array, &comparer)
-                },
-            );
-            engine.register_fn(
-                name,
-                |context: NativeCallContext, array: &mut Array, comparer: &str| {
-                    sort_by(&context, array, &FnPtr::new(comparer)?)
                 },
             );
         }
@@ -148,14 +151,6 @@ fn sorting(engine: &mut Engine, vocabulary: &Vocabulary) {
                  -> Bounded<Array> {
                     let mut sorted = copy(array)?;
                     sort_by(&context, &mut sorted, &comparer)?;
-                    Ok(sorted)
-                },
-            );
-            engine.register_fn(
-                name,
-                |context: NativeCallContext, array: &mut Array, comparer: &str| -> Bounded<Array> {
-                    let mut sorted = copy(array)?;
-                    sort_by(&context, &mut sorted, &FnPtr::new(comparer)?)?;
                     Ok(sorted)
                 },
             );

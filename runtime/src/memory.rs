@@ -170,6 +170,12 @@ pub fn set_largest(bytes: usize) {
     LARGEST.set(bytes);
 }
 
+/// How many bytes one text, blob or array may have.
+#[must_use]
+pub fn largest() -> usize {
+    LARGEST.get()
+}
+
 /// Sets how many bytes this thread may hold from now on.
 pub fn set_limit(bytes: usize) {
     LIMIT.with(|limit| limit.set(isize::try_from(bytes).unwrap_or(isize::MAX)));

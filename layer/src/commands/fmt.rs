@@ -303,11 +303,9 @@ fn formatted(
             let problem = check::syntax_error(name, &source, &error);
             Err(Trouble::InScript(problem.into(), source))
         }
-        Err(Refusal::TooLarge { tokens }) => Err(Trouble::Elsewhere(
+        Err(Refusal::TooLarge { what }) => Err(Trouble::Elsewhere(
             Exit::Usage,
-            format!(
-                "`{name}` is left as it is: it has {tokens} words and signs, which is too many"
-            ),
+            format!("`{name}` is left as it is: it has {what}, which is too many"),
         )),
         Err(Refusal::Defect { line, reason }) => Err(Trouble::Elsewhere(
             Exit::Broken,

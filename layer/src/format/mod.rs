@@ -40,14 +40,18 @@ pub(crate) struct Formatter {
 pub(crate) enum Refusal {
     /// It does not compile.
     Syntax(ParseError),
-    /// It has more tokens than fit in memory in the forms that a proof needs.
-    TooLarge { tokens: usize },
+    /// It has more tokens, or lines, than fit in memory in the forms that a proof needs: this says how
+    /// many of what.
+    TooLarge { what: String },
     /// The result would not be the same script, which is our mistake.
     Defect { line: usize, reason: &'static str },
 }
 
 /// Two million: scripts of people have a few thousand.
 const MAX_TOKENS: usize = 2_000_000;
+
+/// Empty lines are no tokens, and each is told where it goes.
+const MAX_LINES: usize = 5_000_000;
 
 impl Formatter {
     pub(crate) fn new() -> Result<Formatter, Failure> {
@@ -58,9 +62,14 @@ impl Formatter {
     pub(crate) fn format(&self, source: &str) -> Result<String, Refusal> {
         // A byte order mark says nothing in UTF-8, and the runtime skips it.
         let plain = source.strip_prefix('\u{feff}').unwrap_or(source);
+        let lines = plain.bytes().filter(|&byte| byte == b'\n').count();
+        if lines > MAX_LINES {
+            return Err(Refusal::TooLarge { what: format!("{lines} lines") });
+        }
         let tokens = tokens::tokens(plain);
         if tokens.len() > MAX_TOKENS {
-            return Err(Refusal::TooLarge { tokens: tokens.len() });
+            let what = format!("{} words and signs", tokens.len());
+            return Err(Refusal::TooLarge { what });
         }
         let meaning = self.prover.meaning(plain)?;
         let result = layout::layout(&tokens);

@@ -294,8 +294,15 @@ fn put(value: &Dynamic, out: &mut Vec<u8>, depth: usize, most: usize) -> Result<
         if text.len() > LONG_TEXT && is_beyond(out, text.len(), most) {
             return refuse(TOO_LONG.into());
         }
-        if text.len() > LONG_TEXT && !memory::has_room_for(out.len() + text.len()) {
-            return refuse(TOO_MUCH.into());
+        if text.len() > LONG_TEXT {
+            let bytes = out.len() + text.len() + 2;
+            if !memory::has_room_for(bytes) || bytes > memory::largest() {
+                return refuse(TOO_MUCH.into());
+            }
+            // Grown by doubling it could be larger than a text may be.
+            if out.capacity() < bytes && 2 * out.capacity() > memory::largest() / 2 {
+                out.reserve_exact(text.len() + 2);
+            }
         }
         if text.len() > LONG_TEXT * 16 && bounds::in_time().is_err() {
             return refuse(TOO_LATE.into());

@@ -330,7 +330,7 @@ fn soak(plan: &Phase, folder: &Path, server: SocketAddr) -> Result<bool, Box<dyn
             }
             continue;
         }
-        if number >= warm_up && (number - warm_up) % every == 0 {
+        if number >= warm_up && (number - warm_up).is_multiple_of(every) {
             let now = sample(api.pid(), number)?;
             println!("{:>11} {:>11} {:>13}", now.at, now.memory_kb, now.descriptors);
             samples.push(now);

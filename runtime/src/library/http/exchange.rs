@@ -200,7 +200,9 @@ fn finish(
         }
         _ => {
             let room = memory::limit().saturating_sub(memory::used()) as u64;
-            pieces.most = options.max_bytes.map_or(room / 4, |asked| asked.min(room / 2));
+            let most = options.max_bytes.map_or(room / 4, |asked| asked.min(room / 2));
+            // It is one text or blob in the end.
+            pieces.most = most.min(memory::largest().saturating_sub(2 * PIECE) as u64);
             read(&mut pieces, length)?
         }
     };
@@ -272,7 +274,14 @@ fn read(pieces: &mut Pieces, length: Option<u64>) -> Result<Body, Failure> {
     loop {
         match pieces.next(&mut piece)? {
             0 => break,
-            taken => bytes.extend_from_slice(&piece[..taken]),
+            taken => {
+                if bytes.capacity() - bytes.len() < taken {
+                    let most = usize::try_from(pieces.most).unwrap_or(usize::MAX);
+                    let wanted = (2 * bytes.len()).clamp(PIECE, most.max(PIECE)) + PIECE;
+                    bytes.reserve_exact(wanted - bytes.len());
+                }
+                bytes.extend_from_slice(&piece[..taken]);
+            }
         }
     }
     bytes.shrink_to_fit();
