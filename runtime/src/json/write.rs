@@ -300,8 +300,9 @@ fn put(value: &Dynamic, out: &mut Vec<u8>, depth: usize, most: usize) -> Result<
                 return refuse(TOO_MUCH.into());
             }
             // Grown by doubling it could be larger than a text may be.
-            if out.capacity() < bytes && 2 * out.capacity() > memory::largest() / 2 {
-                out.reserve_exact(text.len() + 2);
+            if out.capacity() < bytes + 64 && bytes > memory::largest() / 2 {
+                let most = (bytes + bytes / 4).min(memory::largest());
+                out.reserve_exact(most - out.len());
             }
         }
         if text.len() > LONG_TEXT * 16 && bounds::in_time().is_err() {

@@ -43,7 +43,7 @@ fn runs(handler: &str, events: usize, see: impl Fn(Run)) {
             .file("eu.rhai", from_template("eu", "2"))
             .file("us.rhai", from_template("us", "3"));
         for index in 0..events {
-            function = function.event(&index.to_string());
+            function = function.event(index.to_string());
         }
         if by_engine {
             function = function.env("RHAMBDA_MAX_OPERATIONS", "1000000000");
