@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime, ISOWeekDate, Weekday};
 use jiff::fmt::strtime::{self, BrokenDownTime};
 use jiff::fmt::temporal::{DateTimeParser, Pieces};
 use jiff::fmt::{friendly, rfc2822};
@@ -38,20 +38,33 @@ impl Time {
         Ok(Self(moment.to_zoned(TimeZone::UTC)))
     }
 
-    /// Reads RFC 3339, RFC 9557, ISO 8601 dates, and the dates of mail and HTTP. What says neither
-    /// zone nor offset is in UTC.
+    /// Reads RFC 3339, RFC 9557, ISO 8601 dates (of the calendar, of the week, of the year), and the
+    /// dates of mail and HTTP in all their forms. What says neither zone nor offset is in UTC.
     ///
     /// # Errors
     /// What is wrong with the text.
     pub fn parse(text: &str) -> Result<Self, String> {
         not_too_long(text)?;
-        if let Ok(moment) = rfc2822::parse(text) {
+        let text = text.trim();
+        let of_mail = rfc2822::parse(text);
+        if let Ok(moment) = of_mail {
             return Ok(Self(match moment.offset() {
                 Offset::UTC => moment.with_time_zone(TimeZone::UTC),
                 _ => moment,
             }));
         }
-        let pieces = Pieces::parse(text).map_err(said)?;
+        if let Some(moment) = old_http_date(text) {
+            return Self::at(moment, TimeZone::UTC);
+        }
+        let calendar = calendar_date(text);
+        let text = calendar.as_deref().unwrap_or(text);
+        let pieces = Pieces::parse(text).map_err(|error| match of_mail {
+            // A text that begins with the name of a day is no date of ISO 8601.
+            Err(of_mail) if text.starts_with(|first: char| first.is_ascii_alphabetic()) => {
+                said(of_mail)
+            }
+            _ => said(error),
+        })?;
         if pieces.time_zone_annotation().is_some() {
             return DateTimeParser::new().parse_zoned(text).map(Self).map_err(said);
         }
@@ -227,6 +240,46 @@ pub fn span_ms(span: Span) -> Result<i64, String> {
 #[must_use]
 pub fn ms_text(ms: i64) -> String {
     friendly::SpanPrinter::new().duration_to_string(&SignedDuration::from_millis(ms))
+}
+
+/// The moment of a date of HTTP in one of its two old forms (RFC 9110, 5.6.7), `Sunday, 06-Nov-94
+/// 08:49:37 GMT` and `Sun Nov  6 08:49:37 1994`. A year of two digits is one of 1969 to 2068.
+fn old_http_date(text: &str) -> Option<DateTime> {
+    let forms = ["%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"];
+    if !text.starts_with(|first: char| first.is_ascii_alphabetic()) {
+        return None;
+    }
+    forms.iter().find_map(|form| BrokenDownTime::parse(form, text).ok()?.to_datetime().ok())
+}
+
+/// A date of the week (`1994-W44-7`, `1994-W44`, the Monday) or of the year (`1994-310`), each also
+/// without hyphens, as one of the calendar, with the rest of the text behind it (ISO 8601).
+fn calendar_date(text: &str) -> Option<String> {
+    let end = text.find(['T', 't', ' ']).unwrap_or(text.len());
+    let (date, rest) = text.split_at(end);
+    let digits = |text: &str| {
+        let all = text.bytes().all(|byte| byte.is_ascii_digit());
+        all.then(|| text.parse::<i16>().ok()).flatten()
+    };
+    let year = digits(date.get(..4)?)?;
+    let day = date.get(4..)?;
+    let day = day.strip_prefix('-').unwrap_or(day);
+    let date = match day.strip_prefix('W') {
+        Some(week) if week.is_char_boundary(2.min(week.len())) && week.len() >= 2 => {
+            let (week, weekday) = week.split_at(2);
+            let weekday = weekday.strip_prefix('-').unwrap_or(weekday);
+            let weekday = if weekday.is_empty() { 1 } else { digits(weekday)? };
+            let weekday = Weekday::from_monday_one_offset(i8::try_from(weekday).ok()?).ok()?;
+            let week = i8::try_from(digits(week)?).ok()?;
+            ISOWeekDate::new(year, week, weekday).ok()?.date()
+        }
+        None if day.len() == 3 => {
+            let of_year = Date::new(year, 1, 1).ok()?.with().day_of_year(digits(day)?);
+            of_year.build().ok()?
+        }
+        _ => return None,
+    };
+    Some(format!("{date}{rest}"))
 }
 
 fn fixed(offset: Offset) -> TimeZone {

@@ -22,7 +22,7 @@ mod read;
 mod write;
 
 pub use number::ExactNumber;
-pub use read::{ReadError, read};
+pub use read::{ReadError, read, read_marked};
 pub use write::{
     WriteError, cut, push_key, push_text, shown, to_value, write, write_pretty, write_within,
 };

@@ -59,6 +59,15 @@ pub fn read(text: &[u8]) -> Result<Dynamic, ReadError> {
     })
 }
 
+/// The same for text that files, servers and clients wrote: a byte order mark before it is left out, as
+/// RFC 8259, section 8.1, lets a reader do.
+///
+/// # Errors
+/// As [`read`]; places are counted behind the mark.
+pub fn read_marked(text: &[u8]) -> Result<Dynamic, ReadError> {
+    read(text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text))
+}
+
 fn failure(text: &[u8], offset: usize, message: String) -> ReadError {
     let before = &text[..offset.min(text.len())];
     let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);

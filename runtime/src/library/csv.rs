@@ -21,8 +21,8 @@ fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
 #[allow(clippy::unwrap_used)] // What the macro writes has it.
 #[export_module(manifest)]
 mod functions {
-    /// The rows, each a map of text by the names in the first row. Lines end in `\n` or `\r\n`; empty
-    /// ones are skipped.
+    /// The rows, each a map of text by the names in the first row. Lines end in `\n`, `\r\n` or
+    /// `\r`; empty ones are skipped.
     ///
     /// ```rhai
     /// csv::parse("id,name\n1,\"a, \"\"b\"\"\"\n"); // => [{"id": "1", "name": "a, \"b\""}]
@@ -190,7 +190,7 @@ impl Reader<'_> {
     }
 
     fn end_of_line(&mut self) -> bool {
-        let rest = self.rest.strip_prefix("\r\n").or(self.rest.strip_prefix('\n'));
+        let rest = self.rest.strip_prefix("\r\n").or(self.rest.strip_prefix(['\n', '\r']));
         if let Some(rest) = rest {
             self.rest = rest;
             self.line += 1;
@@ -202,16 +202,9 @@ impl Reader<'_> {
         if let Some(quoted) = self.rest.strip_prefix('"') {
             return self.quoted(quoted);
         }
-        let end = self.rest.find([self.delimiter, '\n']).unwrap_or(self.rest.len());
+        let end = self.rest.find([self.delimiter, '\n', '\r']).unwrap_or(self.rest.len());
         let (field, rest) = self.rest.split_at(end);
         self.rest = rest;
-        let field = match field.strip_suffix('\r') {
-            Some(field) if rest.starts_with('\n') => {
-                self.rest = rest;
-                field
-            }
-            _ => field,
-        };
         grow::text(field)
     }
 
@@ -226,7 +219,7 @@ impl Reader<'_> {
                 .into());
             };
             grow::add(&mut field, part)?;
-            self.line += part.matches('\n').count();
+            self.line += lines_in(part);
             match after.strip_prefix('"') {
                 Some(after) => {
                     grow::add(&mut field, "\"")?;
@@ -238,8 +231,7 @@ impl Reader<'_> {
                 }
             }
         }
-        let ends =
-            rest.is_empty() || rest.starts_with([self.delimiter, '\n']) || rest.starts_with("\r\n");
+        let ends = rest.is_empty() || rest.starts_with([self.delimiter, '\n', '\r']);
         if !ends {
             return Err(format!(
                 "after the quoted field in line {} of the CSV comes {:?}, not {:?} or the end of \
@@ -254,6 +246,11 @@ impl Reader<'_> {
         self.rest = &self.rest[self.rest.len() - rest.len()..];
         grow::text(&field)
     }
+}
+
+/// How many lines end within this text.
+fn lines_in(text: &str) -> usize {
+    text.matches(['\n', '\r']).count() - text.matches("\r\n").count()
 }
 
 fn write(rows: &Array, options: &Options) -> Bounded<ImmutableString> {
@@ -381,7 +378,9 @@ mod tests {
         reads(",", r#"[["",""]]"#);
         reads("\"\"", r#"[[""]]"#);
         reads("a,\n", r#"[["a",""]]"#);
-        reads("a\rb,c\r", r#"[["a\rb","c\r"]]"#);
+        reads("a\rb,c\r", r#"[["a"],["b","c"]]"#);
+        reads("a,\"x\ry\"\r\r\rb,c", r#"[["a","x\ry"],["b","c"]]"#);
+        gives("csv::parse(\"id,name\\r1,Ann\\r\")", r#"[{"id":"1","name":"Ann"}]"#);
         gives("csv::parse(\"\\ufeffü\\n→\")", r#"[{"ü":"→"}]"#);
         reads("a\"b,c", r#"[["a\"b","c"]]"#);
         gives("csv::parse(\"\")", "[]");
@@ -395,6 +394,7 @@ mod tests {
             "csv::parse(\"a,b\\n1,2\\n\\n3\")",
             "line 4 of the CSV has 1 field, the header has 2",
         );
+        fails("csv::parse(\"a\\r\\\"x\\r\\ny\\rz\\\"z\")", "in line 4 of the CSV comes 'z'");
         fails("csv::parse(\"a\\n\\\"x\\ny\")", "starts in line 2 of the CSV has no end");
         fails("csv::parse(\"a\\n\\\"x\\ny\\\"z\")", "in line 3 of the CSV comes 'z'");
         fails("csv::parse(\"a,a\\n\")", "has \"a\" twice");

@@ -46,7 +46,8 @@ fn put(path: &str, bytes: &[u8], append: bool) -> Result<(), Failure> {
 mod functions {
     type Text = ImmutableString;
 
-    /// The text of a file. A path that does not begin with `/` is one in the task root.
+    /// The text of a file, without a byte order mark. A path that does not begin with `/` is one in the
+    /// task root.
     ///
     /// ```rhai
     /// fs::write("/tmp/greeting.txt", "hello");
@@ -55,12 +56,16 @@ mod functions {
     #[rhai_fn(volatile, return_raw)]
     pub fn read_text(path: Text) -> Fallible<String> {
         Ok(bytes(&path).and_then(|bytes| {
-            String::from_utf8(bytes).map_err(|error| {
+            let text = String::from_utf8(bytes).map_err(|error| {
                 let at = error.utf8_error().valid_up_to();
                 let message = format!(
                     "`{path}` is not text: byte {at} is not UTF-8; read it by `fs::read_blob`"
                 );
                 Failure::new("Fs.NotText", message)
+            })?;
+            Ok(match text.strip_prefix('\u{feff}') {
+                Some(text) => text.to_owned(),
+                None => text,
             })
         })?)
     }

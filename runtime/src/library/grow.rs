@@ -50,6 +50,11 @@ pub(super) fn text(text: &str) -> Bounded<Dynamic> {
     Ok(ImmutableString::from(text).into())
 }
 
+/// Text that files, servers and clients wrote, without the byte order mark that some begin with.
+pub(super) fn unmarked(text: &ImmutableString) -> ImmutableString {
+    text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), ImmutableString::from)
+}
+
 /// Text, a char, a number or a bool as text; none for `()`; else the type of what it is.
 pub(super) fn scalar(value: &Dynamic) -> Result<Option<ImmutableString>, &'static str> {
     if value.is_unit() {

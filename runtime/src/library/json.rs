@@ -205,7 +205,7 @@ fn compare(engine: &mut Engine, operator: &str, holds: Holds) {
 }
 
 fn read(text: &[u8]) -> Fallible<Dynamic> {
-    json::read(text).map_err(|error| {
+    json::read_marked(text).map_err(|error| {
         if error.is_out_of_memory {
             memory::refuse();
             let what = "the value of a JSON text is".to_owned();

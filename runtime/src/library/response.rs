@@ -16,6 +16,7 @@ use super::{Fallible, Part, fs, plain_text, thrown};
 use crate::bounds::room_for;
 use crate::effects::Failure;
 use crate::json;
+use crate::time::Time;
 use crate::vocabulary::Vocabulary;
 
 pub(super) const PART: Part = Part { words: &["response", "router"], register };
@@ -381,6 +382,52 @@ fn kind_of(path: &str) -> &'static str {
     }
 }
 
+/// What an option of a cookie is in `Set-Cookie`; nothing for `()`.
+fn cookie_option(cookie: &str, option: &str, value: &Dynamic) -> Fallible<String> {
+    let wrong = |wanted: &str| {
+        let found = plain_text(value)
+            .map_or_else(|| value.type_name().to_owned(), |text| format!("{text:?}"));
+        Err(invalid(format!("`{option}` of the cookie `{cookie}` is {wanted}, not {found}")))
+    };
+    if value.is_unit() {
+        return Ok(String::new());
+    }
+    let text = value.as_immutable_string_ref().ok().map(|text| text.to_string());
+    match option {
+        "max_age_s" => match value.as_int() {
+            Ok(seconds) => Ok(seconds.to_string()),
+            Err(_) => wrong("a whole number of seconds"),
+        },
+        "expires" => {
+            let time = match (value.read_lock::<Time>(), &text) {
+                (Some(time), _) => Some(time.clone()),
+                (None, Some(text)) => Time::parse(text).ok(),
+                (None, None) => None,
+            };
+            match time.and_then(|time| time.in_zone("UTC").ok()?.format("%a, %d %b %Y %T GMT").ok())
+            {
+                Some(date) => Ok(date),
+                None => wrong("a time, such as `time::now().add(\"7 days\")`, or a date as text"),
+            }
+        }
+        "same_site" => {
+            let known = ["Strict", "Lax", "None"];
+            let found = known
+                .iter()
+                .find(|known| text.as_deref().is_some_and(|text| known.eq_ignore_ascii_case(text)));
+            match found {
+                Some(known) => Ok((*known).to_owned()),
+                None => wrong("\"Strict\", \"Lax\" or \"None\""),
+            }
+        }
+        _ => match text {
+            Some(text) if option != "path" || text.is_empty() || text.starts_with('/') => Ok(text),
+            Some(_) => wrong("a path that begins with `/`"),
+            None => wrong("text"),
+        },
+    }
+}
+
 /// A cookie as `Set-Cookie` has it (RFC 6265, 4.1).
 fn cookie(name: &str, value: &str, options: &Map) -> Fallible<String> {
     let is_of_value = |byte: u8| byte.is_ascii_graphic() && !b"\",;\\".contains(&byte);
@@ -412,7 +459,7 @@ fn cookie(name: &str, value: &str, options: &Map) -> Fallible<String> {
     let mut text = format!("{name}={value}");
     let mut add = |attribute: &str, option: &str, default: &str| -> Fallible<()> {
         let value = match options.get(option) {
-            Some(value) => plain_text(value).unwrap_or_default(),
+            Some(value) => cookie_option(name, option, value)?,
             None => default.to_owned(),
         };
         if value.contains(|character: char| character == ';' || character.is_control()) {
@@ -433,8 +480,19 @@ fn cookie(name: &str, value: &str, options: &Map) -> Fallible<String> {
         ("; HttpOnly", "http_only", true),
         ("; Partitioned", "partitioned", false),
     ] {
-        if options.get(option).map_or(default, |is| is.as_bool() == Ok(true)) {
+        let is_on = match options.get(option) {
+            Some(is_on) if !is_on.is_unit() => is_on.as_bool().map_err(|kind| {
+                invalid(format!("`{option}` of the cookie `{name}` is a bool, not {kind}"))
+            })?,
+            _ => default,
+        };
+        if is_on {
             text.push_str(attribute);
+        } else if attribute == "; Secure" && text.ends_with("; SameSite=None") {
+            return Err(invalid(format!(
+                "the cookie `{name}` has `same_site: \"None\"`, which browsers take only with \
+                 `secure`"
+            )));
         }
     }
     Ok(text)
@@ -685,12 +743,15 @@ mod methods {
         with_cookie_of(response, name, value, Map::new())
     }
 
-    /// The response with a cookie of these options: `path`, `domain`, `max_age_s`, `expires`,
-    /// `same_site`, and `secure`, `http_only` and `partitioned`, which are true or false.
+    /// The response with a cookie of these options: `path`, `domain`, `max_age_s`, a whole number,
+    /// `expires`, a time or its text, `same_site`, which is `"Strict"`, `"Lax"` or `"None"`, and
+    /// `secure`, `http_only` and `partitioned`, which are true or false. One that is `()` is left out.
     ///
     /// ```rhai
     /// let r = response::text("").cookie("a", "1", #{ max_age_s: 60, http_only: false, same_site: "Strict" });
     /// r.cookies; // => ["a=1; Path=/; Max-Age=60; SameSite=Strict; Secure"]
+    /// let gone = response::text("").cookie("a", "", #{ expires: time::parse("1970-01-01") });
+    /// gone.cookies; // => ["a=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; SameSite=Lax; Secure; HttpOnly"]
     /// ```
     #[rhai_fn(name = "cookie", pure, return_raw)]
     pub fn with_cookie_of(

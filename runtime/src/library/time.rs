@@ -100,13 +100,15 @@ mod functions {
         Ok(Time::from_ms(ms).map_err(invalid)?)
     }
 
-    /// Reads a time: RFC 3339, an ISO 8601 date, or the date of a mail or of HTTP. Without a zone it
-    /// is in UTC. What is no time is an error of type `Time.Invalid`.
+    /// Reads a time: RFC 3339, an ISO 8601 date, also one of a week or of the year, or the date of a
+    /// mail or of HTTP in any of its forms. Without a zone it is in UTC. What is no time is an error
+    /// of type `Time.Invalid`.
     ///
     /// ```rhai
     /// time::parse("2026-11-23T15:30:00+01:00").epoch_ms; // => 1795444200000
     /// time::parse("2026-11-23").hour; // => 0
     /// time::parse("Sun, 06 Nov 1994 08:49:37 GMT").to_string(); // => "1994-11-06T08:49:37Z"
+    /// time::parse("1994-W44-7").to_string(); // => "1994-11-06T00:00:00Z"
     /// ```
     #[rhai_fn(return_raw)]
     pub fn parse(text: Text) -> Fallible<Time> {

@@ -3,6 +3,8 @@
 //! There is nothing here that fetches or expands: a document that declares entities of its own is
 //! refused, and only the five that XML itself has, and characters by number, are known.
 
+use std::collections::BTreeMap;
+
 use rhai::plugin::*;
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map};
 
@@ -17,6 +19,9 @@ pub(super) const PART: Part = Part { words: &["xml"], register };
 
 /// The key of an element's text; keys of attributes start with `@`.
 const TEXT: &str = "#text";
+
+/// The key of the order in which an element's elements stand.
+const ORDER: &str = "#order";
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
     exported!(functions).register_in("xml", engine, vocabulary);
@@ -39,16 +44,34 @@ mod functions {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn parse(text: &str) -> Bounded<Map> {
-        super::parse(text)
+        super::parse(text, &Options::default())
+    }
+
+    /// The same with options: `arrays`, the names of elements that are arrays even where one is there
+    /// alone, and `order`, which is `true` where each element that has others shall also have
+    /// `#order`, their names as they stand in the text.
+    ///
+    /// ```rhai
+    /// xml::parse("<o><i>1</i></o>", #{arrays: ["i"]}); // => {"o": {"i": ["1"]}}
+    /// xml::parse("<o><b/><a/><b/></o>", #{order: true}).o["#order"]; // => ["b", "a", "b"]
+    /// ```
+    #[rhai_fn(name = "parse", return_raw)]
+    pub fn parse_with(text: &str, options: Map) -> Bounded<Map> {
+        super::parse(text, &Options::of(&options)?)
     }
 
     /// The XML of a map as `xml::parse` gives it: one key for the root element, `@name` for
     /// attributes, `#text` for text, an array for an element that is there several times. Text may
     /// also be a number, a bool or a char; `()` is an element with nothing in it.
     ///
+    /// Elements stand in the order of their names, as the keys of a map do. Where another order is
+    /// wanted, `#order` has the names in that order; a name that is not there is skipped, and an
+    /// element that it does not name comes after those that it names.
+    ///
     /// ```rhai
     /// xml::write(#{order: #{"@id": 7, item: ["a", "b & c"], paid: ()}}); // => "<order id=\"7\"><item>a</item><item>b &amp; c</item><paid/></order>"
     /// xml::write(#{p: #{"@lang": "en", "#text": "Hi"}}); // => "<p lang=\"en\">Hi</p>"
+    /// xml::write(#{p: #{"#order": ["to", "from"], from: 1, to: 2}}); // => "<p><to>2</to><from>1</from></p>"
     /// ```
     #[rhai_fn(pure, return_raw)]
     pub fn write(map: &mut Map) -> Bounded<ImmutableString> {
@@ -56,7 +79,49 @@ mod functions {
     }
 }
 
-fn parse(text: &str) -> Bounded<Map> {
+/// How elements become maps.
+#[derive(Default)]
+struct Options {
+    /// Names of elements that are arrays even where one is there alone.
+    arrays: Vec<ImmutableString>,
+    /// Whether the order of elements is told.
+    order: bool,
+}
+
+impl Options {
+    fn of(map: &Map) -> Bounded<Self> {
+        let mut options = Self::default();
+        for (name, value) in map {
+            let wrong = |wanted: &str| format!("the option `{name}` is {wanted}, not {value:?}");
+            match name.as_str() {
+                "arrays" => {
+                    options.arrays =
+                        names_of(value).ok_or_else(|| wrong("an array of names, as text"))?;
+                }
+                "order" => options.order = value.as_bool().map_err(|_| wrong("a bool"))?,
+                _ => {
+                    return Err(format!(
+                        "there is no option `{name}` here; the options are arrays, order"
+                    )
+                    .into());
+                }
+            }
+        }
+        Ok(options)
+    }
+
+    fn is_array(&self, name: &str) -> bool {
+        self.arrays.iter().any(|known| known == name)
+    }
+}
+
+/// The texts of an array of nothing else.
+fn names_of(value: &Dynamic) -> Option<Vec<ImmutableString>> {
+    let names = value.as_array_ref().ok()?;
+    names.iter().map(|name| name.as_immutable_string_ref().ok().map(|name| name.clone())).collect()
+}
+
+fn parse(text: &str, options: &Options) -> Bounded<Map> {
     let mut reader = Reader { text, at: text.len() - text.trim_start_matches('\u{feff}').len() };
     if let Some((at, stray)) = text.char_indices().find(|&(_, character)| !is_allowed(character)) {
         return Err(reader.error_at(at, &format!("{stray:?}, a character that XML cannot hold")));
@@ -99,7 +164,7 @@ fn parse(text: &str) -> Bounded<Map> {
                 let problem = format!("an end tag `</{name}>` without its start tag");
                 return Err(reader.error_at(start, &problem));
             };
-            close(element, &mut open, &mut root)?;
+            close(element, &mut open, &mut root, options)?;
         } else {
             let start = reader.at;
             if root.is_some() {
@@ -112,7 +177,7 @@ fn parse(text: &str) -> Bounded<Map> {
             room_for(MAP, 1)?;
             let (element, is_empty) = reader.start_tag(start)?;
             match is_empty {
-                true => close(element, &mut open, &mut root)?,
+                true => close(element, &mut open, &mut root, options)?,
                 false => open.push(element),
             }
         }
@@ -138,6 +203,8 @@ struct Element<'a> {
     map: Map,
     text: String,
     has_elements: bool,
+    /// The names of its elements as they come, where that is wanted.
+    order: Array,
 }
 
 impl Element<'_> {
@@ -145,10 +212,17 @@ impl Element<'_> {
         grow::add(&mut self.text, text)
     }
 
-    fn add_element(&mut self, name: &str, value: Dynamic) -> Bounded<()> {
+    fn add_element(&mut self, name: &str, value: Dynamic, options: &Options) -> Bounded<()> {
         self.has_elements = true;
+        if options.order {
+            grow::push(&mut self.order, grow::text(name)?)?;
+        }
         let Some(known) = self.map.get_mut(name) else {
             room_for(name.len() + MAP / 4, 1)?;
+            let value = match options.is_array(name) {
+                true => Dynamic::from_array(vec![value]),
+                false => value,
+            };
             self.map.insert(name.into(), value);
             return Ok(());
         };
@@ -169,6 +243,9 @@ impl Element<'_> {
         if !text.is_empty() {
             self.map.insert(TEXT.into(), grow::text(text)?);
         }
+        if !self.order.is_empty() {
+            self.map.insert(ORDER.into(), self.order.into());
+        }
         Ok(self.map.into())
     }
 }
@@ -178,11 +255,12 @@ fn close<'a>(
     element: Element<'a>,
     open: &mut [Element<'a>],
     root: &mut Option<(&'a str, Dynamic)>,
+    options: &Options,
 ) -> Bounded<()> {
     let name = element.name;
     let value = element.value()?;
     match open.last_mut() {
-        Some(parent) => parent.add_element(name, value),
+        Some(parent) => parent.add_element(name, value, options),
         None => {
             *root = Some((name, value));
             Ok(())
@@ -266,8 +344,14 @@ impl<'a> Reader<'a> {
             let is_empty = self.rest().starts_with('/');
             if is_empty || self.rest().starts_with('>') {
                 self.expect(if is_empty { "/>" } else { ">" })?;
-                let element =
-                    Element { name, start, map, text: String::new(), has_elements: false };
+                let element = Element {
+                    name,
+                    start,
+                    map,
+                    text: String::new(),
+                    has_elements: false,
+                    order: Array::new(),
+                };
                 return Ok((element, is_empty));
             }
             if self.at == before {
@@ -430,17 +514,48 @@ fn write_content(out: &mut String, name: &str, map: &Map, depth: usize) -> Bound
         escape(out, key, &text)?;
         grow::add(out, "\"")?;
     }
-    if map.keys().all(|key| key.starts_with('@')) {
+    if map.keys().all(|key| key.starts_with('@') || key == ORDER) {
         return Ok(false);
     }
     grow::add(out, ">")?;
     if let Some(value) = map.get(TEXT) {
         escape(out, name, &text_of(name, value)?)?;
     }
-    for (key, value) in map.iter().filter(|(key, _)| !key.starts_with('@') && *key != TEXT) {
+    // How many of each have been written.
+    let mut written: BTreeMap<&str, usize> = BTreeMap::new();
+    let order = match map.get(ORDER) {
+        Some(order) => names_of(order).ok_or_else(|| {
+            format!("`{ORDER}` of `{name}` is an array of the names of its elements, as text")
+        })?,
+        None => Vec::new(),
+    };
+    for wanted in &order {
+        let Some((key, value)) = map.get_key_value(wanted.as_str()) else { continue };
+        if key.starts_with(['@', '#']) {
+            return Err(format!("`{ORDER}` of `{name}` names `{key}`, which is no element").into());
+        }
+        let count = written.entry(key.as_str()).or_default();
+        let one = match value.read_lock::<Array>() {
+            Some(all) => all.get(*count).cloned(),
+            None => (*count == 0).then(|| value.clone()),
+        };
+        *count += 1;
+        if let Some(one) = one {
+            write_element(out, key, &one, depth - 1)?;
+        }
+    }
+    for (key, value) in map {
+        if key.starts_with('@') || key == TEXT || key == ORDER {
+            continue;
+        }
+        let count = written.get(key.as_str()).copied().unwrap_or_default();
         match value.read_lock::<Array>() {
-            Some(all) => all.iter().try_for_each(|one| write_element(out, key, one, depth - 1))?,
-            None => write_element(out, key, value, depth - 1)?,
+            Some(all) => {
+                let rest = all.iter().skip(count);
+                rest.into_iter().try_for_each(|one| write_element(out, key, one, depth - 1))?;
+            }
+            None if count == 0 => write_element(out, key, value, depth - 1)?,
+            None => {}
         }
     }
     Ok(true)
@@ -596,6 +711,40 @@ mod tests {
             "\"<a><c>true</c><d>1.5</d><e>x</e></a>\"",
         );
         gives("const M = #{a: 1}; [xml::write(M), M.a]", r#"["<a>1</a>", 1]"#);
+    }
+
+    #[test]
+    fn elements_stand_in_the_order_that_is_wanted() {
+        gives(
+            "xml::write(#{e: #{\"@a\": 1, \"#order\": [\"h\", \"x\", \"b\"], b: 1, a: 2, h: 3}})",
+            r#""<e a=\"1\"><h>3</h><b>1</b><a>2</a></e>""#,
+        );
+        gives(
+            "xml::write(#{e: #{\"#order\": [\"b\", \"a\", \"b\", \"b\", \"a\"], b: [1, 2], a: [3, 4, 5]}})",
+            r#""<e><b>1</b><a>3</a><b>2</b><a>4</a><a>5</a></e>""#,
+        );
+        gives("xml::write(#{e: #{\"#order\": []}})", r#""<e/>""#);
+        let text = "<s:E><s:H><T>t</T></s:H><s:B><I>7</I><C>E</C><I>8</I></s:B></s:E>";
+        gives(&format!("xml::write(xml::parse({text:?}, #{{order: true}}))"), &format!("{text:?}"));
+        fails("xml::write(#{e: #{\"#order\": \"a\", a: 1}})", "`#order` of `e` is an array");
+        fails("xml::write(#{e: #{\"#order\": [1], a: 1}})", "`#order` of `e` is an array");
+        fails(
+            "xml::write(#{e: #{\"#order\": [\"@a\"], \"@a\": 1, b: 1}})",
+            "names `@a`, which is no",
+        );
+    }
+
+    #[test]
+    fn what_may_be_there_several_times_is_an_array_where_that_is_wanted() {
+        let one = "<o><i>1</i><p><i>2</i></p></o>";
+        gives(
+            &format!("xml::parse({one:?}, #{{arrays: [\"i\", \"none\"]}})"),
+            r#"{"o":{"i":["1"],"p":{"i":["2"]}}}"#,
+        );
+        gives("xml::parse(\"<i>1</i>\", #{arrays: [\"i\"]})", r#"{"i":"1"}"#);
+        fails("xml::parse(\"<a/>\", #{arrays: \"i\"})", "`arrays` is an array of names");
+        fails("xml::parse(\"<a/>\", #{order: 1})", "`order` is a bool");
+        fails("xml::parse(\"<a/>\", #{ordered: true})", "no option `ordered` here");
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod env;
 mod environment_state;
 mod error_places;
 mod errors;
+mod formats;
 mod fs;
 mod handler_contract;
 mod handler_names;

@@ -30,6 +30,19 @@ fn times_are_read_in_every_common_form() {
         ("Sun, 06 Nov 1994 08:49:37 GMT", "1994-11-06T08:49:37Z"),
         ("Thu, 13 Feb 1969 23:32:54 -0330", "1969-02-13T23:32:54-03:30"),
         ("1969-12-31T23:59:59.999Z", "1969-12-31T23:59:59.999Z"),
+        // RFC 9110, 5.6.7: the two old forms of HTTP's dates.
+        ("Sunday, 06-Nov-94 08:49:37 GMT", "1994-11-06T08:49:37Z"),
+        ("Monday, 23-Nov-26 15:30:00 GMT", "2026-11-23T15:30:00Z"),
+        ("Sun Nov  6 08:49:37 1994", "1994-11-06T08:49:37Z"),
+        ("Mon Nov 23 15:30:00 2026", "2026-11-23T15:30:00Z"),
+        // ISO 8601: dates of the week and of the year.
+        ("1994-W44-7", "1994-11-06T00:00:00Z"),
+        ("1994W447", "1994-11-06T00:00:00Z"),
+        ("2026-W01", "2025-12-29T00:00:00Z"),
+        ("2026-W53-5T15:30:00+01:00", "2027-01-01T15:30:00+01:00"),
+        ("1994-310", "1994-11-06T00:00:00Z"),
+        ("2024366T12", "2024-12-31T12:00:00Z"),
+        (" 2026-11-23\n", "2026-11-23T00:00:00Z"),
     ] {
         assert_eq!(evaluated(&format!("time::parse({text:?})")), moment, "{text}");
     }
@@ -41,6 +54,14 @@ fn what_is_no_time_is_an_error_that_shows_it() {
         "time::parse(\"\")",
         "time::parse(\"yesterday\")",
         "time::parse(\"2026-02-29\")",
+        "time::parse(\"2026-366\")",
+        "time::parse(\"2026-000\")",
+        "time::parse(\"2026-W54-1\")",
+        "time::parse(\"2025-W53-1\")",
+        "time::parse(\"2026-W01-8\")",
+        "time::parse(\"2026-W\")",
+        "time::parse(\"2026-W1ü\")",
+        "time::parse(\"Monday, 06-Nov-94 08:49:37 GMT\")",
         "time::parse(\"2026-01-01T25:00:00Z\")",
         "time::parse(\"2026-07-01T12:00+05:00[Europe/Berlin]\")",
         "time::parse(\"1.2.2026\", \"%F\")",

@@ -18,6 +18,7 @@ use rhai::{Array, Blob, Dynamic, Engine, ImmutableString, Map};
 
 pub(super) use records::Records;
 
+use super::grow::unmarked;
 use super::native::exported;
 use super::{Fallible, Part, thrown, url};
 use crate::effects::Failure;
@@ -257,7 +258,7 @@ mod methods {
     /// ```
     #[rhai_fn(pure, return_raw)]
     pub fn json(request: &mut Map) -> Fallible<Dynamic> {
-        json::read(&bytes(request, "json")?).map_err(|error| {
+        json::read_marked(&bytes(request, "json")?).map_err(|error| {
             let message = format!("the body is not JSON: {error}");
             thrown(&Failure::new("Request.NotJson", message), [])
         })
@@ -288,7 +289,8 @@ mod methods {
         }
     }
 
-    /// A request's body as text; what is not UTF-8 in it is replaced by `\u{FFFD}`.
+    /// A request's body as text without a byte order mark; what is not UTF-8 in it is replaced by
+    /// `\u{FFFD}`.
     ///
     /// ```rhai
     /// #{ body: () }.text(); // => ""
@@ -296,8 +298,10 @@ mod methods {
     #[rhai_fn(pure, return_raw)]
     pub fn text(request: &mut Map) -> Fallible<Text> {
         Ok(match part(request, "body", "text")?.as_immutable_string_ref() {
-            Ok(text) => text.clone(),
-            Err(_) => String::from_utf8_lossy(&bytes(request, "text")?).into_owned().into(),
+            Ok(text) => unmarked(&text),
+            Err(_) => {
+                unmarked(&String::from_utf8_lossy(&bytes(request, "text")?).into_owned().into())
+            }
         })
     }
 

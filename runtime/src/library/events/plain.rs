@@ -119,7 +119,7 @@ fn text_or_blob(bytes: Blob) -> Dynamic {
 }
 
 fn parsed(text: &str) -> Fallible<Dynamic> {
-    json::read(text.as_bytes()).map_err(|error| format!("this is not JSON: {error}").into())
+    json::read_marked(text.as_bytes()).map_err(|error| format!("this is not JSON: {error}").into())
 }
 
 /// What CloudWatch Logs sends: JSON in gzip in base64.

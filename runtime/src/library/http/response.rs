@@ -9,6 +9,7 @@ use rhai::{Array, Blob, Dynamic, Engine, INT, ImmutableString, Map};
 use crate::bounds::room_for;
 use crate::effects::Failure;
 use crate::json;
+use crate::library::grow::unmarked;
 use crate::library::native::exported;
 use crate::library::{Fallible, thrown};
 use crate::vocabulary::Vocabulary;
@@ -93,7 +94,7 @@ impl Answer {
 /// The value that the body says in JSON.
 pub(super) fn json_of(answer: &HttpResponse) -> Fallible<Dynamic> {
     let answer = &answer.0;
-    json::read(answer.bytes()).map_err(|error| {
+    json::read_marked(answer.bytes()).map_err(|error| {
         let message = format!("the body of {} is not JSON: {error}", answer.shown);
         let fields =
             [("url", answer.shown.clone().into()), ("status", INT::from(answer.status).into())];
@@ -186,7 +187,7 @@ mod methods {
         }
     }
 
-    /// The body as text; what is not UTF-8 in it is replaced by `\u{FFFD}`.
+    /// The body as text without a byte order mark; what is not UTF-8 in it is replaced by `\u{FFFD}`.
     ///
     /// ```rhai
     /// http::get("https://api.example.com/hello").text(); // => "hello"
@@ -194,10 +195,10 @@ mod methods {
     #[rhai_fn(pure, return_raw)]
     pub fn text(answer: &mut HttpResponse) -> Fallible<ImmutableString> {
         match &answer.0.body {
-            Body::Text(text) => Ok(text.clone()),
+            Body::Text(text) => Ok(unmarked(text)),
             _ => {
                 room_for(answer.0.bytes().len(), 3)?;
-                Ok(String::from_utf8_lossy(answer.0.bytes()).into_owned().into())
+                Ok(unmarked(&String::from_utf8_lossy(answer.0.bytes()).into_owned().into()))
             }
         }
     }
