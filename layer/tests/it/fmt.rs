@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, SystemTime};
@@ -25,7 +25,11 @@ fn piped(arguments: &[&str], input: &[u8]) -> Said {
     let mut tool = desk.tool(&[&["fmt"], arguments].concat());
     tool.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut tool = tool.spawn().unwrap();
-    tool.stdin.take().unwrap().write_all(input).unwrap();
+    match tool.stdin.take().unwrap().write_all(input) {
+        // It may end before it reads, as it does after wrong options.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+        written => written.unwrap(),
+    }
     let output = tool.wait_with_output().unwrap();
     Said {
         code: output.status.code(),

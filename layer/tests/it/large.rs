@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::env;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -17,17 +18,43 @@ struct Ran {
     peak: i64,
 }
 
+/// Runs the tool by a process between (`measured`): the peak that Linux tells of a process counts the
+/// memory of the one that it was started from, and this one runs all tests.
 fn run(folder: &Path, arguments: &[&str]) -> Ran {
-    use std::os::unix::process::ExitStatusExt;
     let said = folder.join("said.txt");
     let output = fs::File::create(&said).unwrap();
+    let between = Command::new(env::current_exe().unwrap())
+        .args(["large::measured", "--exact", "--nocapture"])
+        .env(ARGUMENTS, serde_json::to_string(arguments).unwrap())
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stderr(output)
+        .output()
+        .unwrap();
+    let told = String::from_utf8(between.stdout).unwrap();
+    let told = told.lines().find_map(|line| line.strip_prefix(TOLD)).expect("a line of `measured`");
+    let (code, peak) = serde_json::from_str(told).unwrap();
+    let said = String::from_utf8_lossy(&fs::read(said).unwrap()).into_owned();
+    Ran { code, said, peak }
+}
+
+const ARGUMENTS: &str = "TEST_ARGUMENTS";
+const TOLD: &str = "measured: ";
+
+/// Not a test: the process that `run` starts, which runs the tool with both outputs to its standard
+/// error, and tells exit code and most memory in MiB.
+#[test]
+fn measured() {
+    use std::os::fd::AsFd;
+    use std::os::unix::process::ExitStatusExt;
+    let Ok(arguments) = env::var(ARGUMENTS) else { return };
+    let arguments: Vec<String> = serde_json::from_str(&arguments).unwrap();
+    let output = std::io::stderr().as_fd().try_clone_to_owned().unwrap();
     #[allow(clippy::zombie_processes)] // It is waited for below, by what tells of its memory, too.
     let process = Command::new(env!("CARGO_BIN_EXE_rhambda"))
         .args(arguments)
-        .current_dir(folder)
         .stdin(Stdio::null())
-        .stdout(output.try_clone().unwrap())
-        .stderr(output)
+        .stdout(output)
         .spawn()
         .unwrap();
     let mut status = 0;
@@ -40,8 +67,7 @@ fn run(folder: &Path, arguments: &[&str]) -> Ran {
         usage
     };
     let code = std::process::ExitStatus::from_raw(status).code();
-    let said = String::from_utf8_lossy(&fs::read(said).unwrap()).into_owned();
-    Ran { code, said, peak: usage.ru_maxrss / 1024 }
+    println!("\n{TOLD}{}", serde_json::json!([code, usage.ru_maxrss / 1024]));
 }
 
 fn handler(body: &str) -> String {
