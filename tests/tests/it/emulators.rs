@@ -195,3 +195,21 @@ fn an_error_behind_a_stream_is_read_by_the_emulator_of_aws_in_its_concurrent_mod
     assert_eq!(error("3")["errorType"], "Long");
     assert!(error("3")["errorMessage"].as_str().is_some_and(|said| said.contains("(20000 bytes")));
 }
+
+#[test]
+fn a_process_that_ends_behind_an_answer_is_followed_by_another() {
+    // Keeps a closure so deep in what it captured that nobody looks there.
+    let script = "fn handler(event) {
+        let object = #{ big: blob(12000000) };
+        let deep = || object.big.len;
+        for i in 0..300 { deep = [deep]; }
+        object.deep = deep;
+        event
+    }";
+    let events: Vec<String> = (0..40).map(|n| n.to_string()).collect();
+    let events: Vec<&str> = events.iter().map(String::as_str).collect();
+    let files = [("main.rhai", script)];
+    let Some(replies) = Emulator::Rie.serve(&files, "main.handler", &events) else { return };
+    let answers: Vec<&str> = replies.iter().map(|reply| reply.body.as_str()).collect();
+    assert_eq!(answers, events);
+}

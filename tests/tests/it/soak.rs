@@ -8,8 +8,6 @@ use rhambda_tests::bootstrap;
 fn thirty_thousand_invocations_of_mixed_scripts_leave_memory_and_descriptors_as_they_were() {
     let output = Command::new(env!("CARGO_BIN_EXE_soak"))
         .arg("30000")
-        // What a closure leaves that is kept in what it captured.
-        .args(["--without", "cycles"])
         .env("RHAMBDA_BOOTSTRAP", bootstrap())
         .output()
         .expect("the soak starts");
