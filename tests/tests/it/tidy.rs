@@ -246,3 +246,20 @@ fn bootstrap_links_nothing_that_needs_more_than_a_rust_toolchain_or_starts_threa
         assert!(!tree.contains(unwanted), "{unwanted} in\n{tree}");
     }
 }
+
+/// Workspaces beside ours, which are built with `--locked` where their programs are needed.
+#[test]
+fn the_lock_files_of_all_workspaces_fit() {
+    for folder in ["tests/fuzz", "tests/bench"] {
+        let said = Command::new(env!("CARGO"))
+            .args(["update", "--workspace", "--locked"])
+            .current_dir(repository().join(folder))
+            .output()
+            .expect("cargo starts");
+        let why = String::from_utf8_lossy(&said.stderr);
+        assert!(
+            said.status.success(),
+            "{folder}: `cargo update --workspace` there mends it: {why}"
+        );
+    }
+}
