@@ -30,6 +30,7 @@ const STRIDE: u32 = 16;
 pub fn watch(engine: &mut Engine, bounds: &Rc<Bounds>) {
     let bounds = bounds.clone();
     let count = Cell::new(0u32);
+    let is_in_module = Cell::new(false);
     #[allow(deprecated)] // The engine marks what is volatile so; it is not deprecated.
     engine.on_parse_token(move |token, _, _| {
         if memory::is_exceeded() {
@@ -41,7 +42,10 @@ pub fn watch(engine: &mut Engine, bounds: &Rc<Bounds>) {
             bounds.look_soon();
             return stopped();
         }
+        let was_in_module = is_in_module.replace(token == Token::DoubleColon);
         match token {
+            // `call` is reserved for pointers to functions; behind `::` it is a name like others.
+            Token::Reserved(word) if was_in_module && *word == "call" => Token::Identifier(word),
             // `debug` is a reserved word that can only be called by itself; `log::debug` needs a name.
             Token::Reserved(word) if *word == "debug" => Token::Identifier(word),
             Token::Identifier(word) if frames::is_reserved(&word) => {

@@ -14,6 +14,7 @@
 //! loop holds both.
 
 pub mod api;
+pub mod aws;
 pub mod bounds;
 mod callbacks;
 mod captured;

@@ -116,6 +116,9 @@ pub(crate) struct Answers {
 pub(crate) struct Exchange {
     pub(crate) method: String,
     pub(crate) url: String,
+    /// The service of AWS that was called, and the operation, as `dynamodb:GetItem`.
+    #[serde(default)]
+    pub(crate) operation: Option<String>,
     #[serde(default)]
     pub(crate) status: Option<u16>,
     #[serde(default)]

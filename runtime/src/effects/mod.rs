@@ -24,9 +24,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-pub(crate) use client::Names;
 #[cfg(feature = "tool")]
 pub use client::Uri;
+pub(crate) use client::{Client, Names};
 pub use declaration::{Declaration, Item, Malformed};
 pub(crate) use dns::Dns;
 #[cfg(feature = "tool")]
@@ -37,6 +37,7 @@ pub use reach::OutOfReach;
 pub use system::System;
 pub use url::Url;
 
+use crate::aws;
 use crate::bounds::Bounds;
 use crate::logging;
 
@@ -76,6 +77,8 @@ pub struct Request {
     pub body: Rc<Vec<u8>>,
     /// How long the exchange may take, reading the answer's body included.
     pub timeout: Duration,
+    /// What it is to AWS, if it goes there: it is signed where it is sent.
+    pub aws: Option<Rc<aws::Call>>,
 }
 
 impl Request {
@@ -180,8 +183,16 @@ pub trait Effects {
     /// Sends a request, and returns when the head of the answer is there.
     ///
     /// # Errors
-    /// A [`Failure`] of type `Http.…`.
+    /// A [`Failure`] of type `Http.…`; of `Aws.…` where a signature cannot be made.
     fn exchange(&self, request: &Request) -> Result<Response, Failure>;
+    /// The query that makes a URL of AWS good for so long without a signature of its own; the request's
+    /// headers have to be sent with it.
+    ///
+    /// # Errors
+    /// `Aws.NoCredentials`.
+    fn presign(&self, request: &Request, good_for: Duration) -> Result<String, Failure>;
+    /// Has the credentials of AWS looked up again before the next request, for they are too old.
+    fn renew_credentials(&self) {}
 }
 
 /// The effects a script may have: the policy, then the effects themselves, within its bounds.
@@ -197,6 +208,8 @@ pub struct World {
     random: RefCell<fastrand::Rng>,
     is_seeded: Cell<bool>,
     is_traced: bool,
+    /// What retries of calls to AWS are paid with.
+    retry_tokens: Cell<u32>,
 }
 
 impl fmt::Debug for World {
@@ -252,6 +265,9 @@ const LONGEST_KEPT: Duration = Duration::from_secs(1);
 /// How long anything may take where there is no deadline.
 const WITHOUT_DEADLINE: Duration = Duration::from_secs(60);
 
+/// What there is to pay retries with (the standard retry mode of the SDKs).
+const MOST_RETRY_TOKENS: u32 = 500;
+
 /// More than the name of any variable has.
 const LONGEST_NAME: usize = 4096;
 
@@ -269,6 +285,7 @@ impl World {
             random: RefCell::new(fastrand::Rng::with_seed(0)),
             is_seeded: Cell::new(false),
             is_traced: false,
+            retry_tokens: Cell::new(MOST_RETRY_TOKENS),
         }
     }
 
@@ -370,6 +387,64 @@ impl World {
         self.send(request)
     }
 
+    /// Sends a request to AWS if the policy lets it; `resources` are what it is about, if that is known.
+    ///
+    /// # Errors
+    /// `Policy.Refused`, or a [`Failure`] of type `Http.…` or `Aws.…`.
+    pub fn exchange_aws(
+        &self,
+        request: &Request,
+        resources: Option<&[String]>,
+    ) -> Result<Response, Failure> {
+        self.check_aws(request, resources)?;
+        self.send(request)
+    }
+
+    /// The query that makes a URL of AWS good for so long.
+    ///
+    /// # Errors
+    /// `Policy.Refused`, `Aws.NoCredentials`.
+    pub fn presign(
+        &self,
+        request: &Request,
+        resources: Option<&[String]>,
+        good_for: Duration,
+    ) -> Result<String, Failure> {
+        self.check_aws(request, resources)?;
+        self.effects.presign(request, good_for)
+    }
+
+    fn check_aws(&self, request: &Request, resources: Option<&[String]>) -> Result<(), Failure> {
+        match &request.aws {
+            Some(call) => self.policy.check_aws(&call.service, &call.operation, resources),
+            None => self.policy.check_http(&request.url),
+        }
+    }
+
+    /// Pays for a retry of a call to AWS; false where so many failed that it would only do harm.
+    #[must_use]
+    pub fn pay_retry(&self, price: u32) -> bool {
+        let left = self.retry_tokens.get().checked_sub(price);
+        self.retry_tokens.set(left.unwrap_or(self.retry_tokens.get()));
+        left.is_some()
+    }
+
+    /// Gives back what a retry was paid with, or a little for a call that needed none.
+    pub fn refund_retry(&self, price: u32) {
+        self.retry_tokens.set((self.retry_tokens.get() + price).min(MOST_RETRY_TOKENS));
+    }
+
+    /// Has the credentials of AWS looked up again.
+    pub fn renew_credentials(&self) {
+        self.effects.renew_credentials();
+    }
+
+    /// A variable that the runtime itself needs, such as the region. No credential is one.
+    #[must_use]
+    pub fn setting(&self, name: &str) -> Option<String> {
+        self.effects.variable(name).filter(|value| !value.is_empty() && !is_credential(name))
+    }
+
     /// Notes where the event that the runtime was handed wants its answer.
     pub fn expect_reply(&self, to: Option<ReplyTo>) {
         self.reply_to.replace(to);
@@ -449,6 +524,12 @@ fn trace_exchange(request: &Request, answer: &Result<Response, Failure>, took: D
         Ok(response) => response.status.to_string(),
         Err(failure) => failure.error_type.to_owned(),
     };
-    let url = request.url.shown();
-    logging::trace(&format!("http\t{}\t{url}\t{outcome}\t{}", request.method, took.as_micros()));
+    let took = took.as_micros();
+    logging::trace(&match &request.aws {
+        Some(call) => format!("http\taws\t{call}\t{outcome}\t{took}"),
+        None => {
+            let url = request.url.shown();
+            format!("http\t{}\t{url}\t{outcome}\t{took}", request.method)
+        }
+    });
 }

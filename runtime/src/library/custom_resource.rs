@@ -246,6 +246,7 @@ fn send(to: &ReplyTo, body: Vec<u8>) -> Fallible<()> {
         headers: vec![("content-type".into(), String::new())],
         body: Rc::new(body),
         timeout: Duration::ZERO,
+        aws: None,
     };
     let mut pause = FIRST_PAUSE;
     let mut why = String::new();

@@ -11,13 +11,20 @@ use rhai::{Dynamic, Engine, ImmutableString, Map};
 use super::native::exported;
 use super::{Fallible, Part};
 use crate::vocabulary::Vocabulary;
-use options::Options;
+pub(super) use exchange::attempt_once;
+pub(super) use options::Options;
+pub(super) use response::Answer;
 pub use response::HttpResponse;
 
 pub(super) const PART: Part = Part { words: &["http"], register };
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
     exported!(functions).register_in("http", engine, vocabulary);
+    response::register(engine, vocabulary);
+}
+
+/// What scripts can do with an answer.
+pub(super) fn register_answers(engine: &mut Engine, vocabulary: &Vocabulary) {
     response::register(engine, vocabulary);
 }
 

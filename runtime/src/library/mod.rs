@@ -1,5 +1,6 @@
 //! What a script finds at hand beyond the language: one file a part.
 
+mod aws;
 mod base64;
 mod batch;
 mod cache;
@@ -53,6 +54,7 @@ struct Part {
 }
 
 const PARTS: &[Part] = &[
+    aws::PART,
     base64::PART,
     batch::PART,
     cache::PART,

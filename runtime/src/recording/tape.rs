@@ -279,6 +279,15 @@ impl Effects for Taped {
         Ok(info)
     }
 
+    /// A replay makes one of its own: a signature is a secret as long as it is good.
+    fn presign(&self, request: &Request, good_for: Duration) -> Result<String, Failure> {
+        self.effects.presign(request, good_for)
+    }
+
+    fn renew_credentials(&self) {
+        self.effects.renew_credentials();
+    }
+
     fn exchange(&self, request: &Request) -> Result<Response, Failure> {
         let answer = self.effects.exchange(request);
         let body: Shared = memory::uncounted(Rc::default);
@@ -286,6 +295,9 @@ impl Effects for Taped {
             let mut facts = Object::default();
             facts.text("method", Some(&request.method));
             facts.text("url", Some(&request.url.to_string()));
+            if let Some(call) = &request.aws {
+                facts.text("operation", Some(&call.to_string()));
+            }
             match &answer {
                 Ok(response) => {
                     facts.number("status", Some(response.status.into()));

@@ -95,13 +95,14 @@ fn retry_after(answer: &Answer) -> Option<Duration> {
 }
 
 /// One attempt, with the redirects that it meets.
-fn attempt_once(options: &Options, until: Instant) -> Result<Answer, Failure> {
+pub fn attempt_once(options: &Options, until: Instant) -> Result<Answer, Failure> {
     let mut request = Request {
         method: options.method.clone(),
         url: options.url.clone(),
         headers: options.headers.clone(),
         body: options.body.clone(),
         timeout: options.timeout,
+        aws: options.aws.as_ref().map(|(call, _)| call.clone()),
     };
     if !request.headers.iter().any(|(name, _)| name == "accept-encoding") {
         request.headers.push(("accept-encoding".into(), "gzip".into()));
@@ -114,7 +115,10 @@ fn attempt_once(options: &Options, until: Instant) -> Result<Answer, Failure> {
         if request.timeout.is_zero() {
             return Err(failed("Http.Timeout", "no answer in time"));
         }
-        let response = world().exchange(&request)?;
+        let response = match &options.aws {
+            Some((_, resources)) => world().exchange_aws(&request, resources.as_deref())?,
+            None => world().exchange(&request)?,
+        };
         let is_redirect = [301, 302, 303, 307, 308].contains(&response.status);
         let location = response.header("location").filter(|_| is_redirect && options.redirects > 0);
         let Some(location) = location else {
