@@ -57,7 +57,7 @@ mod wire;
 mod wrapper;
 
 #[cfg(feature = "tool")]
-pub use library::whole as documented_engine;
+pub use library::{aws_resources, whole as documented_engine};
 
 /// What the library has, as the Rhai language server reads it; written by `make docs`.
 #[cfg(feature = "tool")]

@@ -416,7 +416,14 @@ impl World {
 
     fn check_aws(&self, request: &Request, resources: Option<&[String]>) -> Result<(), Failure> {
         match &request.aws {
-            Some(call) => self.policy.check_aws(&call.service, &call.operation, resources),
+            Some(call) => {
+                self.policy.check_aws(&call.service, &call.operation, resources)?;
+                // A signed request to a host that the script names is one to anybody.
+                match call.is_elsewhere {
+                    true => self.policy.check_http(&request.url),
+                    false => Ok(()),
+                }
+            }
             None => self.policy.check_http(&request.url),
         }
     }

@@ -1,5 +1,7 @@
 //! Everything a user of rhambda can see, through the real `bootstrap` process.
 
+mod aws_endpoints;
+mod aws_signatures;
 mod batch;
 mod bounds;
 mod cache;
