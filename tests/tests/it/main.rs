@@ -1,6 +1,8 @@
 //! Everything a user of rhambda can see, through the real `bootstrap` process.
 
 mod aws_endpoints;
+mod aws_faults;
+mod aws_rights;
 mod aws_signatures;
 mod batch;
 mod bounds;
