@@ -2,6 +2,7 @@
 
 mod aws_endpoints;
 mod aws_faults;
+mod aws_requests;
 mod aws_rights;
 mod aws_signatures;
 mod batch;
