@@ -2,9 +2,11 @@
 
 mod aws_endpoints;
 mod aws_faults;
+mod aws_moto;
 mod aws_requests;
 mod aws_rights;
 mod aws_signatures;
+mod aws_tool;
 mod batch;
 mod bounds;
 mod cache;
