@@ -384,7 +384,7 @@ mod mock {
     /// ```rhai
     /// mock::aws("sts", "GetCallerIdentity", #{ Account: "123456789012" });
     /// mock::aws("dynamodb", "PutItem", #{ error: "ConditionalCheckFailedException" });
-    /// mock::aws("sqs", "*", |call| #{ MessageId: call.parameters.MessageBody });
+    /// mock::aws("sqs", "*", |asked| #{ MessageId: asked.parameters.MessageBody });
     /// ```
     #[rhai_fn(return_raw)]
     pub fn aws(

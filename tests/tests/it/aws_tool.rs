@@ -56,10 +56,10 @@ fn tests_answer_in_place_of_aws() {
     const TESTS: &str = r#"
 fn test_answers() {
     mock::aws("dynamodb", "GetItem", #{ Item: #{ total: #{ N: "42" } } });
-    mock::aws("sns", "Publish", |call| #{ MessageId: `${call.service}:${call.operation} ${call.parameters.Message}` });
+    mock::aws("sns", "Publish", |asked| #{ MessageId: `${asked.service}:${asked.operation} ${asked.parameters.Message}` });
     assert_eq(invoke(#{ id: "7" }), #{ total: "42", message: "sns:Publish 42" });
     let calls = mock::calls();
-    assert_eq(calls.map(|call| call.operation), ["GetItem", "Publish"]);
+    assert_eq(calls.map(|asked| asked.operation), ["GetItem", "Publish"]);
     assert_eq(calls[0].parameters.Key.id.S, "7");
 }
 fn test_answers_in_turn() {
