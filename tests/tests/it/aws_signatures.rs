@@ -226,7 +226,7 @@ impl Maker {
             "9",
         ];
         let mut path = String::new();
-        for n in 0..self.0.usize(..6) {
+        for _ in 0..self.0.usize(..6) {
             path.push('/');
             path.push_str(&self.joined(2, &parts));
         }
@@ -264,7 +264,7 @@ impl Maker {
             "z,y",
         ];
         let mut pairs = Vec::new();
-        for n in 0..self.0.usize(..6) {
+        for _ in 0..self.0.usize(..6) {
             let name = self.joined(2, &names);
             match self.0.u8(..6) {
                 0 => pairs.push(name),
@@ -308,7 +308,7 @@ impl Maker {
             "0",
         ];
         let mut headers = Vec::new();
-        for n in 0..self.0.usize(..7) {
+        for _ in 0..self.0.usize(..7) {
             // A tab at an end is taken away where the header is read.
             let value =
                 format!("{}{}x", self.one_of(&["y", " y", "   y"]), self.joined(5, &values));

@@ -245,11 +245,7 @@ fn check_operation(operation: &str) -> Result<(), Failure> {
 }
 
 fn call(name: &str, operation: &str, parameters: &Map, options: &Map) -> Fallible<Dynamic> {
-    let prepared = prepare(name, operation, parameters, options);
-    let (ask, protocol) = match prepared {
-        Ok(prepared) => prepared,
-        Err(error) => return Err(error),
-    };
+    let (ask, protocol) = prepare(name, operation, parameters, options)?;
     let answer = exchange::send(&ask)?;
     read(&answer, protocol, name, operation)
 }
