@@ -42,9 +42,22 @@ pub(super) fn json() -> Look {
         let values: [Value; 2] =
             [input, &text[..]].map(|it| serde_json::from_slice(it).unwrap_or_default());
         if values[0] != Value::Null && values[1] != Value::Null {
-            assert_eq!(values[0], values[1]);
+            // Numbers were compared by their digits; `serde_json` reads some floats next to the nearest.
+            let [before, after] = values.map(without_numbers);
+            assert_eq!(before, after);
         }
     })
+}
+
+fn without_numbers(value: Value) -> Value {
+    match value {
+        Value::Number(_) => Value::Null,
+        Value::Array(items) => items.into_iter().map(without_numbers).collect(),
+        Value::Object(map) => {
+            map.into_iter().map(|(name, value)| (name, without_numbers(value))).collect()
+        }
+        other => other,
+    }
 }
 
 /// The numbers in a JSON text.
