@@ -293,7 +293,7 @@ impl Allowed {
                     .into(),
             );
         }
-        let service = aws::service(&service.to_ascii_lowercase()).name;
+        let service = aws::service(&service.to_ascii_lowercase()).signing_name;
         Ok(Self::Aws { service, action: action.to_owned(), resource })
     }
 
