@@ -57,6 +57,8 @@ mod wire;
 mod wrapper;
 
 #[cfg(feature = "tool")]
+pub use compile::Words;
+#[cfg(feature = "tool")]
 pub use library::{aws_resources, whole as documented_engine};
 
 /// What the library has, as the Rhai language server reads it; written by `make docs`.

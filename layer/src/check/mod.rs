@@ -6,9 +6,11 @@
 //! walk         names in each script against the table, the scopes and the other scripts
 //! shape        paths of the event against the events that its trigger sends
 //! permissions  what is reached against what is declared
+//! aws_calls    what the library's functions for AWS reach
 //! report       the same problems for people, programs and code hosts
 //! ```
 
+mod aws_calls;
 mod permissions;
 mod problem;
 mod project;

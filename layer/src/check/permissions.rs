@@ -6,6 +6,7 @@ use rhai::{ASTNode, Array, Dynamic, Expr, FnCallExpr, Map, Position, Stmt};
 use rhambda_runtime::aws;
 use rhambda_runtime::effects::{Declaration, Folder, Malformed, Policy, Url};
 
+use super::aws_calls;
 use super::problem::Problem;
 use super::project::{File, Import, Project, place};
 
@@ -164,6 +165,12 @@ fn folder(path: &str) -> Folder {
     if path == "/tmp" || path.starts_with("/tmp/") { Folder::Tmp } else { Folder::Task }
 }
 
+/// What a policy is asked for a call.
+fn reached(service: &aws::Service, operation: &str, resources: Option<Vec<String>>) -> Reached {
+    let action = aws::action_of(&service.signing_name, operation).to_owned();
+    Reached::Aws(service.signing_name.clone(), action, resources)
+}
+
 /// What a script reaches, as far as it is written out.
 fn collect(file: &File, uses: &mut Vec<Use>, unknown: &mut Unknown) {
     if file.evaluates {
@@ -189,6 +196,22 @@ fn collect(file: &File, uses: &mut Vec<Use>, unknown: &mut Unknown) {
         };
         let module = call.namespace.path.first().map(|part| part.name.as_str());
         let first = call.args.first();
+        if let Some((service, actions, prefix)) =
+            aws_calls::called(module.unwrap_or_default(), &call.name).filter(|_| first.is_some())
+        {
+            let name = first
+                .and_then(|first| text(first, &constants))
+                .filter(|(name, whole)| *whole && !name.starts_with("arn:"));
+            let resources = prefix.zip(name).map(|(prefix, (name, _))| {
+                vec![format!("{prefix}{}", name.trim_start_matches('/'))]
+            });
+            for action in actions {
+                let reached =
+                    Reached::Aws(service.to_owned(), (*action).to_owned(), resources.clone());
+                note(file, first, reached, uses);
+            }
+            return true;
+        }
         match (module, call.name.as_str(), first) {
             (Some("http"), "request", Some(Expr::Map(options, _))) => {
                 match options.0.iter().find(|(key, _)| key.name == "url") {
@@ -204,10 +227,10 @@ fn collect(file: &File, uses: &mut Vec<Use>, unknown: &mut Unknown) {
                 };
                 match (name(service), call.args.get(1).and_then(name)) {
                     (Some(service), Some(operation)) => {
-                        let service = aws::service(&service).name;
+                        let service = aws::service(&service);
                         let parameters = call.args.get(2);
-                        let resources = resources(&service, parameters, &constants);
-                        note(file, first, Reached::Aws(service, operation, resources), uses);
+                        let resources = resources(&service.name, parameters, &constants);
+                        note(file, first, reached(&service, &operation, resources), uses);
                     }
                     _ => unknown.aws = true,
                 }
@@ -226,14 +249,10 @@ fn collect(file: &File, uses: &mut Vec<Use>, unknown: &mut Unknown) {
                 };
                 match (known("service"), known("operation")) {
                     (Some(service), Some(operation)) => {
-                        let service = aws::service(&service).name;
+                        let service = aws::service(&service);
                         let resources = known("resource").map(|resource| vec![resource]);
-                        note(
-                            file,
-                            field("service"),
-                            Reached::Aws(service, operation, resources),
-                            uses,
-                        );
+                        let reached = reached(&service, &operation, resources);
+                        note(file, field("service"), reached, uses);
                     }
                     _ => unknown.aws = true,
                 }

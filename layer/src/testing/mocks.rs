@@ -98,13 +98,24 @@ impl Mocks {
 
     /// The answer to a request, and whether it is one of a service of AWS.
     fn answer_to(&mut self, request: &Request, url: &str) -> Option<(Answer, bool)> {
-        let call = request.aws.as_ref().map(ToString::to_string);
-        let fits = |mock: &&mut Mock| match (&call, mock.method == AWS) {
-            (Some(call), true) => is_like(&mock.url, call),
-            (None, true) => false,
-            _ => (mock.method == "*" || mock.method == request.method) && is_like(&mock.url, url),
+        // A service may also be named as its permissions name it: `ses` is `sesv2`, too.
+        let calls = request
+            .aws
+            .as_ref()
+            .map(|call| [call.to_string(), format!("{}:{}", call.scope.service, call.operation)]);
+        let is_of_aws = |mock: &Mock| {
+            let mut calls = calls.iter().flatten();
+            mock.method == AWS && calls.any(|call| is_like(&mock.url, call))
         };
-        let mock = self.http.iter_mut().find(fits)?;
+        let is_of_http = |mock: &Mock| {
+            mock.method != AWS
+                && (mock.method == "*" || mock.method == request.method)
+                && is_like(&mock.url, url)
+        };
+        // What answers everything is not meant for AWS where something else is.
+        let index = self.http.iter().position(is_of_aws);
+        let index = index.or_else(|| self.http.iter().position(is_of_http))?;
+        let mock = &mut self.http[index];
         mock.asked += 1;
         let is_aws = mock.method == AWS;
         let answer = match &mock.answer {

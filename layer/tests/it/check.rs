@@ -374,6 +374,21 @@ fn handler(event) {
     aws::request(#{ service: \"lambda\", operation: \"Invoke\", method: \"POST\", path: event.path })
 }
 ";
+    let helpers = "\
+//! allow: aws dynamodb:GetItem table/orders, aws s3:*, aws states:SendTaskSuccess, aws ssm:GetParameter
+fn handler(event) {
+    dynamodb::get(\"orders\", event.key);
+    s3::put(event.bucket, \"a\", \"b\");
+    sfn::succeed(event.token, param(\"/shop/a\"));
+}
+";
+    assert_eq!(problems(helpers), [""; 0]);
+    let more = helpers.replace("dynamodb::get(\"orders\"", "dynamodb::get(\"others\"");
+    assert!(
+        problems(&more)[0].contains("aws dynamodb:GetItem table/others"),
+        "{:?}",
+        problems(&more)
+    );
     assert_eq!(
         problems(script),
         [
@@ -382,10 +397,10 @@ fn handler(event) {
          dynamodb:GetItem table/others` at its top allows it",
             "7:15 permission the script is not allowed to reach `dynamodb:DeleteItem`; `//! allow: aws \
          dynamodb:DeleteItem table/orders` at its top allows it",
-            "8:61 permission the script is not allowed to reach `localhost:4566`; `//! allow: http \
+            "8:57 permission the script is not allowed to reach `localhost:4566`; `//! allow: http \
          localhost:4566` at its top allows it",
-            "10:29 permission the script is not allowed to reach `lambda:Invoke`; `//! allow: aws \
-         lambda:Invoke` at its top allows it",
+            "10:30 permission the script is not allowed to reach `lambda:InvokeFunction`; `//! allow: aws \
+         lambda:InvokeFunction` at its top allows it",
         ]
     );
     // What is only known when it runs may be anything.

@@ -39,6 +39,32 @@ impl fmt::Display for Call {
     }
 }
 
+/// The action that a policy of IAM has to allow for an operation. It is called like the operation but for
+/// some.
+#[must_use]
+pub fn action_of<'a>(signing_name: &str, operation: &'a str) -> &'a str {
+    match (signing_name, operation) {
+        ("s3", "HeadObject" | "SelectObjectContent") => "GetObject",
+        ("s3", "HeadBucket" | "ListObjects" | "ListObjectsV2") => "ListBucket",
+        (
+            "s3",
+            "CopyObject"
+            | "CreateMultipartUpload"
+            | "UploadPart"
+            | "UploadPartCopy"
+            | "CompleteMultipartUpload",
+        ) => "PutObject",
+        ("lambda", "Invoke" | "InvokeAsync" | "InvokeWithResponseStream") => "InvokeFunction",
+        ("sqs", "SendMessageBatch") => "SendMessage",
+        ("sqs", "DeleteMessageBatch") => "DeleteMessage",
+        ("sqs", "ChangeMessageVisibilityBatch") => "ChangeMessageVisibility",
+        ("sns", "PublishBatch") => "Publish",
+        ("bedrock", "Converse") => "InvokeModel",
+        ("bedrock", "ConverseStream") => "InvokeModelWithResponseStream",
+        _ => operation,
+    }
+}
+
 /// The host of a URL as the header has it.
 #[must_use]
 pub fn host_header(url: &Url) -> String {

@@ -16,6 +16,7 @@ mod tls;
 mod url;
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
@@ -210,6 +211,8 @@ pub struct World {
     is_traced: bool,
     /// What retries of calls to AWS are paid with.
     retry_tokens: Cell<u32>,
+    /// Parameters and secrets, and until when they are good.
+    kept_values: RefCell<BTreeMap<String, (SystemTime, String)>>,
 }
 
 impl fmt::Debug for World {
@@ -268,6 +271,10 @@ const WITHOUT_DEADLINE: Duration = Duration::from_secs(60);
 /// What there is to pay retries with (the standard retry mode of the SDKs).
 const MOST_RETRY_TOKENS: u32 = 500;
 
+/// The most parameters and secrets that are kept, and the most bytes of each, as Secrets Manager has them.
+const MOST_KEPT: usize = 100;
+const LARGEST_KEPT: usize = 66_000;
+
 /// More than the name of any variable has.
 const LONGEST_NAME: usize = 4096;
 
@@ -286,6 +293,7 @@ impl World {
             is_seeded: Cell::new(false),
             is_traced: false,
             retry_tokens: Cell::new(MOST_RETRY_TOKENS),
+            kept_values: RefCell::default(),
         }
     }
 
@@ -396,7 +404,7 @@ impl World {
         request: &Request,
         resources: Option<&[String]>,
     ) -> Result<Response, Failure> {
-        self.check_aws(request, resources)?;
+        self.check_request(request, resources)?;
         self.send(request)
     }
 
@@ -410,14 +418,18 @@ impl World {
         resources: Option<&[String]>,
         good_for: Duration,
     ) -> Result<String, Failure> {
-        self.check_aws(request, resources)?;
+        self.check_request(request, resources)?;
         self.effects.presign(request, good_for)
     }
 
-    fn check_aws(&self, request: &Request, resources: Option<&[String]>) -> Result<(), Failure> {
+    fn check_request(
+        &self,
+        request: &Request,
+        resources: Option<&[String]>,
+    ) -> Result<(), Failure> {
         match &request.aws {
             Some(call) => {
-                self.policy.check_aws(&call.service, &call.operation, resources)?;
+                self.check_aws(&call.scope.service, &call.operation, resources)?;
                 // A signed request to a host that the script names is one to anybody.
                 match call.is_elsewhere {
                     true => self.policy.check_http(&request.url),
@@ -426,6 +438,19 @@ impl World {
             }
             None => self.policy.check_http(&request.url),
         }
+    }
+
+    /// Whether the policy lets an operation of a service of AWS, which is named as in signatures.
+    ///
+    /// # Errors
+    /// `Policy.Refused`.
+    pub fn check_aws(
+        &self,
+        service: &str,
+        operation: &str,
+        resources: Option<&[String]>,
+    ) -> Result<(), Failure> {
+        self.policy.check_aws(service, aws::action_of(service, operation), resources)
     }
 
     /// Pays for a retry of a call to AWS; false where so many failed that it would only do harm.
@@ -439,6 +464,35 @@ impl World {
     /// Gives back what a retry was paid with, or a little for a call that needed none.
     pub fn refund_retry(&self, price: u32) {
         self.retry_tokens.set((self.retry_tokens.get() + price).min(MOST_RETRY_TOKENS));
+    }
+
+    /// A parameter or a secret that was looked up not so long ago.
+    #[must_use]
+    pub fn kept_value(&self, name: &str, ttl: Duration) -> Option<String> {
+        let now = self.now();
+        let kept = self.kept_values.borrow();
+        let (until, value) = kept.get(name)?;
+        (!ttl.is_zero() && now < *until && *until <= now + ttl).then(|| value.clone())
+    }
+
+    /// Keeps one for so long, if it is not too large.
+    pub fn keep_value(&self, name: String, value: &str, ttl: Duration) {
+        if ttl.is_zero() || name.len() + value.len() > LARGEST_KEPT {
+            return;
+        }
+        let now = self.now();
+        let mut kept = self.kept_values.borrow_mut();
+        if kept.len() >= MOST_KEPT {
+            kept.retain(|_, (until, _)| now < *until);
+        }
+        if kept.len() < MOST_KEPT {
+            kept.insert(name, (now + ttl, value.to_owned()));
+        }
+    }
+
+    /// Forgets one.
+    pub fn forget_value(&self, name: &str) {
+        self.kept_values.borrow_mut().remove(name);
     }
 
     /// Has the credentials of AWS looked up again.

@@ -306,7 +306,7 @@ impl Allowed {
                     .into(),
             );
         }
-        let service = aws::service(&service.to_ascii_lowercase()).name;
+        let service = aws::service(&service.to_ascii_lowercase()).signing_name;
         Ok(Self::Aws { service, action: action.to_owned(), resource })
     }
 
@@ -458,7 +458,7 @@ mod tests {
             ("dynamodb:GetItem table/a", "dynamodb:GetItem", Some(&["table/a", "table/b"]), false),
             ("sqs:SendMessage jobs-*", "sqs:SendMessage", Some(&["jobs-7"]), true),
             ("SecretsManager:GetSecretValue", "secretsmanager:GetSecretValue", None, true),
-            ("sfn:StartExecution", "stepfunctions:StartExecution", None, true),
+            ("sfn:StartExecution", "states:StartExecution", None, true),
         ] {
             let policy = policy(&format!("//! allow: aws {item}"));
             let (service, operation) = call.split_once(':').unwrap();

@@ -11,10 +11,11 @@ use rhai::{Dynamic, Engine, ImmutableString, Map};
 use super::native::exported;
 use super::{Fallible, Part};
 use crate::vocabulary::Vocabulary;
+pub(super) use encoding::percent_decoded;
 pub(super) use exchange::attempt_once;
 pub(super) use options::Options;
-pub(super) use response::Answer;
 pub use response::HttpResponse;
+pub(super) use response::{Answer, Body};
 
 pub(super) const PART: Part = Part { words: &["http"], register };
 

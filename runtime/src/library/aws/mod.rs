@@ -1,8 +1,15 @@
 //! The module `aws`: any service of AWS by one signed call.
 
+pub(super) mod dynamodb;
 mod exchange;
+pub(super) mod messages;
+pub(super) mod others;
+pub(super) mod parameters;
 mod query;
 mod resources;
+pub(super) mod s3;
+pub(super) mod sqs;
+mod take;
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -156,6 +163,32 @@ mod functions {
 
 fn invalid(message: impl Into<String>) -> Failure {
     Failure::new("Aws.InvalidRequest", message)
+}
+
+/// Attributes of a message of SQS or SNS: text, numbers and blobs with their types.
+fn message_attributes(plain: &Map) -> Result<Map, Failure> {
+    let mut attributes = Map::new();
+    for (name, value) in plain {
+        let mut typed = Map::new();
+        let (kind, field, value) = match plain_text(value) {
+            _ if value.is_blob() => ("Binary", "BinaryValue", value.clone()),
+            Some(text) if value.is_string() => ("String", "StringValue", text.into()),
+            Some(text) if value.is_bool() || value.is_char() => {
+                ("String", "StringValue", text.into())
+            }
+            Some(text) => ("Number", "StringValue", text.into()),
+            None => {
+                let kind = value.type_name();
+                return Err(invalid(format!(
+                    "the attribute `{name}` is text, a number or a blob, not {kind}"
+                )));
+            }
+        };
+        typed.insert("DataType".into(), kind.into());
+        typed.insert(field.into(), value);
+        attributes.insert(name.clone(), typed.into());
+    }
+    Ok(attributes)
 }
 
 /// What every call takes.
@@ -541,7 +574,7 @@ fn spoken_of(options: &Options) -> Option<String> {
     check_operation(&text).is_ok().then_some(text)
 }
 
-fn request(map: Map) -> Fallible<HttpResponse> {
+pub(super) fn request(map: Map) -> Fallible<HttpResponse> {
     let Rest { options, retries, is_repeatable } = rest(map)?;
     let answer = exchange::send(&Ask { options, retries, is_repeatable })?;
     Ok(HttpResponse(Rc::new(answer)))
