@@ -45,7 +45,7 @@ fn what_is_declared_may_be_called() {
             "aws::call(\"dynamodb\", \"BatchGetItem\", #{ RequestItems: #{ a: #{}, b: #{} } })",
         ),
         (
-            "//! allow: aws lambda:Invoke function:hello",
+            "//! allow: aws lambda:InvokeFunction function:hello",
             "aws::request(#{ service: \"lambda\", operation: \"Invoke\", method: \"POST\", path: \"/x\", resource: \"function:hello\" })",
         ),
         ("//! allow: aws lambda:*", "aws::request(#{ service: \"lambda\", path: \"/x\" })"),

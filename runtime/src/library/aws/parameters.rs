@@ -31,6 +31,9 @@ pub(in crate::library) const SECRETS: Part = Part {
 /// How long a value is kept where nothing is said.
 const USUAL_TTL: Duration = Duration::from_secs(300);
 
+/// The most parameters that one call is for.
+const MOST_NAMES: usize = 1000;
+
 /// The most parameters that one request asks for.
 const MOST: usize = 10;
 
@@ -229,6 +232,10 @@ fn no_value(service: &str, operation: &str) -> Box<EvalAltResult> {
 fn kept_parameters(names: &Array, ttl: Duration) -> Fallible<Map> {
     const OPERATION: &str = "GetParameters";
     let refuse = |failure: Failure| refused(&failure, "ssm", OPERATION);
+    if names.len() > MOST_NAMES {
+        let message = format!("`params` takes at most {MOST_NAMES} names, not {}", names.len());
+        return Err(refuse(invalid(message)));
+    }
     let mut found = Map::new();
     let mut wanted: Vec<ImmutableString> = Vec::new();
     for name in names {
