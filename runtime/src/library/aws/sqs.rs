@@ -241,12 +241,12 @@ fn send_batch(queue: &str, bodies: &Array, options: &Map) -> Fallible<Array> {
     }
     let message = format!("{} of {} messages were not sent", failed.len(), bodies.len());
     let failure = Failure::new("Sqs.NotSent", message);
-    Err(with_field(refused(&failure, SERVICE, OPERATION), "failed", failed.into()))
+    Err(with_field(*refused(&failure, SERVICE, OPERATION), "failed", failed.into()))
 }
 
 /// Adds to what is thrown.
-fn with_field(error: Box<EvalAltResult>, name: &str, value: Dynamic) -> Box<EvalAltResult> {
-    match *error {
+fn with_field(error: EvalAltResult, name: &str, value: Dynamic) -> Box<EvalAltResult> {
+    match error {
         EvalAltResult::ErrorRuntime(thrown, place) => {
             let mut map: Map = thrown.try_cast().unwrap_or_default();
             grow::put(&mut map, name, value);
