@@ -16,6 +16,7 @@ mod hex;
 mod http;
 mod json;
 mod jwt;
+mod keys;
 mod log;
 mod metrics;
 mod native;
