@@ -160,6 +160,16 @@ pub(crate) fn foreign<T>(work: impl FnOnce() -> T) -> T {
     done
 }
 
+/// Counts so many bytes more, which others take for this thread.
+pub(crate) fn charge(bytes: usize) {
+    USED.set(USED.get().saturating_add_unsigned(bytes));
+}
+
+/// Counts them no more.
+pub(crate) fn discharge(bytes: usize) {
+    USED.set(USED.get().saturating_sub_unsigned(bytes));
+}
+
 /// Takes so many bytes for none that this thread holds: they will never be given back.
 #[cfg(feature = "tool")]
 pub fn write_off(bytes: usize) {

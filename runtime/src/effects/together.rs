@@ -18,7 +18,7 @@ use once_cell::unsync::OnceCell;
 
 use super::client::Client;
 use super::{Failure, OutOfReach, Pending, Request, Response, Url};
-use crate::memory::foreign;
+use crate::memory::{self, foreign};
 
 /// Enough for a TLS handshake, of which a thread touches what it needs.
 const STACK: usize = 1 << 20;
@@ -31,12 +31,18 @@ const MOST_WAITING: usize = 2;
 #[derive(Debug, Default)]
 pub struct Together {
     out_of_reach: Arc<OutOfReach>,
-    /// Not the client of single requests: what that has was made on the script's thread, which counts
-    /// it until it is given back there.
-    client: OnceCell<Arc<Client>>,
-    bell: Arc<Bell>,
+    shared: OnceCell<Shared>,
     /// How often the bell had rung when it was listened to last.
     heard: Cell<u64>,
+}
+
+/// What the threads have in common.
+#[derive(Debug)]
+struct Shared {
+    /// Not the client of single requests: what that has was made on the script's thread, which counts
+    /// it until it is given back there.
+    client: Arc<Client>,
+    bell: Arc<Bell>,
 }
 
 /// Rings when there is something to be taken.
@@ -77,13 +83,19 @@ impl Together {
         Self { out_of_reach, ..Self::default() }
     }
 
-    /// Begins a request; none where there is no thread for it.
+    fn shared(&self) -> &Shared {
+        self.shared.get_or_init(|| Shared {
+            client: Arc::new(Client::shared_without(self.out_of_reach.clone())),
+            bell: Arc::default(),
+        })
+    }
+
+    /// Begins a request; none where there is no thread or no memory for it.
     pub fn begin(&self, request: &Request) -> Option<Begun> {
-        foreign(|| {
-            let client = self
-                .client
-                .get_or_init(|| Arc::new(Client::shared_without(self.out_of_reach.clone())))
-                .clone();
+        let charge = Charge::of(OF_THREAD + request.body.len())?;
+        let coming = foreign(|| {
+            let Shared { client, bell } = self.shared();
+            let (client, bell) = (client.clone(), bell.clone());
             let parcel = Parcel {
                 method: request.method.clone(),
                 url: request.url.clone(),
@@ -92,28 +104,52 @@ impl Together {
                 timeout: request.timeout,
             };
             let (sender, coming) = sync_channel(MOST_WAITING);
-            let bell = self.bell.clone();
             let begun = spawn(move || {
                 let tell = Tell { sender: Some(sender), bell };
                 exchange(&client, parcel, &tell);
             });
             let what = format!("{} {}", request.method, request.url.shown());
             match begun {
-                Ok(()) => Some(Begun(Some(Coming { coming, what, piece: Vec::new(), taken: 0 }))),
+                Ok(()) => Some(Coming { coming, what, piece: Vec::new(), taken: 0 }),
                 Err(error) => {
                     log::debug!("{what}: no thread for it: {error}");
                     None
                 }
             }
-        })
+        });
+        Some(Begun { coming: Some(coming?), charge: Some(charge) })
     }
 
     /// Waits until something has come since the last time, but no longer than this.
     pub fn wait(&self, longest: Duration) {
-        let rung = self.bell.rung.lock().unwrap_or_else(PoisonError::into_inner);
+        let bell = &foreign(|| self.shared()).bell;
+        let rung = bell.rung.lock().unwrap_or_else(PoisonError::into_inner);
         let heard = self.heard.get();
-        let waited = self.bell.ringing.wait_timeout_while(rung, longest, |rung| *rung == heard);
+        let waited = bell.ringing.wait_timeout_while(rung, longest, |rung| *rung == heard);
         self.heard.set(*waited.unwrap_or_else(PoisonError::into_inner).0);
+    }
+}
+
+/// About what a thread takes: its stack, and the buffers of its connection, in bytes.
+const OF_THREAD: usize = 256 << 10;
+
+/// Memory that a thread takes for the script, which is the script's for so long.
+#[derive(Debug)]
+struct Charge(usize);
+
+impl Charge {
+    /// None where there is not so much memory.
+    fn of(bytes: usize) -> Option<Self> {
+        memory::has_room_for(bytes).then(|| {
+            memory::charge(bytes);
+            Self(bytes)
+        })
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        memory::discharge(self.0);
     }
 }
 
@@ -165,7 +201,10 @@ impl Drop for Tell {
 fn exchange(client: &Client, parcel: Parcel, tell: &Tell) {
     let Parcel { method, url, headers, body, timeout } = parcel;
     let request = Request { method, url, headers, body: Rc::new(body), timeout, place: 0 };
-    let Response { status, headers, mut body } = match client.exchange(&request) {
+    let answer = client.exchange(&request);
+    // A body may be large, and whoever waits for the answer has one of their own.
+    drop(request);
+    let Response { status, headers, mut body } = match answer {
         Ok(response) => response,
         Err(failure) => {
             tell.that(Come::Failed(failure));
@@ -202,7 +241,10 @@ fn exchange(client: &Client, parcel: Parcel, tell: &Tell) {
 
 /// A request that was begun, until its answer is taken.
 #[derive(Debug)]
-pub struct Begun(Option<Coming>);
+pub struct Begun {
+    coming: Option<Coming>,
+    charge: Option<Charge>,
+}
 
 /// What is to come of a request. Nothing of it counts as the script's memory but what is copied.
 #[derive(Debug)]
@@ -236,13 +278,15 @@ fn copy<T: Clone>(foreigner: T) -> T {
 
 impl Pending for Begun {
     fn answer(&mut self) -> Option<Result<Response, Failure>> {
-        match self.0.as_ref()?.next()? {
+        match self.coming.as_ref()?.next()? {
             Come::Head { status, headers } => {
-                let body = Box::new(Body(self.0.take()));
+                let (coming, charge) = (self.coming.take(), self.charge.take());
+                let body = Box::new(Body { coming, charge });
                 Some(Ok(Response { status, headers: copy(headers), body }))
             }
             Come::Failed(failure) => {
-                foreign(|| self.0 = None);
+                foreign(|| self.coming = None);
+                self.charge = None;
                 Some(Err(copy(failure)))
             }
             Come::Piece(_) | Come::End => None,
@@ -252,17 +296,27 @@ impl Pending for Begun {
 
 impl Drop for Begun {
     fn drop(&mut self) {
-        foreign(|| self.0 = None);
+        foreign(|| self.coming = None);
     }
 }
 
 /// The body of an answer, until its end.
 #[derive(Debug)]
-struct Body(Option<Coming>);
+struct Body {
+    coming: Option<Coming>,
+    charge: Option<Charge>,
+}
+
+impl Body {
+    fn end(&mut self) {
+        foreign(|| self.coming = None);
+        self.charge = None;
+    }
+}
 
 impl Read for Body {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let Some(coming) = &mut self.0 else { return Ok(0) };
+        let Some(coming) = &mut self.coming else { return Ok(0) };
         if coming.taken == coming.piece.len() {
             match coming.next() {
                 None => return Err(ErrorKind::WouldBlock.into()),
@@ -271,11 +325,11 @@ impl Read for Body {
                     coming.taken = 0;
                 }
                 Some(Come::Failed(failure)) => {
-                    foreign(|| self.0 = None);
+                    self.end();
                     return Err(io::Error::other(copy(failure)));
                 }
                 Some(Come::End | Come::Head { .. }) => {
-                    foreign(|| self.0 = None);
+                    self.end();
                     return Ok(0);
                 }
             }
@@ -289,6 +343,6 @@ impl Read for Body {
 
 impl Drop for Body {
     fn drop(&mut self) {
-        foreign(|| self.0 = None);
+        self.end();
     }
 }

@@ -9,11 +9,14 @@ use super::options::{Options, Refused, number};
 use crate::bounds::in_time;
 use crate::effects::{Failure, world};
 use crate::library::{Fallible, grow, thrown};
-use crate::suggest;
+use crate::{memory, suggest};
 
 const DEFAULT_CONCURRENCY: usize = 10;
 /// Each of them has a thread, and buffers of some 100 KB.
 const MOST_CONCURRENCY: INT = 50;
+
+/// What one of them may take at least, in bytes.
+const MEMORY_OF_ONE: usize = 1 << 20;
 
 const NAMES: [&str; 3] = ["concurrency", "timeout_ms", "throw_on_error"];
 
@@ -71,7 +74,10 @@ pub(super) fn all(requests: &Array, terms: &Map) -> Fallible<Array> {
     let mut running: Vec<Running> = Vec::new();
     let mut piece = vec![0; PIECE];
     loop {
-        while running.len() < terms.concurrency {
+        // What is under way may leave no memory for another.
+        while running.is_empty()
+            || running.len() < terms.concurrency && memory::has_room_for(MEMORY_OF_ONE)
+        {
             let Some((index, options)) = waiting.next() else { break };
             let call = Call::new(options, index as u32 + 1, terms.latest);
             running.push(Running { index, call, paused_until: None });
@@ -89,7 +95,7 @@ pub(super) fn all(requests: &Array, terms: &Map) -> Fallible<Array> {
             }
             one.paused_until = None;
             match one.call.step(&mut piece) {
-                Step::Waits => at += 1,
+                Step::Waits | Step::Opened(_) => at += 1,
                 Step::GoesOn => {
                     goes_on = true;
                     at += 1;
