@@ -7,6 +7,8 @@ mod multipart;
 mod options;
 mod response;
 
+use std::io::Read;
+
 use rhai::plugin::*;
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map};
 
@@ -32,6 +34,11 @@ fn call(method: &str, url: &str, options: Map) -> Fallible<HttpResponse> {
 /// The JSON at a URL.
 pub(super) fn get_json(url: &str, options: Map) -> Fallible<Dynamic> {
     response::json_of(&call("GET", url, options)?)
+}
+
+/// The content type and the body of a good answer, which is read as it comes.
+pub(super) fn open(request: Map) -> Fallible<(String, Box<dyn Read>)> {
+    exchange::open(Options::of_request(request))
 }
 
 /// The text at a URL; none where the server says that the request is wrong, such as that nothing is

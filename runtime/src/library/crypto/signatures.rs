@@ -31,7 +31,12 @@ struct Asked<'a> {
 impl Asked<'_> {
     fn error(&self, error_type: &'static str, why: &str) -> Box<rhai::EvalAltResult> {
         let failure = Failure::new(error_type, format!("{}: {why}", self.function));
-        thrown(&failure, [("algorithm", self.algorithm.into())])
+        thrown(&failure, [("algorithm", self.shown().into())])
+    }
+
+    /// The algorithm in an error, which may be any text.
+    fn shown(&self) -> String {
+        self.algorithm.chars().take(40).collect()
     }
 
     fn scheme(&self, options: &Map) -> Bounded<Scheme> {
@@ -42,7 +47,7 @@ impl Asked<'_> {
                 Some(near) => format!("did you mean {near:?}?"),
                 None => format!("there are {}", names().collect::<Vec<_>>().join(", ")),
             };
-            let why = format!("there is no algorithm {:?}; {hint}", self.algorithm);
+            let why = format!("there is no algorithm {:?}; {hint}", self.shown());
             return Err(self.error("Crypto.UnknownAlgorithm", &why));
         };
         if let Some(other) = options.keys().find(|name| *name != "encoding") {

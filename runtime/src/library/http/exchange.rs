@@ -39,10 +39,49 @@ pub fn call(options: Result<Options, Refused>) -> Fallible<HttpResponse> {
         match call.step(&mut piece) {
             Step::Done(outcome) => break outcome,
             Step::Pauses(length) => world().pause(length),
-            Step::Waits | Step::GoesOn => {}
+            Step::Waits | Step::GoesOn | Step::Opened(_) => {}
         }
     };
     call.settled(outcome).map_err(|(failure, fields)| thrown(&failure, fields))
+}
+
+/// Makes a call whose good answer is read by somebody else: its content type and its body.
+pub(super) fn open(options: Result<Options, Refused>) -> Fallible<(String, Box<dyn Read>)> {
+    let mut options = options.map_err(Refused::thrown)?;
+    if options.save_to.is_some() {
+        let failure =
+            Failure::new("Http.InvalidRequest", "`save_to` is not for what is read at once");
+        let shown = options.url.shown();
+        return Err(Refused { failure, method: options.method, url: shown }.thrown());
+    }
+    options.throws_on_error = true;
+    let mut call = Call::new(options, 0, None);
+    call.streams = true;
+    let outcome = loop {
+        match call.step(&mut []) {
+            Step::Opened(reading) => {
+                let Reading { headers, pieces, .. } = *reading;
+                let content_type = headers.into_iter().find(|(name, _)| name == "content-type");
+                let content_type = content_type.map(|(_, value)| value).unwrap_or_default();
+                return Ok((content_type, Box::new(pieces)));
+            }
+            Step::Done(outcome) => break outcome,
+            Step::Pauses(length) => world().pause(length),
+            Step::Waits | Step::GoesOn => {}
+        }
+    };
+    let outcome = outcome.and_then(|answer| match answer.is_ok() || answer.status >= 400 {
+        true => Ok(answer),
+        false => {
+            let message =
+                format!("{}: the answer has status {}, and no rows", answer.shown, answer.status);
+            Err(Failure::new("Http.Status", message))
+        }
+    });
+    match call.settled(outcome) {
+        Ok(_) => Ok((String::new(), Box::new(io::empty()))),
+        Err((failure, fields)) => Err(thrown(&failure, fields)),
+    }
 }
 
 impl Refused {
@@ -63,6 +102,8 @@ pub(super) struct Call {
     place: u32,
     until: Instant,
     attempt: u32,
+    /// The body of a good answer is for somebody else to read.
+    streams: bool,
     state: State,
 }
 
@@ -83,6 +124,8 @@ struct Asked {
 /// What becomes of a call in a step.
 pub(super) enum Step {
     Done(Result<Answer, Failure>),
+    /// A good answer, of a call that streams.
+    Opened(Box<Reading>),
     /// It is to go on after so long.
     Pauses(Duration),
     /// It is to go on when something has come.
@@ -109,7 +152,7 @@ impl Call {
     pub(super) fn new(options: Options, place: u32, latest: Option<Instant>) -> Self {
         let until = Instant::now() + options.timeout.min(world().patience());
         let until = latest.map_or(until, |latest| until.min(latest));
-        Self { options, place, until, attempt: 0, state: State::Begins }
+        Self { options, place, until, attempt: 0, streams: false, state: State::Begins }
     }
 
     /// When there is nothing more to wait for.
@@ -141,6 +184,10 @@ impl Call {
             let next = match std::mem::replace(&mut self.state, State::Begins) {
                 State::Begins => self.begin(),
                 State::Asked(asked) => self.look(asked),
+                State::Reads(reading) if self.streams && reading.is_good() => {
+                    return Step::Opened(reading);
+                }
+                State::Reads(reading) if self.streams => reading.go_on(&mut vec![0; PIECE]),
                 State::Reads(reading) => reading.go_on(piece),
             };
             match next {
@@ -233,7 +280,7 @@ impl Call {
         let location =
             response.header("location").filter(|_| is_redirect && self.options.redirects > 0);
         let Some(location) = location else {
-            return match Reading::new(&self.options, &request, response, self.until) {
+            return match Reading::new(&self.options, &request, response, self.until, self.streams) {
                 Ok(reading) => Next::State(State::Reads(Box::new(reading))),
                 Err(failure) => Next::Attempted(Err(failure)),
             };
@@ -302,7 +349,7 @@ fn redirect(request: &mut Request, status: u16, mut next: Url) {
 }
 
 /// An answer whose body is being read to where it belongs.
-struct Reading {
+pub(super) struct Reading {
     status: u16,
     headers: Vec<(String, String)>,
     url: String,
@@ -347,6 +394,7 @@ impl Reading {
         request: &Request,
         response: Response,
         until: Instant,
+        streams: bool,
     ) -> Result<Self, Failure> {
         let Response { status, mut headers, body } = response;
         let what = what(request);
@@ -371,6 +419,10 @@ impl Reading {
         let mut pieces = Pieces { source, what, until, most: u64::MAX, taken: 0 };
         let is_good = (200..300).contains(&status);
         let sink = match &options.save_to {
+            _ if streams && is_good => {
+                pieces.most = options.max_bytes.unwrap_or(u64::MAX);
+                Sink::Memory(Vec::new())
+            }
             Some(path) if is_good => {
                 pieces.most = options.max_bytes.unwrap_or(u64::MAX);
                 let file = Some(world().write_file(path, false)?);
@@ -395,6 +447,10 @@ impl Reading {
         let (url, shown) = (request.url.to_string(), request.url.shown());
         let is_beside_others = request.place > 0;
         Ok(Self { status, headers, url, shown, pieces, sink, is_beside_others })
+    }
+
+    fn is_good(&self) -> bool {
+        (200..300).contains(&self.status)
     }
 
     /// Takes what has come.
@@ -488,6 +544,13 @@ struct Pieces {
     until: Instant,
     most: u64,
     taken: u64,
+}
+
+impl Read for Pieces {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let taken = self.next(buffer).map_err(io::Error::other)?;
+        taken.ok_or_else(|| ErrorKind::WouldBlock.into())
+    }
 }
 
 impl Pieces {

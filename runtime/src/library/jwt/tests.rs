@@ -246,6 +246,12 @@ fn what_is_no_token_is_malformed_and_nothing_panics() {
 }
 
 #[test]
+fn a_key_in_sec_1_signs_as_the_same_in_pkcs_8_does() {
+    let token = signed(P256_SEC1, r#"{"sub":"ada"}"#, r#"{"alg":"ES256"}"#);
+    assert!(verified(&token, P256_PUBLIC, "{}").is_ok());
+}
+
+#[test]
 fn a_key_that_is_none_is_an_error_of_the_script_without_the_key() {
     for (key, says) in [
         (Dynamic::UNIT, "`key` has to be a secret or PEM, as text or a blob, or a JSON Web Key"),
