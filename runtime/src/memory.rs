@@ -150,6 +150,26 @@ pub fn uncounted<T>(work: impl FnOnce() -> T) -> T {
     done
 }
 
+/// Hands something to another thread, or takes it from there, none of which this thread's counts know
+/// of: what is made in here is given back elsewhere, or the other way round.
+pub(crate) fn foreign<T>(work: impl FnOnce() -> T) -> T {
+    let before = (USED.get(), HELD.get());
+    let done = work();
+    USED.set(before.0);
+    HELD.set(before.1);
+    done
+}
+
+/// Counts so many bytes more, which others take for this thread.
+pub(crate) fn charge(bytes: usize) {
+    USED.set(USED.get().saturating_add_unsigned(bytes));
+}
+
+/// Counts them no more.
+pub(crate) fn discharge(bytes: usize) {
+    USED.set(USED.get().saturating_sub_unsigned(bytes));
+}
+
 /// Takes so many bytes for none that this thread holds: they will never be given back.
 #[cfg(feature = "tool")]
 pub fn write_off(bytes: usize) {

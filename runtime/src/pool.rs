@@ -7,7 +7,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
 use std::ptr::{NonNull, null_mut};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use crate::pages;
 
@@ -26,6 +26,10 @@ const LARGEST: usize = 1024;
 
 /// Where the region begins; 0 as long as there is none.
 static START: AtomicUsize = AtomicUsize::new(0);
+
+/// The last block that another thread gave back, for the one that took the region: it holds the
+/// address of the one before, and its class.
+static RETURNED: AtomicPtr<u8> = AtomicPtr::new(null_mut());
 
 /// The blocks of the one thread that took the region.
 struct Pool {
@@ -57,6 +61,16 @@ impl Pool {
 
     #[inline(never)]
     fn take_new(&mut self, bytes: usize) -> *mut u8 {
+        if self.end != 0 && !RETURNED.load(Ordering::Relaxed).is_null() {
+            self.take_over();
+            let class = bytes / STEP;
+            let block = self.free[class];
+            if !block.is_null() {
+                // SAFETY: as in `take`.
+                self.free[class] = unsafe { block.cast::<*mut u8>().read() };
+                return block;
+            }
+        }
         if self.end - self.next < bytes {
             self.open();
         }
@@ -95,9 +109,44 @@ impl Pool {
         }
     }
 
+    /// Takes what other threads gave back.
+    #[cold]
+    fn take_over(&mut self) {
+        let mut block = RETURNED.swap(null_mut(), Ordering::Acquire);
+        while !block.is_null() {
+            // SAFETY: a block that was given back holds these two, and nobody else can reach it any
+            // more: only the owner of the region takes blocks off, and all of them at once.
+            unsafe {
+                let next = block.cast::<*mut u8>().read();
+                let class = block.cast::<usize>().add(1).read();
+                self.give_back(block, class);
+                block = next;
+            }
+        }
+    }
+
+    /// Gives back a block of another thread's region.
+    #[cold]
+    unsafe fn send_back(block: *mut u8, class: usize) {
+        let mut last = RETURNED.load(Ordering::Relaxed);
+        // SAFETY: the smallest block has room for two words, and is the caller's to give up.
+        unsafe { block.cast::<usize>().add(1).write(class) };
+        loop {
+            // SAFETY: as above; until it is on the list, nobody else reads it.
+            unsafe { block.cast::<*mut u8>().write(last) };
+            let sent =
+                RETURNED.compare_exchange_weak(last, block, Ordering::Release, Ordering::Relaxed);
+            match sent {
+                Ok(_) => return,
+                Err(other) => last = other,
+            }
+        }
+    }
+
     unsafe fn give_back(&mut self, block: *mut u8, class: usize) {
         if self.end == 0 {
-            return;
+            // SAFETY: the caller's promises are passed on.
+            return unsafe { Self::send_back(block, class) };
         }
         // SAFETY: the block has room for an address, being a multiple of `STEP`.
         unsafe { block.cast::<*mut u8>().write(self.free[class]) };
@@ -145,7 +194,6 @@ unsafe impl GlobalAlloc for Pooled {
     #[inline(always)]
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         if Self::is_in_region(block) {
-            // One that another thread gives back is lost: it has no list to go to.
             // SAFETY: as in `take`; the block is as large as its size says, and nobody's now.
             let _ = POOL.try_with(|pool| unsafe {
                 (*pool.get()).give_back(block, layout.size().div_ceil(STEP));

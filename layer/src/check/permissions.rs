@@ -159,6 +159,8 @@ fn collect(file: &File, uses: &mut Vec<Use>, unknown: &mut Unknown) {
                     match key.name.as_str() {
                         "jwks_url" => note_url(file, value, &constants, uses, unknown),
                         "save_to" => note_path(file, value, &constants, uses, unknown),
+                        // Files are among the parts.
+                        "multipart" => unknown.fs = true,
                         _ => {}
                     }
                 }
@@ -169,13 +171,27 @@ fn collect(file: &File, uses: &mut Vec<Use>, unknown: &mut Unknown) {
         let module = call.namespace.path.first().map(|part| part.name.as_str());
         let first = call.args.first();
         match (module, call.name.as_str(), first) {
-            (Some("http"), "request", Some(Expr::Map(options, _))) => {
-                match options.0.iter().find(|(key, _)| key.name == "url") {
-                    Some((_, url)) => note_url(file, url, &constants, uses, unknown),
-                    None => unknown.http = true,
+            (Some("http"), "request", Some(request)) => {
+                note_request(file, request, &constants, uses, unknown);
+            }
+            (Some("http"), "all", Some(Expr::Array(requests, _))) => {
+                for request in requests.iter() {
+                    match text(request, &constants) {
+                        Some(_) => note_url(file, request, &constants, uses, unknown),
+                        None => note_request(file, request, &constants, uses, unknown),
+                    }
                 }
             }
-            (Some("http"), "request", _) => unknown.http = true,
+            (Some("http"), "all", _) | (Some("webhook"), "sns", _) => unknown.http = true,
+            // Text is CSV itself.
+            (Some("csv"), "each" | "rows", Some(Expr::StringConstant(..))) => {}
+            (Some("csv"), "each" | "rows", Some(source)) => match member(source, "file") {
+                Some(path) => note_path(file, path, &constants, uses, unknown),
+                None => {
+                    unknown.fs |= member(source, "url").is_none();
+                    note_request(file, source, &constants, uses, unknown);
+                }
+            },
             (Some("http"), _, Some(url)) => note_url(file, url, &constants, uses, unknown),
             (Some("env"), _, Some(name)) => match text(name, &constants) {
                 Some((name, true)) => {
@@ -202,6 +218,26 @@ fn note(file: &File, at: Option<&Expr>, what: Reached, uses: &mut Vec<Use>) {
         _ => 1,
     };
     uses.push(Use { file: file.path.clone(), at: expression.position(), length, what });
+}
+
+/// A value that is written out in a map.
+fn member<'a>(map: &'a Expr, name: &str) -> Option<&'a Expr> {
+    let Expr::Map(map, _) = map else { return None };
+    map.0.iter().find(|(key, _)| key.name == name).map(|(_, value)| value)
+}
+
+/// A request as a map with its `url`.
+fn note_request(
+    file: &File,
+    request: &Expr,
+    constants: &BTreeMap<String, String>,
+    uses: &mut Vec<Use>,
+    unknown: &mut Unknown,
+) {
+    match member(request, "url") {
+        Some(url) => note_url(file, url, constants, uses, unknown),
+        None => unknown.http = true,
+    }
 }
 
 fn note_url(

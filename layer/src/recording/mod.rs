@@ -116,6 +116,9 @@ pub(crate) struct Answers {
 pub(crate) struct Exchange {
     pub(crate) method: String,
     pub(crate) url: String,
+    /// Which of several requests that were made together it belongs to, from one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) place: Option<u32>,
     #[serde(default)]
     pub(crate) status: Option<u16>,
     #[serde(default)]

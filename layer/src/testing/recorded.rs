@@ -80,15 +80,18 @@ impl Recorded {
         self.unknown.iter().cloned().collect()
     }
 
-    /// The answer to a request: the first that is left for its method and URL. None is the line that
-    /// tells which request has none.
+    /// The answer to a request: the first that is left for its method, its URL and its place among those
+    /// of `http::all`. None is the line that tells which request has none.
     pub(super) fn answer(
         &mut self,
         request: &Request,
     ) -> Result<Result<Response, Failure>, String> {
         let url = request.url.to_string();
         let fits = |(exchange, is_used): &&mut (Exchange, bool)| {
-            !*is_used && exchange.method == request.method && exchange.url == url
+            !*is_used
+                && exchange.method == request.method
+                && exchange.url == url
+                && exchange.place.unwrap_or_default() == request.place
         };
         let Some((exchange, is_used)) = self.exchanges.iter_mut().find(fits) else {
             return Err(format!("{} {}", request.method, request.url.shown()));

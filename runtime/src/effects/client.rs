@@ -5,16 +5,15 @@
 //! that clock, and a request that finds its kept connection dead before anything was answered is
 //! sent once more over a new one, where sending twice does no harm.
 
-use std::fmt;
+use std::cell::Cell;
 use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use once_cell::unsync::OnceCell;
+use once_cell::sync::OnceCell;
 #[cfg(feature = "tool")]
 pub use ureq::http::Uri;
 #[cfg(not(feature = "tool"))]
@@ -41,22 +40,36 @@ const IDLE_IF_ONCE: Duration = Duration::from_secs(4);
 /// The most addresses of one host that are tried.
 const MOST_ADDRESSES: usize = 16;
 
+/// How many connections to one host are kept, where requests go out one by one and together.
+const MOST_IDLE: usize = 3;
+const MOST_IDLE_TOGETHER: usize = 10;
+
 /// Sends requests; made of nothing until the first.
 #[derive(Debug, Default)]
 pub struct Client {
     out_of_reach: Arc<OutOfReach>,
-    watch: Arc<Watch>,
+    /// Several threads use it at once.
+    is_shared: bool,
     direct: OnceCell<Agent>,
     through_http_proxy: OnceCell<Option<Proxied>>,
     through_https_proxy: OnceCell<Option<Proxied>>,
 }
 
-/// What the connections tell of the exchange that is under way.
-#[derive(Debug, Default)]
+/// What the connections tell of the exchange that is under way on this thread.
 struct Watch {
-    connections_opened: AtomicU64,
-    has_heard: AtomicBool,
-    longest_idle_ms: AtomicU64,
+    connections_opened: Cell<u64>,
+    has_heard: Cell<bool>,
+    longest_idle_ms: Cell<u64>,
+}
+
+thread_local! {
+    static WATCH: Watch = const {
+        Watch {
+            connections_opened: Cell::new(0),
+            has_heard: Cell::new(false),
+            longest_idle_ms: Cell::new(0),
+        }
+    };
 }
 
 #[derive(Debug)]
@@ -70,6 +83,12 @@ impl Client {
     #[must_use]
     pub fn without(out_of_reach: Arc<OutOfReach>) -> Self {
         Self { out_of_reach, ..Self::default() }
+    }
+
+    /// Such a client for several threads at once.
+    #[must_use]
+    pub fn shared_without(out_of_reach: Arc<OutOfReach>) -> Self {
+        Self { out_of_reach, is_shared: true, ..Self::default() }
     }
 
     /// Sends a request, and returns when the head of the answer is there.
@@ -91,18 +110,22 @@ impl Client {
             None => self.direct.get_or_init(|| self.agent(None)),
         };
         let longest_idle = if request.is_idempotent() { IDLE_IF_REPEATABLE } else { IDLE_IF_ONCE };
-        self.watch.longest_idle_ms.store(longest_idle.as_millis() as u64, Relaxed);
-        self.watch.has_heard.store(false, Relaxed);
-        let opened = self.watch.connections_opened.load(Relaxed);
+        let opened = WATCH.with(|watch| {
+            watch.longest_idle_ms.set(longest_idle.as_millis() as u64);
+            watch.has_heard.set(false);
+            watch.connections_opened.get()
+        });
         let started = Instant::now();
         let mut outcome = send(agent, request, request.timeout);
         if let Err(error) = &outcome {
-            let was_kept = self.watch.connections_opened.load(Relaxed) == opened;
-            let died_unheard = was_kept && is_hang_up(error) && !self.watch.has_heard.load(Relaxed);
+            let died_unheard = is_hang_up(error)
+                && WATCH.with(|watch| {
+                    watch.connections_opened.get() == opened && !watch.has_heard.get()
+                });
             let left = request.timeout.saturating_sub(started.elapsed());
             if died_unheard && request.is_idempotent() && !left.is_zero() {
                 log::debug!("{what}: the kept connection was dead; sent again over a new one");
-                self.watch.longest_idle_ms.store(0, Relaxed);
+                WATCH.with(|watch| watch.longest_idle_ms.set(0));
                 outcome = send(agent, request, left);
             }
         }
@@ -152,11 +175,11 @@ impl Client {
 
     fn agent(&self, proxy: Option<ureq::Proxy>) -> Agent {
         let is_of_proxy = proxy.is_some();
-        let config = configuration(proxy);
+        let config = self.configuration(proxy);
         let connector = ConnectProxyConnector::default()
             .chain(TcpConnector::default())
             .chain(Tls::new(setting(&["SSL_CERT_FILE"])))
-            .chain(Keep(self.watch.clone()));
+            .chain(Keep);
         let names = Names { is_of_proxy, ..self.names(None) };
         Agent::with_parts(config, connector, names)
     }
@@ -170,30 +193,33 @@ impl Client {
             let plain = format!("{name}:{}", proxy.password().unwrap_or_default());
             format!("Basic {}", BASE64_STANDARD.encode(plain))
         });
-        let connector = TcpConnector::default()
-            .chain(Forward::new(authorization.as_deref()))
-            .chain(Keep(self.watch.clone()));
-        Ok(Agent::with_parts(configuration(None), connector, self.names(Some((host, port)))))
+        let connector =
+            TcpConnector::default().chain(Forward::new(authorization.as_deref())).chain(Keep);
+        Ok(Agent::with_parts(self.configuration(None), connector, self.names(Some((host, port)))))
+    }
+
+    fn configuration(&self, proxy: Option<ureq::Proxy>) -> ureq::config::Config {
+        Agent::config_builder()
+            .proxy(proxy)
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .max_idle_age(IDLE_IF_REPEATABLE)
+            .max_idle_connections_per_host(match self.is_shared {
+                true => MOST_IDLE_TOGETHER,
+                false => MOST_IDLE,
+            })
+            .input_buffer_size(32 << 10)
+            .output_buffer_size(32 << 10)
+            .user_agent(USER_AGENT)
+            .accept_encoding("")
+            .build()
     }
 
     fn names(&self, instead: Option<(String, u16)>) -> Names {
         let out_of_reach = Some(self.out_of_reach.clone());
         Names { out_of_reach, is_of_proxy: instead.is_some(), instead }
     }
-}
-
-fn configuration(proxy: Option<ureq::Proxy>) -> ureq::config::Config {
-    Agent::config_builder()
-        .proxy(proxy)
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .max_idle_age(IDLE_IF_REPEATABLE)
-        .input_buffer_size(32 << 10)
-        .output_buffer_size(32 << 10)
-        .user_agent(USER_AGENT)
-        .accept_encoding("")
-        .build()
 }
 
 /// The first of these variables that is set.
@@ -380,13 +406,8 @@ impl Resolver for Names {
 }
 
 /// Marks connections with the time of their last use.
-struct Keep(Arc<Watch>);
-
-impl fmt::Debug for Keep {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Keep")
-    }
-}
+#[derive(Debug)]
+struct Keep;
 
 impl<In: Transport> Connector<In> for Keep {
     type Out = Kept<In>;
@@ -396,15 +417,14 @@ impl<In: Transport> Connector<In> for Keep {
         _details: &ConnectionDetails,
         chained: Option<In>,
     ) -> Result<Option<Self::Out>, Error> {
-        self.0.connections_opened.fetch_add(1, Relaxed);
-        Ok(chained.map(|below| Kept { below, watch: self.0.clone(), used_ms: wall_clock_ms() }))
+        WATCH.with(|watch| watch.connections_opened.set(watch.connections_opened.get() + 1));
+        Ok(chained.map(|below| Kept { below, used_ms: wall_clock_ms() }))
     }
 }
 
 #[derive(Debug)]
 struct Kept<T> {
     below: T,
-    watch: Arc<Watch>,
     used_ms: u64,
 }
 
@@ -425,14 +445,14 @@ impl<T: Transport> Transport for Kept<T> {
         let has_input = self.below.await_input(timeout)?;
         self.used_ms = wall_clock_ms();
         if has_input {
-            self.watch.has_heard.store(true, Relaxed);
+            WATCH.with(|watch| watch.has_heard.set(true));
         }
         Ok(has_input)
     }
 
     fn is_open(&mut self) -> bool {
         let idle = wall_clock_ms().saturating_sub(self.used_ms);
-        idle <= self.watch.longest_idle_ms.load(Relaxed) && self.below.is_open()
+        idle <= WATCH.with(|watch| watch.longest_idle_ms.get()) && self.below.is_open()
     }
 
     fn is_tls(&self) -> bool {

@@ -13,6 +13,7 @@ mod policy;
 mod reach;
 mod system;
 mod tls;
+mod together;
 mod url;
 
 use std::cell::{Cell, RefCell};
@@ -76,6 +77,8 @@ pub struct Request {
     pub body: Rc<Vec<u8>>,
     /// How long the exchange may take, reading the answer's body included.
     pub timeout: Duration,
+    /// Which of several requests that were asked for together it belongs to, from one; zero for none.
+    pub place: u32,
 }
 
 impl Request {
@@ -103,7 +106,8 @@ pub struct Response {
     pub status: u16,
     /// Names in lower case, and values, in their order.
     pub headers: Vec<(String, String)>,
-    /// The body as it came; a failure to read is the [`Failure`] inside the error.
+    /// The body as it came; a failure to read is the [`Failure`] inside the error. That of a request
+    /// that was [begun](Effects::begin) is an error of kind `WouldBlock` as long as more is to come.
     pub body: Box<dyn Read>,
 }
 
@@ -118,6 +122,21 @@ impl Response {
 impl fmt::Debug for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Response").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+/// A request that was begun.
+pub trait Pending {
+    /// The answer, once, when its head is there.
+    fn answer(&mut self) -> Option<Result<Response, Failure>>;
+}
+
+/// A request whose answer was waited for.
+struct Answered(Option<Result<Response, Failure>>);
+
+impl Pending for Answered {
+    fn answer(&mut self) -> Option<Result<Response, Failure>> {
+        self.0.take()
     }
 }
 
@@ -182,6 +201,14 @@ pub trait Effects {
     /// # Errors
     /// A [`Failure`] of type `Http.…`.
     fn exchange(&self, request: &Request) -> Result<Response, Failure>;
+    /// Begins a request beside others; what cannot do that answers it at once.
+    fn begin(&self, request: &Request) -> Box<dyn Pending> {
+        Box::new(Answered(Some(self.exchange(request))))
+    }
+    /// Waits until there may be more of a request that was begun, but no longer than this.
+    fn wait(&self, longest: Duration) {
+        self.sleep(longest);
+    }
 }
 
 /// The effects a script may have: the policy, then the effects themselves, within its bounds.
@@ -387,11 +414,49 @@ impl World {
         }
     }
 
-    fn send(&self, request: &Request) -> Result<Response, Failure> {
-        if let Ok(ip) = request.url.host.parse() {
-            let deadline = Instant::now() + request.timeout;
-            self.out_of_reach.check(SocketAddr::new(ip, request.url.port), deadline)?;
+    /// Whether the policy lets requests go there.
+    ///
+    /// # Errors
+    /// `Policy.Refused`.
+    pub fn check_http(&self, url: &Url) -> Result<(), Failure> {
+        self.policy.check_http(url)
+    }
+
+    /// Begins a request, if the policy lets it. One that stands alone is waited for.
+    pub fn begin(&self, request: &Request) -> Box<dyn Pending> {
+        if request.place == 0 {
+            return Box::new(Answered(Some(self.exchange(request))));
         }
+        let checked = self.policy.check_http(&request.url).and_then(|()| self.check_reach(request));
+        if let Err(failure) = checked {
+            return Box::new(Answered(Some(Err(failure))));
+        }
+        let started = Instant::now();
+        let pending = self.effects.begin(request);
+        match self.is_traced {
+            false => pending,
+            true => Box::new(Traced { pending, request: request.clone(), started }),
+        }
+    }
+
+    /// Waits until there may be more of a request that was begun, but no longer than this.
+    pub fn wait(&self, longest: Duration) {
+        self.effects.wait(longest.min(self.patience()).max(Duration::from_millis(1)));
+        self.took_long();
+    }
+
+    fn check_reach(&self, request: &Request) -> Result<(), Failure> {
+        match request.url.host.parse() {
+            Ok(ip) => {
+                let deadline = Instant::now() + request.timeout;
+                self.out_of_reach.check(SocketAddr::new(ip, request.url.port), deadline)
+            }
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn send(&self, request: &Request) -> Result<Response, Failure> {
+        self.check_reach(request)?;
         let started = self.is_traced.then(Instant::now);
         let answer = self.effects.exchange(request);
         if let Some(started) = started {
@@ -440,6 +505,21 @@ impl World {
         if let Some(bounds) = &self.bounds {
             bounds.look_soon();
         }
+    }
+}
+
+/// A request of which the tool is told.
+struct Traced {
+    pending: Box<dyn Pending>,
+    request: Request,
+    started: Instant,
+}
+
+impl Pending for Traced {
+    fn answer(&mut self) -> Option<Result<Response, Failure>> {
+        let answer = self.pending.answer()?;
+        trace_exchange(&self.request, &answer, self.started.elapsed());
+        Some(answer)
     }
 }
 

@@ -8,20 +8,23 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::client::Client;
-use super::{Effects, Failure, FileInfo, OutOfReach, Request, Response};
+use super::together::Together;
+use super::{Answered, Effects, Failure, FileInfo, OutOfReach, Pending, Request, Response};
 use crate::memory;
 
 /// The real world.
 #[derive(Debug, Default)]
 pub struct System {
     client: Client,
+    together: Together,
 }
 
 impl System {
     /// The real world without these addresses.
     #[must_use]
     pub fn without(out_of_reach: Arc<OutOfReach>) -> Self {
-        Self { client: Client::without(out_of_reach) }
+        let together = Together::without(out_of_reach.clone());
+        Self { client: Client::without(out_of_reach), together }
     }
 }
 
@@ -96,5 +99,17 @@ impl Effects for System {
 
     fn exchange(&self, request: &Request) -> Result<Response, Failure> {
         self.client.exchange(request)
+    }
+
+    fn begin(&self, request: &Request) -> Box<dyn Pending> {
+        match self.together.begin(request) {
+            Some(begun) => Box::new(begun),
+            // Without threads, one goes after the other.
+            None => Box::new(Answered(Some(self.client.exchange(request)))),
+        }
+    }
+
+    fn wait(&self, longest: Duration) {
+        self.together.wait(longest);
     }
 }

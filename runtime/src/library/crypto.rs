@@ -1,13 +1,15 @@
-//! The module `crypto`: digests, HMAC, and comparison in constant time.
+//! The module `crypto`: digests, HMAC, signatures, and comparison in constant time.
 //!
 //! A function that is named after its algorithm answers in hex; `digest` and `hmac` take the name
 //! and answer with a blob.
+
+mod signatures;
 
 use std::hint::black_box;
 
 use md5::{Digest, Md5};
 use rhai::plugin::*;
-use rhai::{Blob, Dynamic, Engine, ImmutableString};
+use rhai::{Blob, Dynamic, Engine, ImmutableString, Map};
 use ring::{digest, hmac};
 
 use super::Part;
@@ -308,6 +310,100 @@ mod functions {
         let left = Bytes::of("crypto::equal", "left", left)?;
         let right = Bytes::of("crypto::equal", "right", right)?;
         Ok(is_equal(left.as_ref(), right.as_ref()))
+    }
+
+    /// The signature of text or a blob by a private key, as a blob.
+    ///
+    /// | algorithm | key |
+    /// |---|---|
+    /// | `"ed25519"` | Ed25519 |
+    /// | `"ecdsa-sha256"` | P-256 |
+    /// | `"ecdsa-sha384"` | P-384 |
+    /// | `"rsa-sha256"`, `"rsa-sha384"`, `"rsa-sha512"` | RSA of 2048 to 4096 bits; PKCS#1 v1.5 |
+    /// | `"rsa-pss-sha256"`, `"rsa-pss-sha384"`, `"rsa-pss-sha512"` | the same; PSS, whose salt is as long as the digest |
+    ///
+    /// The key is PEM as text (PKCS#8, RSA also in PKCS#1, EC also in SEC 1), the same in DER as a
+    /// blob, the 32 bytes of an Ed25519 key, or a private JSON Web Key. What is wrong with it is an
+    /// error of type `Crypto.KeyInvalid`, and one of another kind `Crypto.KeyMismatch`. A signature of
+    /// ECDSA is in DER.
+    ///
+    /// ```rhai
+    /// let seed = hex::decode("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60");
+    /// hex::encode(crypto::sign("ed25519", seed, "")).sub_string(0, 16); // => "e5564300c360ac72"
+    /// ```
+    #[rhai_fn(volatile, return_raw)]
+    pub fn sign(algorithm: ImmutableString, key: Dynamic, data: Dynamic) -> Bounded<Blob> {
+        signatures::sign(&algorithm, key, data, &Map::new())
+    }
+
+    /// The same with an option: `encoding`, of a signature by ECDSA: `"der"`, or `"raw"` for its two
+    /// numbers one after the other, as JSON Web Signatures and browsers have it.
+    ///
+    /// ```rhai
+    /// let key = #{
+    ///     kty: "EC", crv: "P-256",
+    ///     x: "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+    ///     y: "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+    ///     d: "jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI",
+    /// };
+    /// let signature = crypto::sign("ecdsa-sha256", key, "data", #{ encoding: "raw" });
+    /// signature.len(); // => 64
+    /// crypto::verify("ecdsa-sha256", key, "data", signature, #{ encoding: "raw" }); // => true
+    /// ```
+    #[rhai_fn(name = "sign", volatile, return_raw)]
+    pub fn sign_with(
+        algorithm: ImmutableString,
+        key: Dynamic,
+        data: Dynamic,
+        options: Map,
+    ) -> Bounded<Blob> {
+        signatures::sign(&algorithm, key, data, &options)
+    }
+
+    /// Whether the private half of a key signed text or a blob. The algorithms are those of
+    /// `crypto::sign`, of which `"ecdsa-sha256"` and `"ecdsa-sha384"` are each for P-256 and P-384
+    /// here, and RSA has up to 8192 bits. The key is PEM as text (a public key, or a certificate, of
+    /// which only the key is looked at), the same in DER as a blob, the bare bytes of an Ed25519 key or
+    /// of an uncompressed point, or a JSON Web Key. A wrong signature is `false`; a key that is none is
+    /// an error of type `Crypto.KeyInvalid`, and one of another kind `Crypto.KeyMismatch`.
+    ///
+    /// ```rhai
+    /// let key = hex::decode("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
+    /// let signature = hex::decode("e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b");
+    /// crypto::verify("ed25519", key, "", signature); // => true
+    /// crypto::verify("ed25519", key, "x", signature); // => false
+    /// crypto::verify("rsa-sha256", key, "", signature); // => error: an Ed25519 key
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn verify(
+        algorithm: ImmutableString,
+        key: Dynamic,
+        data: Dynamic,
+        signature: Dynamic,
+    ) -> Bounded<bool> {
+        signatures::verify(&algorithm, key, data, &signature, &Map::new())
+    }
+
+    /// The same with an option: `encoding`, of a signature by ECDSA: `"der"`, which is taken where it
+    /// is left out, or `"raw"`.
+    ///
+    /// ```rhai
+    /// let key = #{
+    ///     kty: "EC", crv: "P-256",
+    ///     x: "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+    ///     y: "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+    /// };
+    /// crypto::verify("ecdsa-sha256", key, "data", blob(64, 1), #{ encoding: "raw" }); // => false
+    /// ```
+    #[rhai_fn(name = "verify", return_raw)]
+    pub fn verify_with(
+        algorithm: ImmutableString,
+        key: Dynamic,
+        data: Dynamic,
+        signature: Dynamic,
+        options: Map,
+    ) -> Bounded<bool> {
+        signatures::verify(&algorithm, key, data, &signature, &options)
     }
 }
 

@@ -1,20 +1,29 @@
 //! `csv`: rows of fields as text (RFC 4180), with any delimiter.
 
-use std::collections::HashSet;
+mod rows;
+mod shape;
 
 use rhai::plugin::*;
-use rhai::{Array, Dynamic, Engine, ImmutableString, Map};
+use rhai::{Array, Dynamic, Engine, FnPtr, INT, ImmutableString, Map, NativeCallContext};
 
-use super::Part;
-use super::grow::{self, MAP};
+use super::decoder::{Encoding, KNOWN};
+use super::grow;
 use super::native::exported;
+use super::{Part, in_row};
 use crate::bounds::{self, Bounded, room_for};
+use crate::callbacks::Callback;
 use crate::vocabulary::Vocabulary;
+pub(super) use rows::CsvRows;
+use shape::{DUPLICATES, Duplicates, Header, RAGGED, Ragged, Shape};
 
 pub(super) const PART: Part = Part { words: &["csv"], register };
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
     exported!(functions).register_in("csv", engine, vocabulary);
+    if vocabulary.has("rows") {
+        engine.register_type_with_name::<CsvRows>("CsvRows");
+        super::register_iterable(engine);
+    }
 }
 
 /// Rows of fields as text.
@@ -32,15 +41,89 @@ mod functions {
         super::parse(text, &Options::default())
     }
 
-    /// The same with options: `delimiter`, one character instead of the comma, and `header`, which
-    /// is `false` where the first row has no names; each row is an array then.
+    /// The same with options: `delimiter`, one character instead of the comma; `header`, which is
+    /// `false` where the first row has no names, so that each row is an array, or an array of the names;
+    /// `ragged`, what becomes of a row with more or fewer fields than names: `"error"`, `"pad"` (what is
+    /// missing is `()`, what is too much an array `_rest`) or `"skip"`; and `duplicates`, what becomes
+    /// of names that are there twice: `"error"`, `"number"` (`name`, `name_2`), `"first"` or `"last"`.
     ///
     /// ```rhai
     /// csv::parse("1;2\n3;4", #{header: false, delimiter: ";"}); // => [["1", "2"], ["3", "4"]]
+    /// csv::parse("1,2", #{header: ["a", "b"]}); // => [{"a": "1", "b": "2"}]
+    /// csv::parse("a,b\n1\n1,2,3", #{ragged: "pad"}); // => [#{ a: "1", b: () }, #{ a: "1", b: "2", _rest: ["3"] }]
+    /// csv::parse("a,a\n1,2", #{duplicates: "number"}); // => [{"a": "1", "a_2": "2"}]
     /// ```
     #[rhai_fn(name = "parse", return_raw)]
     pub fn parse_with(text: &str, options: Map) -> Bounded<Array> {
-        super::parse(text, &Options::of(&options, &["header", "delimiter"])?)
+        super::parse(text, &Options::of(&options, &rows::OPTIONS[..4])?)
+    }
+
+    /// Calls a function with each row, and with its index if it takes two; gives how many rows there
+    /// were. Only one row is in memory, so that the CSV may have gigabytes.
+    ///
+    /// The CSV is text or a blob; a file, as `#{ file: "/tmp/orders.csv" }`; or a download, as a
+    /// map as for `http::request`, such as `#{ url: "https://…" }`. A byte order mark and the charset of
+    /// the download say how it is written. What the function gives is not looked at: to stop early, use
+    /// `for` and `csv::rows`. An error has `row`, the number of the row from one, and in the CSV itself
+    /// `line`.
+    ///
+    /// ```rhai
+    /// let total = 0;
+    /// csv::each("id,total\n1,20\n2,22\n", |row| total += parse_int(row.total)); // => 2
+    /// total; // => 42
+    /// csv::each(#{ file: "/tmp/not-there.csv" }, |row| ()); // => error: not-there
+    /// ```
+    #[rhai_fn(volatile, return_raw)]
+    pub fn each(context: NativeCallContext, source: Dynamic, function: FnPtr) -> Bounded<INT> {
+        super::each(&context, source, Options::default(), &function)
+    }
+
+    /// The same with the options of `csv::parse`, and `encoding`, how the bytes are written that have
+    /// no byte order mark: `"utf-8"`, `"latin1"`, `"windows-1252"`, `"utf-16"`, `"utf-16le"` or
+    /// `"utf-16be"`.
+    ///
+    /// ```rhai
+    /// let names = [];
+    /// let source = hex::decode("6e616d650aa455fc0a"); // "name" and "¤Uü" in Latin-1
+    /// csv::each(source, #{ encoding: "latin1" }, |row| names.push(row.name)); // => 1
+    /// names; // => ["¤Uü"]
+    /// ```
+    #[rhai_fn(name = "each", volatile, return_raw)]
+    pub fn each_with(
+        context: NativeCallContext,
+        source: Dynamic,
+        options: Map,
+        function: FnPtr,
+    ) -> Bounded<INT> {
+        super::each(&context, source, Options::of(&options, &rows::OPTIONS)?, &function)
+    }
+
+    /// The rows for a `for` loop, which reads them one by one from the same sources as `csv::each`, and
+    /// no further when it is left.
+    ///
+    /// ```rhai
+    /// let first = ();
+    /// for row in csv::rows("id\n1\n2\n\"3") { // what follows is not read
+    ///     first = row.id;
+    ///     break;
+    /// }
+    /// first; // => "1"
+    /// ```
+    #[rhai_fn(volatile, return_raw)]
+    pub fn rows(source: Dynamic) -> Bounded<CsvRows> {
+        CsvRows::of(source, Options::default())
+    }
+
+    /// The same with the options of `csv::each`.
+    ///
+    /// ```rhai
+    /// let rows = [];
+    /// for row in csv::rows("1;2\n3;4", #{ header: false, delimiter: ";" }) { rows.push(row); }
+    /// rows; // => [["1", "2"], ["3", "4"]]
+    /// ```
+    #[rhai_fn(name = "rows", volatile, return_raw)]
+    pub fn rows_with(source: Dynamic, options: Map) -> Bounded<CsvRows> {
+        CsvRows::of(source, Options::of(&options, &rows::OPTIONS)?)
     }
 
     /// The rows as text, each a map or an array of text, chars, numbers, bools and `()`. Maps have a
@@ -67,15 +150,26 @@ mod functions {
     }
 }
 
+#[derive(Clone)]
 struct Options {
-    header: bool,
+    header: Header,
     delimiter: char,
     columns: Option<Vec<ImmutableString>>,
+    ragged: Ragged,
+    duplicates: Duplicates,
+    encoding: Option<Encoding>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { header: true, delimiter: ',', columns: None }
+        Self {
+            header: Header::First,
+            delimiter: ',',
+            columns: None,
+            ragged: Ragged::Error,
+            duplicates: Duplicates::Error,
+            encoding: None,
+        }
     }
 }
 
@@ -92,7 +186,25 @@ impl Options {
             }
             let wrong = |wanted: &str| format!("the option `{name}` is {wanted}, not {value:?}");
             match name.as_str() {
-                "header" => options.header = value.as_bool().map_err(|_| wrong("a bool"))?,
+                // Names are for reading; a writer has `columns`.
+                "header" if value.is_array() && known.contains(&"ragged") => {
+                    let names = texts(value).ok_or_else(|| wrong("a bool or an array of text"))?;
+                    options.header = Header::Given(names);
+                }
+                "header" => {
+                    options.header = match value.as_bool().map_err(|_| wrong("a bool"))? {
+                        true => Header::First,
+                        false => Header::None,
+                    };
+                }
+                "ragged" => options.ragged = word(value, &RAGGED).map_err(|known| wrong(&known))?,
+                "duplicates" => {
+                    options.duplicates = word(value, &DUPLICATES).map_err(|known| wrong(&known))?;
+                }
+                "encoding" => {
+                    let name = value.clone().into_immutable_string().unwrap_or_default();
+                    options.encoding = Some(Encoding::of(&name).ok_or_else(|| wrong(KNOWN))?);
+                }
                 "delimiter" => {
                     let text = grow::scalar(value).ok().flatten().unwrap_or_default();
                     let mut characters = text.chars();
@@ -102,16 +214,43 @@ impl Options {
                     };
                 }
                 _ => {
-                    let names = value.as_array_ref().map_err(|_| wrong("an array of text"))?;
-                    let names = names.iter().map(|name| name.as_immutable_string_ref());
-                    let names = names.map(|name| name.map(|name| name.clone()));
-                    let names: Result<Vec<_>, _> = names.collect();
-                    options.columns = Some(names.map_err(|_| wrong("an array of text"))?);
+                    options.columns = Some(texts(value).ok_or_else(|| wrong("an array of text"))?);
                 }
             }
         }
         Ok(options)
     }
+}
+
+fn texts(value: &Dynamic) -> Option<Vec<ImmutableString>> {
+    let values = value.as_array_ref().ok()?;
+    values.iter().map(|text| Some(text.as_immutable_string_ref().ok()?.clone())).collect()
+}
+
+/// What a word of an option says; an error has the words that there are.
+fn word<T: Copy>(value: &Dynamic, words: &[(&str, T)]) -> Result<T, String> {
+    let said = value.clone().into_immutable_string().unwrap_or_default();
+    let known = words.iter().find(|(word, _)| *word == said.as_str());
+    known.map(|&(_, meant)| meant).ok_or_else(|| {
+        let words: Vec<String> = words.iter().map(|(word, _)| format!("{word:?}")).collect();
+        format!("one of {}", words.join(", "))
+    })
+}
+
+fn each(
+    context: &NativeCallContext,
+    source: Dynamic,
+    options: Options,
+    function: &FnPtr,
+) -> Bounded<INT> {
+    let mut rows = CsvRows::of(source, options)?.open()?;
+    let mut callback = Callback::new("each", context, function, 0);
+    while let Some(mut row) = rows.next()? {
+        let number = rows.count();
+        let given = callback.call(&mut row, number - 1, None);
+        drop(given.map_err(|error| in_row(error, "row of the CSV", "row", number))?);
+    }
+    Ok(INT::try_from(rows.count()).unwrap_or(INT::MAX))
 }
 
 fn parse(text: &str, options: &Options) -> Bounded<Array> {
@@ -122,43 +261,26 @@ fn parse(text: &str, options: &Options) -> Bounded<Array> {
         delimiter: options.delimiter,
     };
     let mut rows = Array::new();
-    if !options.header {
+    if options.header == Header::None {
         while let Some((_, row)) = reader.row()? {
             grow::push(&mut rows, row.into())?;
         }
         return Ok(rows);
     }
-    let Some((_, header)) = reader.row()? else { return Ok(rows) };
-    let header: Vec<ImmutableString> =
-        header.into_iter().filter_map(Dynamic::try_cast::<ImmutableString>).collect();
-    let mut seen = HashSet::new();
-    for name in &header {
-        if !seen.insert(name) {
-            return Err(format!(
-                "the header of the CSV has {name:?} twice; `#{{header: false}}` gives arrays"
-            )
-            .into());
+    let names = match &options.header {
+        Header::Given(names) => names.clone(),
+        _ => {
+            let Some((_, header)) = reader.row()? else { return Ok(rows) };
+            header.into_iter().filter_map(Dynamic::try_cast::<ImmutableString>).collect()
         }
-    }
+    };
+    let shape = Shape::of(names, options.ragged, options.duplicates)?;
     while let Some((line, row)) = reader.row()? {
-        if row.len() != header.len() {
-            return Err(format!(
-                "line {line} of the CSV has {}, the header has {}; `#{{header: false}}` takes rows \
-                 of any length",
-                fields(row.len()),
-                header.len()
-            )
-            .into());
+        if let Some(row) = shape.row(line, row)? {
+            grow::push(&mut rows, row)?;
         }
-        room_for(header.len() / 6 + 1, MAP)?;
-        let row: Map = header.iter().map(|name| name.as_str().into()).zip(row).collect();
-        grow::push(&mut rows, row.into())?;
     }
     Ok(rows)
-}
-
-fn fields(count: usize) -> String {
-    format!("{count} field{}", if count == 1 { "" } else { "s" })
 }
 
 /// What is still to be read.
@@ -260,7 +382,7 @@ fn write(rows: &Array, options: &Options) -> Bounded<ImmutableString> {
         Some(columns) => columns.clone(),
         None => all_keys(rows)?,
     };
-    if of_maps && options.header {
+    if of_maps && options.header != Header::None {
         write_row(&mut out, options, columns.iter().map(|name| Ok(name.clone())))?;
     }
     for (at, row) in rows.iter().enumerate() {
@@ -397,7 +519,7 @@ mod tests {
         fails("csv::parse(\"a\\r\\\"x\\r\\ny\\rz\\\"z\")", "in line 4 of the CSV comes 'z'");
         fails("csv::parse(\"a\\n\\\"x\\ny\")", "starts in line 2 of the CSV has no end");
         fails("csv::parse(\"a\\n\\\"x\\ny\\\"z\")", "in line 3 of the CSV comes 'z'");
-        fails("csv::parse(\"a,a\\n\")", "has \"a\" twice");
+        fails("csv::parse(\"a,a\\n\")", "Csv.DuplicateName");
         fails("csv::parse(\"a\", #{headers: true})", "no option `headers`");
         fails("csv::parse(\"a\", #{delimiter: \"ab\"})", "one character");
         fails("csv::parse(\"a\", #{delimiter: \"\"})", "one character");

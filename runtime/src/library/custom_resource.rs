@@ -246,6 +246,7 @@ fn send(to: &ReplyTo, body: Vec<u8>) -> Fallible<()> {
         headers: vec![("content-type".into(), String::new())],
         body: Rc::new(body),
         timeout: Duration::ZERO,
+        place: 0,
     };
     let mut pause = FIRST_PAUSE;
     let mut why = String::new();

@@ -1,9 +1,11 @@
 //! The module `fs`: files below the task root and `/opt`, to be read, and below `/tmp`.
 
+mod lines;
+
 use std::io::{Read, Write};
 
 use rhai::plugin::*;
-use rhai::{Array, Blob, Dynamic, Engine, INT, ImmutableString};
+use rhai::{Array, Blob, Dynamic, Engine, FnPtr, INT, ImmutableString, Map, NativeCallContext};
 
 use super::native::exported;
 use super::{Fallible, Part};
@@ -11,11 +13,16 @@ use crate::bounds::room_for;
 use crate::effects::{Failure, FileInfo, failed, world};
 use crate::memory;
 use crate::vocabulary::Vocabulary;
+pub(super) use lines::FileLines;
 
 pub(super) const PART: Part = Part { words: &["fs"], register };
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
     exported!(functions).register_in("fs", engine, vocabulary);
+    if vocabulary.has("lines") {
+        engine.register_type_with_name::<FileLines>("FileLines");
+        super::register_iterable(engine);
+    }
 }
 
 fn info(path: &str) -> Result<FileInfo, Failure> {
@@ -79,6 +86,70 @@ mod functions {
     #[rhai_fn(volatile, return_raw)]
     pub fn read_blob(path: Text) -> Fallible<Blob> {
         Ok(bytes(&path)?)
+    }
+
+    /// The lines of a file for a `for` loop, which reads them one by one, and no further when it is left:
+    /// the file may be larger than the memory. They come without what ends them, `\n`, `\r\n` or `\r`. A
+    /// byte order mark says how the text is written; without one it is UTF-8.
+    ///
+    /// ```rhai
+    /// fs::write("/tmp/log.txt", "one\ntwo\r\nthree");
+    /// let seen = [];
+    /// for line in fs::lines("/tmp/log.txt") {
+    ///     seen.push(line);
+    ///     if line == "two" { break; }
+    /// }
+    /// seen; // => ["one", "two"]
+    /// ```
+    #[rhai_fn(volatile, return_raw)]
+    pub fn lines(path: Text) -> Fallible<FileLines> {
+        FileLines::of(path, &Map::new())
+    }
+
+    /// The same with an option: `encoding`, how text without a byte order mark is written: `"utf-8"`,
+    /// `"latin1"`, `"windows-1252"`, `"utf-16"`, `"utf-16le"` or `"utf-16be"`.
+    ///
+    /// ```rhai
+    /// fs::write("/tmp/latin.txt", hex::decode("fc0ae40a"));
+    /// let all = "";
+    /// for line in fs::lines("/tmp/latin.txt", #{ encoding: "latin1" }) { all += line; }
+    /// all; // => "üä"
+    /// ```
+    #[rhai_fn(name = "lines", volatile, return_raw)]
+    pub fn lines_with(path: Text, options: Map) -> Fallible<FileLines> {
+        FileLines::of(path, &options)
+    }
+
+    /// Calls a function with each line of a file, and with its index if it takes two; gives how many
+    /// lines there were. An error that it throws as a map has `file_line`, the number of the line.
+    ///
+    /// ```rhai
+    /// fs::write("/tmp/log.txt", "one\ntwo\n");
+    /// let all = "";
+    /// fs::lines("/tmp/log.txt", |line| all += line); // => 2
+    /// all; // => "onetwo"
+    /// ```
+    #[rhai_fn(name = "lines", volatile, return_raw)]
+    pub fn each_line(context: NativeCallContext, path: Text, function: FnPtr) -> Fallible<INT> {
+        FileLines::of(path, &Map::new())?.each(&context, &function)
+    }
+
+    /// The same with the option `encoding`.
+    ///
+    /// ```rhai
+    /// fs::write("/tmp/utf16.txt", hex::decode("68006900"));
+    /// let all = "";
+    /// fs::lines("/tmp/utf16.txt", #{ encoding: "utf-16le" }, |line| all += line); // => 1
+    /// all; // => "hi"
+    /// ```
+    #[rhai_fn(name = "lines", volatile, return_raw)]
+    pub fn each_line_with(
+        context: NativeCallContext,
+        path: Text,
+        options: Map,
+        function: FnPtr,
+    ) -> Fallible<INT> {
+        FileLines::of(path, &options)?.each(&context, &function)
     }
 
     /// Writes text to a file below `/tmp`, which is made, with the folders above it, or replaced.

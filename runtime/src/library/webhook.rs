@@ -3,16 +3,21 @@
 //! The body has to be as it came, before anything parses it. What is wrong with a request is
 //! `false`; what is wrong with the script, such as a secret that is not there, is an error.
 
+mod sns;
+mod twilio;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use rhai::plugin::*;
-use rhai::{Dynamic, Engine, INT};
+use rhai::{Dynamic, Engine, INT, ImmutableString};
 use ring::hmac::{HMAC_SHA256, Tag};
 
 use super::Part;
 use super::crypto::{Bytes, hmac_of, is_equal};
+use super::keys::{self, Form, Hash, Kind, PublicKey, Scheme};
 use super::native::exported;
 use crate::bounds::Bounded;
+use crate::effects::Failure;
 use crate::vocabulary::Vocabulary;
 
 pub(super) const PART: Part = Part { words: &["webhook"], register };
@@ -51,18 +56,31 @@ impl Signer {
 
     /// Whether this hex is our signature.
     fn has_signed(&self, before: &[&[u8]], hex: &str) -> bool {
-        let digit = |digit: u8| char::from(digit).to_digit(16);
-        // Nothing longer is decoded than a signature.
-        if hex.len() != 64 {
-            return false;
-        }
-        let signature: Option<Vec<u8>> = hex
-            .as_bytes()
-            .chunks_exact(2)
-            .map(|pair| Some((digit(pair[0])? << 4 | digit(pair[1])?) as u8))
-            .collect();
-        signature.is_some_and(|signature| is_equal(&signature, self.sign(before).as_ref()))
+        from_hex(hex, 32).is_some_and(|signature| is_equal(&signature, self.sign(before).as_ref()))
     }
+}
+
+/// What is said of a secret that is not there: anybody could sign with it.
+fn no_secret(function: &str, parameter: &str) -> Box<EvalAltResult> {
+    let message = format!(
+        "{function}: `{parameter}` is empty; it is the signing secret that the service shows"
+    );
+    Failure::new("Webhook.InvalidArgument", message).into()
+}
+
+/// What is said of a public key that is none.
+fn invalid_key(function: &str, why: &str) -> Box<EvalAltResult> {
+    let message = format!("{function}: `public_key` {why}");
+    Failure::new("Crypto.KeyInvalid", message).into()
+}
+
+/// The bytes that hex of this length says.
+fn from_hex(hex: &str, bytes: usize) -> Option<Vec<u8>> {
+    let digit = |digit: u8| char::from(digit).to_digit(16);
+    // Nothing longer is decoded than what is wanted.
+    (hex.len() == 2 * bytes).then_some(())?;
+    let pairs = hex.as_bytes().chunks_exact(2);
+    pairs.map(|pair| Some((digit(pair[0])? << 4 | digit(pair[1])?) as u8)).collect()
 }
 
 /// A header's text; of one that is not there, or is something else, none.
@@ -205,6 +223,112 @@ mod functions {
         now_s: INT,
     ) -> Bounded<bool> {
         slack(secret, body, timestamp, signature, now_s, TOLERANCE_S)
+    }
+
+    /// Whether Discord signed an interaction: `public_key` is the application's, in hex, `timestamp`
+    /// is `X-Signature-Timestamp` and `signature` is `X-Signature-Ed25519`.
+    /// <https://discord.com/developers/docs/interactions/overview#setting-up-an-endpoint>
+    ///
+    /// ```rhai
+    /// let key = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+    /// let signature = "1695961a47c91a1ec033b819b7e87e3dbc583dd0cee6d1fd0216f58ac87b6228ae531ddbf91fb7bc28d7edf7f08604da16f54624f38a6bc0614e4dc13cd47f0f";
+    /// webhook::discord(key, `{"type":1}`, "1700000000", signature); // => true
+    /// webhook::discord(key, `{"type":2}`, "1700000000", signature); // => false
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn discord(
+        public_key: Dynamic,
+        body: Dynamic,
+        timestamp: Dynamic,
+        signature: Dynamic,
+    ) -> Bounded<bool> {
+        const FUNCTION: &str = "webhook::discord";
+        let key = from_hex(&text(public_key), 32).ok_or_else(|| {
+            invalid_key(FUNCTION, "has to be 64 digits of hex, as Discord shows it")
+        })?;
+        let body = Bytes::of(FUNCTION, "body", body)?;
+        let Some(signature) = from_hex(&text(signature), 64) else { return Ok(false) };
+        let message = [text(timestamp).as_bytes(), body.as_ref()].concat();
+        Ok(PublicKey::Ed25519(key).has_signed(Scheme::Ed25519, &message, &signature) == Some(true))
+    }
+
+    /// Whether SendGrid signed the events it posts: `public_key` is the verification key that it shows,
+    /// base64 or PEM, `timestamp` is `X-Twilio-Email-Event-Webhook-Timestamp` and `signature` is
+    /// `X-Twilio-Email-Event-Webhook-Signature`.
+    /// <https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook-security-features>
+    ///
+    /// ```rhai
+    /// let key = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAErsgN622RC/eD3DBdZo8Ui6AvfzVKQiTH15Yv9oe8EVis52I4mWjQ40yqOgIwKE4d/b5DD3TEk/1H+7O8xn/FLw==";
+    /// let signature = "MEQCIA2DESV+3y9dVECj90qQ5rEpa5YdnhiqExVFU4IwDyYXAiBf62Pc0GhMyRNCJRLvD/c7Xp5/j2g9aDjwDbs+bZ2MeQ==";
+    /// webhook::sendgrid(key, `[{"event":"open"}]`, "1700000000", signature); // => true
+    /// webhook::sendgrid(key, `[{"event":"open"}]`, "1700000001", signature); // => false
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn sendgrid(
+        public_key: Dynamic,
+        body: Dynamic,
+        timestamp: Dynamic,
+        signature: Dynamic,
+    ) -> Bounded<bool> {
+        const FUNCTION: &str = "webhook::sendgrid";
+        let key = text(public_key);
+        let der = match keys::pem(key.as_bytes()) {
+            Some((_, der)) => Some(der),
+            None => BASE64_STANDARD.decode(key.trim().as_bytes()).ok(),
+        };
+        let key = der.and_then(|der| PublicKey::from_der(&der).ok());
+        let key = key.filter(|key| key.kind() == Kind::P256).ok_or_else(|| {
+            invalid_key(
+                FUNCTION,
+                "has to be the base64 or PEM of a P-256 key, as SendGrid shows it",
+            )
+        })?;
+        let body = Bytes::of(FUNCTION, "body", body)?;
+        let signature = text(signature);
+        // Nothing longer is decoded than a signature.
+        let signature =
+            (signature.len() <= 96).then(|| BASE64_STANDARD.decode(signature.as_bytes()));
+        let Some(Ok(signature)) = signature else { return Ok(false) };
+        let message = [text(timestamp).as_bytes(), body.as_ref()].concat();
+        let scheme = Scheme::Ecdsa(Hash::Sha256, Form::Der);
+        Ok(key.has_signed(scheme, &message, &signature) == Some(true))
+    }
+
+    /// Whether Twilio signed a request: `auth_token` is that of the account, `url` is the whole URL that
+    /// Twilio called, with its query, `body` is the body as it came, or a map of the form's fields, and
+    /// `signature` is `X-Twilio-Signature`. <https://www.twilio.com/docs/usage/security>
+    ///
+    /// ```rhai
+    /// let url = "https://example.com/myapp.php?foo=1&bar=2";
+    /// let form = #{ CallSid: "CA1234567890ABCDE", Caller: "+14158675310", Digits: "1234",
+    ///     From: "+14158675310", To: "+18005551212" };
+    /// webhook::twilio("12345", url, form, "L/OH5YylLD5NRKLltdqwSvS0BnU="); // => true
+    /// webhook::twilio("12345", url, "CallSid=other", "L/OH5YylLD5NRKLltdqwSvS0BnU="); // => false
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn twilio(
+        auth_token: Dynamic,
+        url: ImmutableString,
+        body: Dynamic,
+        signature: Dynamic,
+    ) -> Bounded<bool> {
+        twilio::is_signed(auth_token, &url, body, &text(signature))
+    }
+
+    /// Whether SNS signed a message of this topic, whose ARN it is, or of one of an array of them: the
+    /// body of a request that SNS makes to a URL, or a map, such as `Sns` of a record. The certificate
+    /// is fetched from where the message says, which has to be SNS itself, and kept for a day;
+    /// a declaration has to allow it (`//! allow: http sns.eu-west-1.amazonaws.com`). Messages of both
+    /// signature versions are known; those that are delivered raw are not signed.
+    /// <https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html>
+    ///
+    /// ```rhai
+    /// let topic = "arn:aws:sns:eu-west-1:123456789012:orders";
+    /// webhook::sns(topic, `{"Type":"Notification","TopicArn":"${topic}","Message":"unsigned"}`); // => false
+    /// ```
+    #[rhai_fn(volatile, return_raw)]
+    pub fn sns(topic: Dynamic, body: Dynamic) -> Bounded<bool> {
+        sns::is_signed(topic, body)
     }
 }
 

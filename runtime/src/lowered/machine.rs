@@ -16,7 +16,7 @@ use super::node::{
 use super::operators::Operator;
 use super::{File, Function, Spare};
 use crate::bounds::{Bounded, room_for};
-use crate::{frames, loans, memory, natives};
+use crate::{frames, library, loans, memory, natives};
 
 /// Why an evaluation ends before its end.
 pub enum Exit {
@@ -845,6 +845,7 @@ fn iterators<T>(find: impl FnOnce(&GlobalRuntimeState) -> T) -> T {
             let mut known = Engine::new_raw().new_global_runtime_state();
             known.push_import("standard", StandardPackage::new_lazy().as_shared_module());
             known.push_import("ours", Shared::new(natives::iterable()));
+            known.push_import("library", Shared::new(library::iterable()));
             known
         };
     }

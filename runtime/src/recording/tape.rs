@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
 use super::object::{Object, array, push, text_bytes};
-use crate::effects::{Effects, Failure, FileInfo, Request, Response, is_credential};
+use crate::effects::{Effects, Failure, FileInfo, Pending, Request, Response, is_credential};
 use crate::memory;
 
 /// More than a record of a log holds, however well it is compressed: noting goes no further.
@@ -43,6 +43,8 @@ type Shared = Rc<RefCell<Body>>;
 /// What of a body, or of a file, has been read.
 #[derive(Default)]
 struct Body {
+    /// Of an exchange, what its head said.
+    head: Object,
     data: Vec<u8>,
     failed: Option<Failure>,
 }
@@ -94,6 +96,7 @@ impl Tape {
         let mut exchanges = Vec::new();
         for (mut facts, body) in self.exchanges {
             let body = body.borrow();
+            facts.append(&body.head);
             facts.bytes("body", &body.data);
             if let Some(failed) = &body.failed {
                 note_failure(&mut facts, failed);
@@ -281,35 +284,100 @@ impl Effects for Taped {
 
     fn exchange(&self, request: &Request) -> Result<Response, Failure> {
         let answer = self.effects.exchange(request);
+        let body = self.note_request(request);
+        noted(answer, body, &self.tape)
+    }
+
+    fn begin(&self, request: &Request) -> Box<dyn Pending> {
+        let pending = self.effects.begin(request);
+        // In the order in which they were begun, whichever is answered first.
+        let body = self.note_request(request);
+        Box::new(NotedPending { pending, body, tape: self.tape.clone() })
+    }
+
+    fn wait(&self, longest: Duration) {
+        self.effects.wait(longest);
+    }
+}
+
+impl Taped {
+    /// Notes that a request was made; what comes of it is noted in what this gives.
+    fn note_request(&self, request: &Request) -> Shared {
         let body: Shared = memory::uncounted(Rc::default);
         self.note(|tape| {
             let mut facts = Object::default();
             facts.text("method", Some(&request.method));
             facts.text("url", Some(&request.url.to_string()));
-            match &answer {
-                Ok(response) => {
-                    facts.number("status", Some(response.status.into()));
-                    let mut headers = Vec::new();
-                    for (name, value) in &response.headers {
-                        let mut pair = Vec::new();
-                        for part in [name, value] {
-                            let mut text = Vec::new();
-                            crate::json::push_text(part, &mut text);
-                            push(&mut pair, &text);
-                        }
-                        push(&mut headers, &array(pair));
-                    }
-                    facts.json("headers", &array(headers));
-                }
-                Err(failure) => note_failure(&mut facts, failure),
+            if request.place > 0 {
+                facts.number("place", Some(request.place.into()));
             }
             if tape.takes(facts.len()) {
                 tape.exchanges.push((facts, body.clone()));
             }
         });
-        let response = answer?;
-        let noted = Noted { source: response.body, body, tape: self.tape.clone(), path: None };
-        Ok(Response { body: Box::new(noted), ..response })
+        body
+    }
+}
+
+/// Notes the head of an answer, and what will be read of its body.
+fn noted(
+    answer: Result<Response, Failure>,
+    body: Shared,
+    tape: &Rc<RefCell<Tape>>,
+) -> Result<Response, Failure> {
+    memory::uncounted(|| {
+        let mut facts = Object::default();
+        match &answer {
+            Ok(response) => {
+                facts.number("status", Some(response.status.into()));
+                let mut headers = Vec::new();
+                for (name, value) in &response.headers {
+                    let mut pair = Vec::new();
+                    for part in [name, value] {
+                        let mut text = Vec::new();
+                        crate::json::push_text(part, &mut text);
+                        push(&mut pair, &text);
+                    }
+                    push(&mut headers, &array(pair));
+                }
+                facts.json("headers", &array(headers));
+            }
+            Err(failure) => note_failure(&mut facts, failure),
+        }
+        let mut tape = tape.borrow_mut();
+        if !tape.is_full() && tape.takes(facts.len()) {
+            body.borrow_mut().head = facts;
+        }
+    });
+    let response = match answer {
+        Ok(response) => response,
+        Err(failure) => {
+            memory::uncounted(|| drop(body));
+            return Err(failure);
+        }
+    };
+    let noted = Noted { source: response.body, body, tape: tape.clone(), path: None };
+    Ok(Response { body: Box::new(noted), ..response })
+}
+
+/// A request that was begun, whose answer will be noted.
+struct NotedPending {
+    pending: Box<dyn Pending>,
+    body: Shared,
+    tape: Rc<RefCell<Tape>>,
+}
+
+impl Pending for NotedPending {
+    fn answer(&mut self) -> Option<Result<Response, Failure>> {
+        let answer = self.pending.answer()?;
+        let body = memory::uncounted(|| std::mem::take(&mut self.body));
+        Some(noted(answer, body, &self.tape))
+    }
+}
+
+impl Drop for NotedPending {
+    fn drop(&mut self) {
+        memory::uncounted(|| drop(std::mem::take(&mut self.body)));
     }
 }
 
@@ -335,6 +403,8 @@ impl Read for Noted {
                         false => body.data = Vec::new(),
                     }
                 }
+                // More of it is to come.
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) => {
                     body.failed = failure_in(error);
                     // What cannot be read, such as a folder, is no file with nothing in it.

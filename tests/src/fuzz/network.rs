@@ -283,6 +283,7 @@ pub(super) fn http_answer() -> Look {
             headers: Vec::new(),
             body: Rc::default(),
             timeout: Duration::from_secs(20),
+            place: 0,
         };
         let started = Instant::now();
         let mut body = Vec::new();

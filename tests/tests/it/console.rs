@@ -98,6 +98,29 @@ fn nothing_outside_the_folder_and_no_other_files_can_be_read() {
 }
 
 #[test]
+fn requests_that_are_made_together_are_told_one_by_one() {
+    let server = Server::saying(|asked| match asked.target.as_str() {
+        "/a" => answer(200, &[], b""),
+        _ => answer(404, &[], b""),
+    });
+    let url = server.url();
+    let script = format!(
+        "fn handler(event) {{ http::all([\"{url}/a\", \"{url}/b\", \"http://127.9.9.9:1/c\"].map(
+             |url| #{{ url: url, retries: 0 }})).map(|answer| answer.ok) }}"
+    );
+    let served = Served::of(&[("call.rhai", &script)], &[]);
+    let done = sent(&served, "call", "1");
+    assert_eq!(done["response"]["body"], "[true,false,false]");
+    let calls = done["calls"].as_array().expect("calls");
+    let mut told: Vec<String> = calls.iter().map(|call| call["url"].to_string()).collect();
+    told.sort();
+    let expected = [&format!("\"{url}/a\""), &format!("\"{url}/b\""), "\"http://127.9.9.9:1/c\""];
+    let mut expected = expected.map(|url| url.to_owned());
+    expected.sort();
+    assert_eq!(told, expected, "{done}");
+}
+
+#[test]
 fn an_invocation_tells_all_that_came_of_it() {
     let server = Server::saying(|_| answer(204, &[], b""));
     let script = format!(

@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::{Condvar, Mutex};
 
-use rhambda_tests::{Server, answer, bootstrap, rhambda};
+use rhambda_tests::{After, Server, answer, bootstrap, rhambda};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -404,6 +405,61 @@ fn failed_requests_fail_again_and_streams_break_off_again() {
     for part in ["error[Late]: Http.ConnectionLost Http.ConnectFailed", "the same error"] {
         assert!(err.contains(part), "{part} is missing in\n{err}\n{log}");
     }
+}
+
+#[test]
+fn requests_that_were_made_together_are_answered_each_as_it_was() {
+    let script = r#"
+        fn handler(event) {
+            let calls = [];
+            for n in 0..6 {
+                calls.push(#{ method: "POST", url: env::require("API") + "/same", json: n, retries: 1 });
+            }
+            calls.push(#{ url: env::require("API") + "/cut", retries: 0 });
+            calls.push(#{ url: env::require("API") + "/away" });
+            let answers = http::all(calls, #{ concurrency: 4 });
+            let facts = answers.map(|answer| if answer.ok { answer.body } else { answer.type });
+            let rows = [];
+            for row in csv::rows(#{ url: env::require("API") + "/rows" }) { rows.push(row.id); }
+            throw #{ type: "Told", message: "all", facts: facts, rows: rows }
+        }"#;
+    let folder = folder(&[("orders.rhai", script)]);
+    let seen = Mutex::new(Vec::new());
+    let changed = Condvar::new();
+    let server = Server::doing(move |asked, stream| {
+        let body = asked.text();
+        let is_first = {
+            let mut seen = seen.lock().expect("nobody panics");
+            let is_first = !seen.contains(&body);
+            seen.push(body.clone());
+            changed.notify_all();
+            // The first of them is answered after the fourth, and so on.
+            while asked.target == "/same" && body == "0" && !seen.contains(&"3".to_owned()) {
+                seen = changed.wait(seen).expect("nobody panics");
+            }
+            is_first
+        };
+        let said = match asked.target.as_str() {
+            "/away" => answer(302, &[("Location", "/home")], ""),
+            "/rows" => answer(200, &[], "id\n1\n2\n"),
+            "/cut" => b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhalf".to_vec(),
+            // One of the same URL is asked for twice, in the midst of the others.
+            "/same" if body == "1" && is_first => answer(503, &[], ""),
+            _ => answer(200, &[], format!("answer {body}")),
+        };
+        stream.write_all(&said)?;
+        Ok(if asked.target == "/cut" { After::Close } else { After::Keep })
+    });
+    let api = format!("API={}", server.url());
+    invoke(&folder, "{}", "1", &["--env", &api], 1);
+    drop(server);
+    let (out, _) = said(&folder, &["replay", "log.txt", "--json"], 1);
+    let told = json(&out);
+    let mut facts: Vec<String> = (0..6).map(|n| format!("answer {n}")).collect();
+    facts.extend(["Http.ConnectionLost".to_owned(), "answer ".to_owned()]);
+    assert_eq!(told["error"]["errorData"]["facts"], json!(facts), "{told}");
+    assert_eq!(told["error"]["errorData"]["rows"], json!(["1", "2"]), "{told}");
+    assert_eq!((&told["same"], &told["notAskedFor"]), (&json!(true), &json!([])), "{told}");
 }
 
 #[test]

@@ -8,17 +8,19 @@ use base64::prelude::BASE64_STANDARD;
 use rhai::{Array, Blob, Dynamic, INT, Map};
 
 use super::encoding::{Space, no_plain, pairs, percent_decoded};
+use super::multipart::{self, Written};
 use crate::effects::{Failure, Url, world};
 use crate::library::plain_text;
 use crate::{json, suggest};
 
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "headers",
     "query",
     "json",
     "form",
+    "multipart",
     "body",
     "timeout_ms",
     "retries",
@@ -168,10 +170,10 @@ impl Options {
             let query = map_of("query", &query)?;
             options.url.push_query(&pairs("query", &query, Space::Percent)?);
         }
-        let bodies = [("json", take("json")), ("form", take("form")), ("body", take("body"))];
+        let bodies = ["json", "form", "multipart", "body"].map(|kind| (kind, take(kind)));
         for (kind, value) in bodies.into_iter().filter_map(|(kind, value)| Some((kind, value?))) {
             if options.has_body {
-                return Err("only one of `json`, `form` and `body` can be sent".into());
+                return Err("only one of `json`, `form`, `multipart` and `body` can be sent".into());
             }
             match kind {
                 "json" => options.set_json(&value)?,
@@ -179,6 +181,12 @@ impl Options {
                     let form = map_of("form", &value)?;
                     let form = pairs("form", &form, Space::Plus)?;
                     options.set(form.into_bytes(), "application/x-www-form-urlencoded");
+                }
+                "multipart" => {
+                    let Written { bytes, content_type } = multipart::write(&value)?;
+                    // The parts are told apart by what this header says.
+                    options.headers.retain(|(name, _)| name != "content-type");
+                    options.set(bytes, &content_type);
                 }
                 _ => options.set_body(&value, false)?,
             }
@@ -248,7 +256,8 @@ fn refused(method: &str, url: String, why: &str) -> Refused {
     Refused { failure, method: method.to_owned(), url }
 }
 
-fn number(
+/// A whole number among these.
+pub(super) fn number(
     name: &str,
     value: Option<Dynamic>,
     least: INT,

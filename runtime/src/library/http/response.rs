@@ -102,6 +102,17 @@ pub(super) fn json_of(answer: &HttpResponse) -> Fallible<Dynamic> {
     })
 }
 
+/// The body as text.
+pub(super) fn text_of(answer: &HttpResponse) -> Fallible<ImmutableString> {
+    match &answer.0.body {
+        Body::Text(text) => Ok(unmarked(text)),
+        _ => {
+            room_for(answer.0.bytes().len(), 3)?;
+            Ok(unmarked(&String::from_utf8_lossy(answer.0.bytes()).into_owned().into()))
+        }
+    }
+}
+
 pub(super) fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
     engine.register_type_with_name::<HttpResponse>("HttpResponse");
     exported!(methods).register_globally(engine, vocabulary);
@@ -194,13 +205,7 @@ mod methods {
     /// ```
     #[rhai_fn(pure, return_raw)]
     pub fn text(answer: &mut HttpResponse) -> Fallible<ImmutableString> {
-        match &answer.0.body {
-            Body::Text(text) => Ok(unmarked(text)),
-            _ => {
-                room_for(answer.0.bytes().len(), 3)?;
-                Ok(unmarked(&String::from_utf8_lossy(answer.0.bytes()).into_owned().into()))
-            }
-        }
+        text_of(answer)
     }
 
     /// The body as a blob.

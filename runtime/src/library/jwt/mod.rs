@@ -3,11 +3,13 @@
 //! | algorithm | key that signs | key that verifies |
 //! |---|---|---|
 //! | HS256, HS384, HS512 | a secret, text or a blob | the same |
-//! | RS256 | RSA private key | RSA public key |
+//! | RS256, RS384, RS512, PS256, PS384, PS512 | RSA private key | RSA public key |
 //! | ES256 | P-256 private key | P-256 public key |
+//! | ES384 | P-384 private key | P-384 public key |
 //! | EdDSA | Ed25519 private key | Ed25519 public key |
 //!
-//! Private keys are PEM in PKCS#8 (RSA also in PKCS#1), public keys PEM; both may be a JSON Web Key,
+//! Private keys are PEM in PKCS#8 (RSA also in PKCS#1, EC in SEC 1), public keys PEM or a certificate
+//! in PEM; both may be a JSON Web Key,
 //! and several public ones a set `#{ keys: [...] }`, which may be at a URL. The kind of the key decides which algorithms a
 //! token may name, whatever the token says; `none` is never one of them.
 //!
@@ -32,9 +34,9 @@ use crate::json::{self, ExactNumber};
 use crate::vocabulary::Vocabulary;
 
 pub use published::each as each_key_set;
-pub(super) use published::forget as forget_sets;
 #[cfg(feature = "tool")]
 pub use published::keep_again as keep_key_set;
+pub(super) use published::{certificate as published_certificate, forget as forget_sets};
 
 pub(super) const PART: Part = Part { words: &["jwt"], register };
 

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
-use rhai::{Array, Dynamic, Map};
+use rhai::{Array, Dynamic, ImmutableString, Map};
 
 use super::keys::Algorithm;
 use super::{Refusal, VerifyingKey, named, no_key};
@@ -13,6 +13,9 @@ use crate::library::{Fallible, http};
 
 /// How long a set is taken for current.
 const FRESH: Duration = Duration::from_secs(300);
+
+/// A certificate has a URL of its own, and another one has another.
+const CERTIFICATE_FRESH: Duration = Duration::from_secs(24 * 3600);
 
 /// A token with a key that is not in the set may come before `FRESH` is over, since issuers change
 /// their keys; strangers with tokens of their own shall not make us ask more often than this.
@@ -84,7 +87,11 @@ pub(super) fn keys(url: &str, header: &Map, algorithm: Algorithm) -> Fallible<Ve
         _ if kept(PAUSE).is_some() => return Err(no_key(header)),
         _ => {}
     }
-    let keys = fetch(url)?;
+    keep(url, fetch(url)?);
+    kept(FRESH).filter(|keys| !keys.is_empty()).ok_or_else(|| no_key(header))
+}
+
+fn keep(url: &str, keys: Array) {
     SETS.with_borrow_mut(|sets| {
         if sets.len() >= MOST_SETS && !sets.contains_key(url) {
             let oldest = sets.iter().min_by_key(|(_, set)| set.fetched);
@@ -94,7 +101,22 @@ pub(super) fn keys(url: &str, header: &Map, algorithm: Algorithm) -> Fallible<Ve
         }
         sets.insert(url.to_owned(), Set { keys, fetched: world().now() });
     });
-    kept(FRESH).filter(|keys| !keys.is_empty()).ok_or_else(|| no_key(header))
+}
+
+/// The certificate in PEM at a URL, which is kept as a set of one; none where the server knows none.
+pub(in crate::library) fn certificate(url: &str) -> Fallible<Option<ImmutableString>> {
+    let kept = SETS.with_borrow(|sets| {
+        let set = sets.get(url).filter(|set| set.is_younger_than(CERTIFICATE_FRESH))?;
+        set.keys.first()?.clone().into_immutable_string().ok()
+    });
+    if kept.is_some() {
+        return Ok(kept);
+    }
+    let certificate = http::get_text(url, most())?;
+    if let Some(certificate) = &certificate {
+        keep(url, vec![certificate.clone().into()]);
+    }
+    Ok(certificate)
 }
 
 /// Whoever is on the way could put keys of their own into an answer by plain HTTP.
@@ -107,12 +129,16 @@ fn check(url: &str) -> Fallible<()> {
     Ok(())
 }
 
-fn fetch(url: &str) -> Fallible<Array> {
-    let options = Map::from([
+fn most() -> Map {
+    Map::from([
         ("max_bytes".into(), MOST_BYTES.into()),
         ("timeout_ms".into(), (TIMEOUT.as_millis() as i64).into()),
-        ("throw_on_error".into(), true.into()),
-    ]);
+    ])
+}
+
+fn fetch(url: &str) -> Fallible<Array> {
+    let mut options = most();
+    options.insert("throw_on_error".into(), true.into());
     let set = http::get_json(url, options)?;
     let keys = set.try_cast::<Map>().and_then(|mut set| set.remove("keys"));
     keys.and_then(Dynamic::try_cast).ok_or_else(|| {

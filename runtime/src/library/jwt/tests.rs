@@ -234,7 +234,7 @@ fn what_is_no_token_is_malformed_and_nothing_panics() {
         assert!(verified(&PYJWT_RS256[..end], RSA_PUBLIC, "{}").is_err());
     }
     for public in [RSA_PUBLIC, P256_PUBLIC, ED25519_PUBLIC] {
-        let (_, der) = keys::pem(public.as_bytes()).unwrap();
+        let (_, der) = crate::library::keys::pem(public.as_bytes()).unwrap();
         for end in 0..der.len() {
             let pem = format!(
                 "-----BEGIN PUBLIC KEY-----{}-----END",
@@ -246,12 +246,23 @@ fn what_is_no_token_is_malformed_and_nothing_panics() {
 }
 
 #[test]
+fn a_key_in_sec_1_signs_as_the_same_in_pkcs_8_does() {
+    let token = signed(P256_SEC1, r#"{"sub":"ada"}"#, r#"{"alg":"ES256"}"#);
+    assert!(verified(&token, P256_PUBLIC, "{}").is_ok());
+}
+
+#[test]
 fn a_key_that_is_none_is_an_error_of_the_script_without_the_key() {
     for (key, says) in [
         (Dynamic::UNIT, "`key` has to be a secret or PEM, as text or a blob, or a JSON Web Key"),
         ("".into(), "`key` is empty"),
         (RSA_PKCS8.into(), "`key` is a private key; the public key verifies"),
-        (P384_PUBLIC.into(), "`key` is a public key, but not of RSA, P-256 or Ed25519"),
+        (
+            P384_PUBLIC
+                .replace("MHYwEAYHKoZIzj0CAQYFK4EEACID", "MHYwEAYHKoZIzj0CAQYFK4EEACMD")
+                .into(),
+            "`key` is a public key, but not of RSA, P-256, P-384 or Ed25519",
+        ),
         (RSA_PUBLIC[..60].into(), "`key` is PEM, but its block is cut off"),
         (json(r#"{"kty":"RSA","n":"!","e":"AQAB"}"#), "whose `n` is not base64url"),
         (json(r#"{"kty":"EC","crv":"P-521"}"#), "kty \"EC\" and crv \"P-521\""),
@@ -263,9 +274,11 @@ fn a_key_that_is_none_is_an_error_of_the_script_without_the_key() {
     }
     let sign = |key: Dynamic, options: &str| error(sign(Map::new(), key, json(options).cast()));
     for (key, says) in [
-        (P256_SEC1.into(), "openssl pkcs8 -topk8 -nocrypt"),
         (RSA_PUBLIC.into(), "`key` is a public key; a private key signs"),
-        (RSA_PKCS8.into(), "`key` is an RSA key, which is for RS256, and not for ES256"),
+        (
+            RSA_PKCS8.into(),
+            "`key` is an RSA key, which is for RS256 to RS512 and PS256 to PS512, and not for ES256",
+        ),
         ("hunter2".into(), "`key` is a secret, which is for HS256, HS384 and HS512, and not for"),
         ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END".into(), "not a private key that can sign"),
     ] {
