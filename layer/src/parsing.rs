@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use rhai::{AST, Engine, LexError, ParseError, Token};
+use rhambda_runtime::Words;
 
 /// So long may a script take. What takes longer was made by a program, and has hundreds of thousands
 /// of names in one place: the parser compares each with all before it.
@@ -18,7 +19,7 @@ impl Deadline {
     pub(crate) fn of(engine: &mut Engine) -> Deadline {
         let until = Rc::new(Cell::new(None));
         let deadline = Rc::clone(&until);
-        // As in the runtime: a word by itself, and a name behind `log::`.
+        let words = Words::default();
         #[allow(deprecated)] // The engine marks what is volatile so; it is not deprecated.
         engine.on_parse_token(move |token, _, _| match token {
             _ if deadline.get().is_some_and(|until| Instant::now() > until) => {
@@ -26,8 +27,7 @@ impl Deadline {
                     "The script takes too long to be read: it has too many names in one place";
                 Token::LexError(LexError::Runtime(message.to_owned()).into())
             }
-            Token::Reserved(word) if *word == "debug" => Token::Identifier(word),
-            other => other,
+            token => words.read(token),
         });
         Deadline(until)
     }

@@ -30,6 +30,7 @@ const STRIDE: u32 = 16;
 pub fn watch(engine: &mut Engine, bounds: &Rc<Bounds>) {
     let bounds = bounds.clone();
     let count = Cell::new(0u32);
+    let words = Words::default();
     #[allow(deprecated)] // The engine marks what is volatile so; it is not deprecated.
     engine.on_parse_token(move |token, _, _| {
         if memory::is_exceeded() {
@@ -41,15 +42,33 @@ pub fn watch(engine: &mut Engine, bounds: &Rc<Bounds>) {
             bounds.look_soon();
             return stopped();
         }
-        match token {
-            // `debug` is a reserved word that can only be called by itself; `log::debug` needs a name.
-            Token::Reserved(word) if *word == "debug" => Token::Identifier(word),
+        match words.read(token) {
             Token::Identifier(word) if frames::is_reserved(&word) => {
                 Token::Identifier(Box::new(frames::as_a_name(&word)))
             }
             other => other,
         }
     });
+}
+
+/// Reads words that are reserved in Rhai and names of functions here.
+#[derive(Debug, Default)]
+pub struct Words {
+    is_in_module: Cell<bool>,
+}
+
+impl Words {
+    /// The token as a script means it; they come in the order of the script.
+    pub fn read(&self, token: Token) -> Token {
+        let was_in_module = self.is_in_module.replace(token == Token::DoubleColon);
+        match token {
+            // `call` is reserved for pointers to functions; behind `::` it is a name like others.
+            Token::Reserved(word) if was_in_module && *word == "call" => Token::Identifier(word),
+            // `debug` is a reserved word that can only be called by itself; `log::debug` needs a name.
+            Token::Reserved(word) if *word == "debug" => Token::Identifier(word),
+            other => other,
+        }
+    }
 }
 
 /// What no parser goes on after. The end of the text would do where a statement is complete.

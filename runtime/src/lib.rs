@@ -14,6 +14,7 @@
 //! loop holds both.
 
 pub mod api;
+pub mod aws;
 pub mod bounds;
 mod callbacks;
 mod captured;
@@ -55,6 +56,8 @@ mod vocabulary;
 mod wire;
 mod wrapper;
 
+#[cfg(feature = "tool")]
+pub use compile::Words;
 #[cfg(feature = "tool")]
 pub use library::whole as documented_engine;
 

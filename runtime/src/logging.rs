@@ -250,7 +250,7 @@ impl Write for Stderr {
 ///
 /// The days are counted by Howard Hinnant's `civil_from_days`
 /// (<https://howardhinnant.github.io/date_algorithms.html>).
-fn timestamp(now: SystemTime) -> String {
+pub fn timestamp(now: SystemTime) -> String {
     let since = now.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     let (days, second_of_day) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
     let shifted = days + 719_468;

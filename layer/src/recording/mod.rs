@@ -119,6 +119,9 @@ pub(crate) struct Exchange {
     /// Which of several requests that were made together it belongs to, from one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) place: Option<u32>,
+    /// The service of AWS that was called, and the operation, as `dynamodb:GetItem`.
+    #[serde(default)]
+    pub(crate) operation: Option<String>,
     #[serde(default)]
     pub(crate) status: Option<u16>,
     #[serde(default)]

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use rhai::debugger::DebuggerCommand;
 use rhai::{ASTNode, Engine, OptimizationLevel, Stmt};
+use rhambda_runtime::Words;
 use serde::{Deserialize, Serialize};
 
 /// How often each line of a file was begun; 0 for one that never was.
@@ -75,6 +76,9 @@ pub(super) fn lines_of(source: &str) -> BTreeSet<usize> {
     let mut engine = Engine::new_raw();
     engine.set_optimization_level(OptimizationLevel::None);
     engine.set_max_expr_depths(512, 512);
+    let words = Words::default();
+    #[allow(deprecated)] // The engine marks what is volatile so; it is not deprecated.
+    engine.on_parse_token(move |token, _, _| words.read(token));
     let mut lines = BTreeSet::new();
     let Ok(ast) = engine.compile(source) else { return lines };
     ast.walk(&mut |path: &[ASTNode]| {

@@ -372,6 +372,45 @@ mod mock {
         Ok(())
     }
 
+    /// Answers calls to AWS: service and operation as in `aws::call`, in both `*` stands for anything. A
+    /// call that nothing answers fails the test.
+    ///
+    /// An answer is the map that the service answers, or `error`, the type that is to be thrown, with
+    /// `message` and `status` (400). For a service with a REST API it is an answer as for `mock::http`.
+    /// It may also be an array of such maps, which answer in turn, or a function of the call: a map as in
+    /// [calls](#mockcalls--array) with `service`, `operation` and `parameters` besides.
+    ///
+    /// ```rhai
+    /// mock::aws("sts", "GetCallerIdentity", #{ Account: "123456789012" });
+    /// mock::aws("dynamodb", "PutItem", #{ error: "ConditionalCheckFailedException" });
+    /// mock::aws("sqs", "*", |call| #{ MessageId: call.parameters.MessageBody });
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn aws(
+        context: NativeCallContext,
+        service: &str,
+        operation: &str,
+        answer: Dynamic,
+    ) -> Fallible<()> {
+        let is_rest =
+            rhambda_runtime::aws::service(service).protocol == rhambda_runtime::aws::Protocol::Rest;
+        let answer = match answer {
+            map if map.is_map() && !is_rest => {
+                mocks::Answer::InTurn(vec![map.try_cast().unwrap_or_default()])
+            }
+            items if items.is_array() && !is_rest => {
+                let items: Array = items.try_cast().unwrap_or_default();
+                let maps: Option<Vec<Map>> =
+                    items.into_iter().map(|item| item.try_cast::<Map>()).collect();
+                let wrong = || thrown(&context, "Mock.Invalid", "each answer is a map".into());
+                mocks::Answer::InTurn(maps.ok_or_else(wrong)?)
+            }
+            other => answer_of(other).map_err(|why| thrown(&context, "Mock.Invalid", why))?,
+        };
+        mocks::with(|mocks| mocks.answer_aws(service, operation, answer));
+        Ok(())
+    }
+
     /// Makes chance another one. It is always the same in a test, by this seed or without one.
     ///
     /// ```rhai

@@ -87,11 +87,13 @@ impl Recorded {
         request: &Request,
     ) -> Result<Result<Response, Failure>, String> {
         let url = request.url.to_string();
+        let call = request.aws.as_ref().map(ToString::to_string);
         let fits = |(exchange, is_used): &&mut (Exchange, bool)| {
             !*is_used
                 && exchange.method == request.method
                 && exchange.url == url
                 && exchange.place.unwrap_or_default() == request.place
+                && exchange.operation == call
         };
         let Some((exchange, is_used)) = self.exchanges.iter_mut().find(fits) else {
             return Err(format!("{} {}", request.method, request.url.shown()));

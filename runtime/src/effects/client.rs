@@ -45,9 +45,10 @@ const MOST_IDLE: usize = 3;
 const MOST_IDLE_TOGETHER: usize = 10;
 
 /// Sends requests; made of nothing until the first.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Client {
-    out_of_reach: Arc<OutOfReach>,
+    /// `None`: it speaks to anybody, by no proxy.
+    out_of_reach: Option<Arc<OutOfReach>>,
     /// Several threads use it at once.
     is_shared: bool,
     direct: OnceCell<Agent>,
@@ -78,17 +79,36 @@ struct Proxied {
     except: Vec<String>,
 }
 
+impl Default for Client {
+    fn default() -> Self {
+        Self::without(Arc::default())
+    }
+}
+
 impl Client {
     /// A client that never speaks to these addresses.
     #[must_use]
     pub fn without(out_of_reach: Arc<OutOfReach>) -> Self {
-        Self { out_of_reach, ..Self::default() }
+        Self { out_of_reach: Some(out_of_reach), ..Self::trusted() }
+    }
+
+    /// A client for the runtime itself, which speaks to anybody and by no proxy: to what serves
+    /// credentials at a link-local address.
+    #[must_use]
+    pub fn trusted() -> Self {
+        Self {
+            out_of_reach: None,
+            is_shared: false,
+            direct: OnceCell::new(),
+            through_http_proxy: OnceCell::new(),
+            through_https_proxy: OnceCell::new(),
+        }
     }
 
     /// Such a client for several threads at once.
     #[must_use]
     pub fn shared_without(out_of_reach: Arc<OutOfReach>) -> Self {
-        Self { out_of_reach, is_shared: true, ..Self::default() }
+        Self { is_shared: true, ..Self::without(out_of_reach) }
     }
 
     /// Sends a request, and returns when the head of the answer is there.
@@ -103,8 +123,9 @@ impl Client {
         let agent = match self.proxy_for(&request.url).map_err(failed)? {
             Some(proxied) => {
                 let deadline = Instant::now() + request.timeout;
-                let out_of_reach = &self.out_of_reach;
-                out_of_reach.check_behind_proxy(&request.url, deadline).map_err(failed)?;
+                if let Some(out_of_reach) = &self.out_of_reach {
+                    out_of_reach.check_behind_proxy(&request.url, deadline).map_err(failed)?;
+                }
                 &proxied.agent
             }
             None => self.direct.get_or_init(|| self.agent(None)),
@@ -149,6 +170,9 @@ impl Client {
 
     /// The proxy that a request goes through, if it goes through one.
     fn proxy_for(&self, url: &Url) -> Result<Option<&Proxied>, Failure> {
+        if self.out_of_reach.is_none() {
+            return Ok(None);
+        }
         let (kept, names) = match url.is_https {
             true => (&self.through_https_proxy, ["https_proxy", "HTTPS_PROXY"]),
             false => (&self.through_http_proxy, ["http_proxy", "HTTP_PROXY"]),
@@ -217,7 +241,7 @@ impl Client {
     }
 
     fn names(&self, instead: Option<(String, u16)>) -> Names {
-        let out_of_reach = Some(self.out_of_reach.clone());
+        let out_of_reach = self.out_of_reach.clone();
         Names { out_of_reach, is_of_proxy: instead.is_some(), instead }
     }
 }

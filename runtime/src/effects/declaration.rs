@@ -3,7 +3,8 @@
 //! ```text
 //! script      = [ "#!" rest ], { blank | comment | declaration }, first token, …
 //! declaration = "//!", gap, "allow", gap, ":", item, { ",", item }, line end
-//! item        = gap, ( "nothing" | "http" space host | "env" space name | "fs" space folder ), gap
+//! item        = gap, ( "nothing" | "http" space host | "env" space name | "fs" space folder |
+//!               "aws" space service ":" action [ space resource ] ), gap
 //! gap         = { " " | tab }        space = gap with at least one
 //! ```
 //!
@@ -50,7 +51,7 @@ pub struct Malformed {
 }
 
 /// What every item may be.
-pub(super) const FORMS: &str = "it takes `http HOST`, `env NAME`, `fs tmp`, `fs task` or `nothing`, with \
+pub(super) const FORMS: &str = "it takes `http HOST`, `aws SERVICE:ACTION`, `env NAME`, `fs tmp`, `fs task` or `nothing`, with \
      commas between, as in `//! allow: http api.stripe.com, env STRIPE_KEY`";
 
 const COMMENTED_OUT: &str = "this `allow` line is commented out and declares nothing";
@@ -378,9 +379,11 @@ fn begins_an_item(list: &str) -> bool {
         return false;
     }
     if !kind.is_ascii() || !value.is_ascii() {
-        return ["http", "https", "env", "fs"].into_iter().any(is_kind);
+        return ["http", "https", "env", "fs", "aws"].into_iter().any(is_kind);
     }
-    if is_kind("http") || is_kind("https") {
+    if is_kind("aws") {
+        value.contains(':')
+    } else if is_kind("http") || is_kind("https") {
         value.contains(['.', ':', '*']) || value == "localhost"
     } else if is_kind("env") {
         value.contains(['*', '_']) || !value.contains(|letter: char| letter.is_ascii_lowercase())

@@ -17,6 +17,7 @@ mod together;
 mod url;
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
@@ -25,9 +26,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-pub(crate) use client::Names;
 #[cfg(feature = "tool")]
 pub use client::Uri;
+pub(crate) use client::{Client, Names};
 pub use declaration::{Declaration, Item, Malformed};
 pub(crate) use dns::Dns;
 #[cfg(feature = "tool")]
@@ -38,6 +39,7 @@ pub use reach::OutOfReach;
 pub use system::System;
 pub use url::Url;
 
+use crate::aws;
 use crate::bounds::Bounds;
 use crate::logging;
 
@@ -79,6 +81,8 @@ pub struct Request {
     pub timeout: Duration,
     /// Which of several requests that were asked for together it belongs to, from one; zero for none.
     pub place: u32,
+    /// What it is to AWS, if it goes there: it is signed where it is sent.
+    pub aws: Option<Rc<aws::Call>>,
 }
 
 impl Request {
@@ -199,7 +203,7 @@ pub trait Effects {
     /// Sends a request, and returns when the head of the answer is there.
     ///
     /// # Errors
-    /// A [`Failure`] of type `Http.…`.
+    /// A [`Failure`] of type `Http.…`; of `Aws.…` where a signature cannot be made.
     fn exchange(&self, request: &Request) -> Result<Response, Failure>;
     /// Begins a request beside others; what cannot do that answers it at once.
     fn begin(&self, request: &Request) -> Box<dyn Pending> {
@@ -209,6 +213,14 @@ pub trait Effects {
     fn wait(&self, longest: Duration) {
         self.sleep(longest);
     }
+    /// The query that makes a URL of AWS good for so long without a signature of its own; the request's
+    /// headers have to be sent with it.
+    ///
+    /// # Errors
+    /// `Aws.NoCredentials`.
+    fn presign(&self, request: &Request, good_for: Duration) -> Result<String, Failure>;
+    /// Has the credentials of AWS looked up again before the next request, for they are too old.
+    fn renew_credentials(&self) {}
 }
 
 /// The effects a script may have: the policy, then the effects themselves, within its bounds.
@@ -224,6 +236,10 @@ pub struct World {
     random: RefCell<fastrand::Rng>,
     is_seeded: Cell<bool>,
     is_traced: bool,
+    /// What retries of calls to AWS are paid with.
+    retry_tokens: Cell<u32>,
+    /// Parameters and secrets, and until when they are good.
+    kept_values: RefCell<BTreeMap<String, (SystemTime, String)>>,
 }
 
 impl fmt::Debug for World {
@@ -279,6 +295,13 @@ const LONGEST_KEPT: Duration = Duration::from_secs(1);
 /// How long anything may take where there is no deadline.
 const WITHOUT_DEADLINE: Duration = Duration::from_secs(60);
 
+/// What there is to pay retries with (the standard retry mode of the SDKs).
+const MOST_RETRY_TOKENS: u32 = 500;
+
+/// The most parameters and secrets that are kept, and the most bytes of each, as Secrets Manager has them.
+const MOST_KEPT: usize = 100;
+const LARGEST_KEPT: usize = 66_000;
+
 /// More than the name of any variable has.
 const LONGEST_NAME: usize = 4096;
 
@@ -296,6 +319,8 @@ impl World {
             random: RefCell::new(fastrand::Rng::with_seed(0)),
             is_seeded: Cell::new(false),
             is_traced: false,
+            retry_tokens: Cell::new(MOST_RETRY_TOKENS),
+            kept_values: RefCell::default(),
         }
     }
 
@@ -395,6 +420,104 @@ impl World {
     pub fn exchange(&self, request: &Request) -> Result<Response, Failure> {
         self.policy.check_http(&request.url)?;
         self.send(request)
+    }
+
+    /// Sends a request to AWS if the policy lets it; `resources` are what it is about, if that is known.
+    /// Its failure is `Policy.Refused`, or of type `Http.…` or `Aws.…`.
+    pub fn begin_aws(&self, request: &Request, resources: Option<&[String]>) -> Box<dyn Pending> {
+        let answer = self.check_request(request, resources).and_then(|()| self.send(request));
+        Box::new(Answered(Some(answer)))
+    }
+
+    /// The query that makes a URL of AWS good for so long.
+    ///
+    /// # Errors
+    /// `Policy.Refused`, `Aws.NoCredentials`.
+    pub fn presign(
+        &self,
+        request: &Request,
+        resources: Option<&[String]>,
+        good_for: Duration,
+    ) -> Result<String, Failure> {
+        self.check_request(request, resources)?;
+        self.effects.presign(request, good_for)
+    }
+
+    fn check_request(
+        &self,
+        request: &Request,
+        resources: Option<&[String]>,
+    ) -> Result<(), Failure> {
+        match &request.aws {
+            Some(call) => self.check_aws(&call.scope.service, &call.operation, resources),
+            None => self.policy.check_http(&request.url),
+        }
+    }
+
+    /// Whether the policy lets an operation of a service of AWS, which is named as in signatures.
+    ///
+    /// # Errors
+    /// `Policy.Refused`.
+    pub fn check_aws(
+        &self,
+        service: &str,
+        operation: &str,
+        resources: Option<&[String]>,
+    ) -> Result<(), Failure> {
+        self.policy.check_aws(service, aws::action_of(service, operation), resources)
+    }
+
+    /// Pays for a retry of a call to AWS; false where so many failed that it would only do harm.
+    #[must_use]
+    pub fn pay_retry(&self, price: u32) -> bool {
+        let left = self.retry_tokens.get().checked_sub(price);
+        self.retry_tokens.set(left.unwrap_or(self.retry_tokens.get()));
+        left.is_some()
+    }
+
+    /// Gives back what a retry was paid with, or a little for a call that needed none.
+    pub fn refund_retry(&self, price: u32) {
+        self.retry_tokens.set((self.retry_tokens.get() + price).min(MOST_RETRY_TOKENS));
+    }
+
+    /// A parameter or a secret that was looked up not so long ago.
+    #[must_use]
+    pub fn kept_value(&self, name: &str, ttl: Duration) -> Option<String> {
+        let now = self.now();
+        let kept = self.kept_values.borrow();
+        let (until, value) = kept.get(name)?;
+        (!ttl.is_zero() && now < *until && *until <= now + ttl).then(|| value.clone())
+    }
+
+    /// Keeps one for so long, if it is not too large.
+    pub fn keep_value(&self, name: String, value: &str, ttl: Duration) {
+        if ttl.is_zero() || name.len() + value.len() > LARGEST_KEPT {
+            return;
+        }
+        let now = self.now();
+        let mut kept = self.kept_values.borrow_mut();
+        if kept.len() >= MOST_KEPT {
+            kept.retain(|_, (until, _)| now < *until);
+        }
+        if kept.len() < MOST_KEPT {
+            kept.insert(name, (now + ttl, value.to_owned()));
+        }
+    }
+
+    /// Forgets one.
+    pub fn forget_value(&self, name: &str) {
+        self.kept_values.borrow_mut().remove(name);
+    }
+
+    /// Has the credentials of AWS looked up again.
+    pub fn renew_credentials(&self) {
+        self.effects.renew_credentials();
+    }
+
+    /// A variable that the runtime itself needs, such as the region. No credential is one.
+    #[must_use]
+    pub fn setting(&self, name: &str) -> Option<String> {
+        self.effects.variable(name).filter(|value| !value.is_empty() && !is_credential(name))
     }
 
     /// Notes where the event that the runtime was handed wants its answer.
@@ -529,6 +652,12 @@ fn trace_exchange(request: &Request, answer: &Result<Response, Failure>, took: D
         Ok(response) => response.status.to_string(),
         Err(failure) => failure.error_type.to_owned(),
     };
-    let url = request.url.shown();
-    logging::trace(&format!("http\t{}\t{url}\t{outcome}\t{}", request.method, took.as_micros()));
+    let took = took.as_micros();
+    logging::trace(&match &request.aws {
+        Some(call) => format!("http\taws\t{call}\t{outcome}\t{took}"),
+        None => {
+            let url = request.url.shown();
+            format!("http\t{}\t{url}\t{outcome}\t{took}", request.method)
+        }
+    });
 }

@@ -7,6 +7,7 @@ use super::Failure;
 use super::declaration::{Declaration, FORMS, Item, Malformed, shown};
 use super::reach::is_never_reached;
 use super::url::{Url, as_host};
+use crate::aws;
 
 /// The execution role's credentials, and what leads to them.
 const CREDENTIALS: [&str; 9] = [
@@ -47,9 +48,18 @@ impl fmt::Display for Folder {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Allowed {
-    Http { host: String, port: Port },
+    Http {
+        host: String,
+        port: Port,
+    },
     Env(String),
     Fs(Folder),
+    /// Action and resource with `*` for anything; without a resource, any.
+    Aws {
+        service: String,
+        action: String,
+        resource: Option<String>,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,6 +172,45 @@ impl Policy {
         )
     }
 
+    /// Whether a service of AWS may be called, about these resources; `None` where they are not known.
+    ///
+    /// # Errors
+    /// `Policy.Refused`, with the line to add.
+    pub fn check_aws(
+        &self,
+        service: &str,
+        operation: &str,
+        resources: Option<&[String]>,
+    ) -> Result<(), Failure> {
+        let about = |resource: &str| {
+            self.check(
+                |allowed| match allowed {
+                    Allowed::Aws { service: known, action, resource: pattern } => {
+                        known == service
+                            && is_like(action, operation)
+                            && pattern.as_ref().is_none_or(|pattern| is_like(pattern, resource))
+                    }
+                    _ => false,
+                },
+                || {
+                    let action = if operation.is_empty() { "*" } else { operation };
+                    let of = if resource.is_empty() { "" } else { " " };
+                    let what = format!("call `{service}:{action}`");
+                    let what = match resource.is_empty() {
+                        true => what,
+                        false => format!("{what} for `{resource}`"),
+                    };
+                    (what, format!("aws {service}:{action}{of}{resource}"))
+                },
+            )
+        };
+        match resources {
+            Some(resources) => resources.iter().try_for_each(|resource| about(resource)),
+            // A pattern other than `*` does not match what is not known.
+            None => about(""),
+        }
+    }
+
     fn check(
         &self,
         holds: impl Fn(&Allowed) -> bool,
@@ -188,6 +237,9 @@ impl Allowed {
         let value = value.trim_matches([' ', '\t']);
         let item = shown(item);
         let wrong = |what: &str| format!("`{item}` {what}; {FORMS}");
+        if kind == "aws" {
+            return Self::parse_aws(value).map(Some).map_err(|what| wrong(&what));
+        }
         if value.contains(char::is_whitespace) {
             return Err(wrong("has more than one word after its first"));
         }
@@ -222,6 +274,29 @@ impl Allowed {
         }
     }
 
+    fn parse_aws(value: &str) -> Result<Self, String> {
+        let mut words = value.split_whitespace();
+        let action = words.next().ok_or("does not say what is allowed")?;
+        let resource = words.next().map(str::to_owned);
+        if words.next().is_some() {
+            return Err("has more than an action and a resource".into());
+        }
+        let (service, action) = action.split_once(':').unwrap_or((action, ""));
+        let is_name = |text: &str, more: &str| {
+            let legal = |letter: char| letter.is_ascii_alphanumeric() || more.contains(letter);
+            !text.is_empty() && text.chars().all(legal)
+        };
+        if !is_name(service, "-") || !is_name(action, "*") {
+            return Err(
+                "is not a service and an action, as in `aws dynamodb:GetItem table/orders` or \
+                        `aws sqs:*`"
+                    .into(),
+            );
+        }
+        let service = aws::service(&service.to_ascii_lowercase()).signing_name;
+        Ok(Self::Aws { service, action: action.to_owned(), resource })
+    }
+
     fn parse_host(value: &str) -> Option<Self> {
         let (host, port) = match value.rsplit_once(':') {
             // The last colon of a bare IPv6 address does not begin a port.
@@ -241,6 +316,21 @@ impl Allowed {
         let is_name = !name.is_empty() && name.chars().all(legal);
         (host == "*" || is_address || is_name).then_some(Self::Http { host, port })
     }
+}
+
+/// Whether a text is like a pattern in which `*` stands for anything.
+fn is_like(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    let Some(last) = parts.next_back() else { return rest.is_empty() };
+    for part in parts {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
 }
 
 fn host_matches(pattern: &str, host: &str) -> bool {

@@ -10,13 +10,14 @@ use std::time::{Duration, SystemTime};
 use super::client::Client;
 use super::together::Together;
 use super::{Answered, Effects, Failure, FileInfo, OutOfReach, Pending, Request, Response};
-use crate::memory;
+use crate::{aws, memory};
 
 /// The real world.
 #[derive(Debug, Default)]
 pub struct System {
     client: Client,
     together: Together,
+    credentials: aws::Keeper,
 }
 
 impl System {
@@ -24,7 +25,7 @@ impl System {
     #[must_use]
     pub fn without(out_of_reach: Arc<OutOfReach>) -> Self {
         let together = Together::without(out_of_reach.clone());
-        Self { client: Client::without(out_of_reach), together }
+        Self { client: Client::without(out_of_reach), together, ..Self::default() }
     }
 }
 
@@ -98,7 +99,26 @@ impl Effects for System {
     }
 
     fn exchange(&self, request: &Request) -> Result<Response, Failure> {
-        self.client.exchange(request)
+        let Some(call) = request.aws.as_ref().filter(|call| !call.is_anonymous) else {
+            return self.client.exchange(request);
+        };
+        let mut signed = request.clone();
+        let credentials = self.credentials.credentials()?;
+        aws::sign(&mut signed, &call.scope, &credentials, self.credentials.now());
+        let answer = self.client.exchange(&signed)?;
+        if answer.status >= 400 {
+            self.credentials.heed_date(&answer);
+        }
+        Ok(answer)
+    }
+
+    fn presign(&self, request: &Request, good_for: Duration) -> Result<String, Failure> {
+        let credentials = self.credentials.credentials()?;
+        Ok(aws::presign(request, &credentials, self.credentials.now(), good_for))
+    }
+
+    fn renew_credentials(&self) {
+        self.credentials.forget();
     }
 
     fn begin(&self, request: &Request) -> Box<dyn Pending> {

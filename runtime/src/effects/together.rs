@@ -200,7 +200,8 @@ impl Drop for Tell {
 
 fn exchange(client: &Client, parcel: Parcel, tell: &Tell) {
     let Parcel { method, url, headers, body, timeout } = parcel;
-    let request = Request { method, url, headers, body: Rc::new(body), timeout, place: 0 };
+    let request =
+        Request { method, url, headers, body: Rc::new(body), timeout, place: 0, aws: None };
     let answer = client.exchange(&request);
     // A body may be large, and whoever waits for the answer has one of their own.
     drop(request);

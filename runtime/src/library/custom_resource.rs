@@ -247,6 +247,7 @@ fn send(to: &ReplyTo, body: Vec<u8>) -> Fallible<()> {
         body: Rc::new(body),
         timeout: Duration::ZERO,
         place: 0,
+        aws: None,
     };
     let mut pause = FIRST_PAUSE;
     let mut why = String::new();

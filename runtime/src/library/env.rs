@@ -1,8 +1,9 @@
 //! The module `env`: the function's environment variables.
 
 use rhai::plugin::*;
-use rhai::{Dynamic, Engine, INT, ImmutableString};
+use rhai::{Dynamic, Engine, EvalAltResult, INT, ImmutableString};
 
+use super::aws::parameters::resolved;
 use super::native::exported;
 use super::{Fallible, Part};
 use crate::effects::{Failure, world};
@@ -14,30 +15,35 @@ fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
     exported!(functions).register_in("env", engine, vocabulary);
 }
 
-/// The value of a variable; one that is empty counts as not set.
-fn set(name: &str) -> Result<Option<String>, Failure> {
-    Ok(world().variable(name)?.filter(|value| !value.is_empty()))
+/// The value of a variable; one that is empty counts as not set. One such as `ssm:/shop/token` or
+/// `secret:shop/token#key` stands for the parameter or the secret.
+fn set(name: &str) -> Fallible<Option<String>> {
+    let Some(value) = world().variable(name)?.filter(|value| !value.is_empty()) else {
+        return Ok(None);
+    };
+    match resolved(&value) {
+        None => Ok(Some(value)),
+        Some(found) => Ok(Some(found?.to_string())),
+    }
 }
 
-fn required(name: &str) -> Result<String, Failure> {
+fn required(name: &str) -> Fallible<String> {
     set(name)?.ok_or_else(|| {
-        Failure::new(
-            "Env.Missing",
-            format!("the variable `{name}` is not set; set it on the function"),
-        )
+        let message = format!("the variable `{name}` is not set; set it on the function");
+        Failure::new("Env.Missing", message).into()
     })
 }
 
 /// The value is not shown: it may be a secret.
-fn invalid(name: &str, wanted: &str) -> Failure {
-    Failure::new("Env.Invalid", format!("the variable `{name}` is not {wanted}"))
+fn invalid(name: &str, wanted: &str) -> Box<EvalAltResult> {
+    Failure::new("Env.Invalid", format!("the variable `{name}` is not {wanted}")).into()
 }
 
-fn int(name: &str, value: &str) -> Result<INT, Failure> {
+fn int(name: &str, value: &str) -> Fallible<INT> {
     value.trim().parse().map_err(|_| invalid(name, "a whole number"))
 }
 
-fn bool(name: &str, value: &str) -> Result<bool, Failure> {
+fn bool(name: &str, value: &str) -> Fallible<bool> {
     match value.trim().to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" => Ok(true),
         "false" | "0" | "no" | "off" => Ok(false),
@@ -81,7 +87,7 @@ mod functions {
     /// ```
     #[rhai_fn(volatile, return_raw)]
     pub fn require(name: Text) -> Fallible<String> {
-        Ok(required(&name)?)
+        required(&name)
     }
 
     /// The whole number that a variable has. Not set, it is an error of type `Env.Missing`;
@@ -92,7 +98,7 @@ mod functions {
     /// ```
     #[rhai_fn(name = "int", volatile, return_raw)]
     pub fn required_int(name: Text) -> Fallible<INT> {
-        Ok(required(&name).and_then(|value| int(&name, &value))?)
+        required(&name).and_then(|value| int(&name, &value))
     }
 
     /// The whole number that a variable has, or this where it is not set or empty.
@@ -102,7 +108,7 @@ mod functions {
     /// ```
     #[rhai_fn(name = "int", volatile, return_raw)]
     pub fn int_or(name: Text, default: INT) -> Fallible<INT> {
-        Ok(set(&name).and_then(|value| value.map_or(Ok(default), |value| int(&name, &value)))?)
+        set(&name).and_then(|value| value.map_or(Ok(default), |value| int(&name, &value)))
     }
 
     /// Whether a variable is one of true, 1, yes and on; false, 0, no and off are `false`. Not set,
@@ -115,7 +121,7 @@ mod functions {
     /// ```
     #[rhai_fn(name = "bool", volatile, return_raw)]
     pub fn required_bool(name: Text) -> Fallible<bool> {
-        Ok(required(&name).and_then(|value| bool(&name, &value))?)
+        required(&name).and_then(|value| bool(&name, &value))
     }
 
     /// Whether a variable is one of true, 1, yes and on, or this where it is not set or empty.
@@ -125,6 +131,6 @@ mod functions {
     /// ```
     #[rhai_fn(name = "bool", volatile, return_raw)]
     pub fn bool_or(name: Text, default: bool) -> Fallible<bool> {
-        Ok(set(&name).and_then(|value| value.map_or(Ok(default), |value| bool(&name, &value)))?)
+        set(&name).and_then(|value| value.map_or(Ok(default), |value| bool(&name, &value)))
     }
 }

@@ -17,13 +17,20 @@ use super::{Fallible, Part};
 use crate::effects::Failure;
 use crate::vocabulary::Vocabulary;
 pub(super) use encoding::percent_decoded;
-use options::Options;
+pub(super) use exchange::attempt_once;
+pub(super) use options::Options;
 pub use response::HttpResponse;
+pub(super) use response::{Answer, Body};
 
 pub(super) const PART: Part = Part { words: &["http"], register };
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
     exported!(functions).register_in("http", engine, vocabulary);
+    response::register(engine, vocabulary);
+}
+
+/// What scripts can do with an answer.
+pub(super) fn register_answers(engine: &mut Engine, vocabulary: &Vocabulary) {
     response::register(engine, vocabulary);
 }
 

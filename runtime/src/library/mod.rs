@@ -1,5 +1,6 @@
 //! What a script finds at hand beyond the language: one file a part.
 
+mod aws;
 mod base64;
 mod batch;
 mod cache;
@@ -56,6 +57,20 @@ struct Part {
 }
 
 const PARTS: &[Part] = &[
+    aws::PART,
+    aws::dynamodb::PART,
+    aws::messages::EVENTBRIDGE,
+    aws::messages::LAMBDA,
+    aws::messages::SFN,
+    aws::messages::SNS,
+    aws::others::BEDROCK,
+    aws::others::KMS,
+    aws::others::SES,
+    aws::parameters::KEPT,
+    aws::parameters::SECRETS,
+    aws::parameters::SSM,
+    aws::s3::PART,
+    aws::sqs::PART,
     base64::PART,
     batch::PART,
     cache::PART,

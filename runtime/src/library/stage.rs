@@ -56,6 +56,74 @@ fn answer(method: &str, path: &str) -> (u16, &'static str) {
     }
 }
 
+/// What the services of AWS answer.
+fn aws_response(call: &str, target: &str) -> Response {
+    let etag = "\"9a0364b9e99bb480dd25e1f0284c8555\"";
+    let mut status = 200;
+    let body = match call {
+        "s3:HeadObject" if target.ends_with("/none") => {
+            status = 404;
+            ""
+        }
+        "s3:GetObject" if target.ends_with(".json") => r#"{"retries":3}"#,
+        "s3:GetObject" => "a,b\n1,2\n",
+        "s3:HeadObject" | "s3:PutObject" | "s3:DeleteObject" => "",
+        "s3:CopyObject" => "<CopyObjectResult><ETag>x</ETag></CopyObjectResult>",
+        "s3:ListBucket" => {
+            "<ListBucketResult><Contents><Key>2026/may.csv</Key><Size>8</Size></Contents></ListBucketResult>"
+        }
+        "sts:GetCallerIdentity" => {
+            "<GetCallerIdentityResponse><GetCallerIdentityResult><Account>123456789012</Account>\
+             </GetCallerIdentityResult></GetCallerIdentityResponse>"
+        }
+        "dynamodb:GetItem" => r#"{"Item":{"id":{"S":"7"},"total":{"N":"42"}}}"#,
+        "dynamodb:PutItem" | "dynamodb:BatchWriteItem" | "dynamodb:TransactWriteItems" => "{}",
+        "dynamodb:UpdateItem" | "dynamodb:DeleteItem" => {
+            r#"{"Attributes":{"id":{"S":"7"},"total":{"N":"42"},"tries":{"N":"1"}}}"#
+        }
+        "dynamodb:Query" | "dynamodb:Scan" => r#"{"Items":[{"id":{"S":"7"},"total":{"N":"42"}}]}"#,
+        "dynamodb:BatchGetItem" => r#"{"Responses":{"orders":[{"id":{"S":"7"}}]}}"#,
+        "sqs:SendMessage" => r#"{"MessageId":"m-1"}"#,
+        "sqs:SendMessageBatch" => {
+            r#"{"Successful":[{"Id":"0","MessageId":"m-0"},{"Id":"1","MessageId":"m-1"}]}"#
+        }
+        "sqs:ReceiveMessage" => {
+            r#"{"Messages":[{"MessageId":"m-1","Body":"hello","ReceiptHandle":"r"}]}"#
+        }
+        "sqs:DeleteMessage" => "{}",
+        "sns:Publish" => {
+            "<PublishResponse><PublishResult><MessageId>m-1</MessageId></PublishResult></PublishResponse>"
+        }
+        "events:PutEvents" => r#"{"FailedEntryCount":0,"Entries":[{"EventId":"e-1"}]}"#,
+        "stepfunctions:StartExecution" => {
+            r#"{"executionArn":"arn:aws:states:eu-west-1:1:execution:orders:x"}"#
+        }
+        "stepfunctions:SendTaskSuccess"
+        | "stepfunctions:SendTaskFailure"
+        | "stepfunctions:SendTaskHeartbeat" => "{}",
+        "lambda:Invoke" => r#"{"price":12}"#,
+        "lambda:GetFunction" => r#"{"Configuration":{"MemorySize":128}}"#,
+        "ssm:GetParameter" => r#"{"Parameter":{"Name":"/shop/currency","Value":"EUR"}}"#,
+        "ssm:GetParameters" | "ssm:GetParametersByPath" => {
+            r#"{"Parameters":[{"Name":"/shop/currency","Value":"EUR"}]}"#
+        }
+        "ssm:PutParameter" => r#"{"Version":2}"#,
+        "secretsmanager:GetSecretValue" => r#"{"SecretString":"{\"key\":\"abc\"}"}"#,
+        "kms:Encrypt" => r#"{"CiphertextBlob":"AAE="}"#,
+        "kms:Decrypt" => r#"{"Plaintext":"c2VjcmV0"}"#,
+        "sesv2:SendEmail" => r#"{"MessageId":"m-1"}"#,
+        "bedrock-runtime:Converse" => {
+            r#"{"output":{"message":{"role":"assistant","content":[{"text":"Hello!"}]}}}"#
+        }
+        "ce:GetCostAndUsage" => r#"{"ResultsByTime":[]}"#,
+        other => panic!("nothing is known of {other}"),
+    };
+    let headers =
+        vec![("etag".to_owned(), etag.to_owned()), ("content-length".to_owned(), "8".to_owned())];
+    let body = body.as_bytes();
+    Response { status, headers, body: Box::new(body) }
+}
+
 impl Effects for Stage {
     fn now(&self) -> SystemTime {
         self.system.now() + PASSED.get()
@@ -103,8 +171,15 @@ impl Effects for Stage {
         self.system.info(path)
     }
 
+    fn presign(&self, _: &Request, _: Duration) -> Result<String, Failure> {
+        Ok("X-Amz-Signature=0".into())
+    }
+
     fn exchange(&self, request: &Request) -> Result<Response, Failure> {
         ASKED.set(ASKED.get() + 1);
+        if let Some(call) = &request.aws {
+            return Ok(aws_response(&call.to_string(), &request.url.target));
+        }
         assert_eq!(request.url.host, "api.example.com", "nothing else is asked in an example");
         let (status, body) = answer(&request.method, &request.url.target);
         let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];

@@ -121,6 +121,11 @@ fn names_of(value: &Dynamic) -> Option<Vec<ImmutableString>> {
     names.iter().map(|name| name.as_immutable_string_ref().ok().map(|name| name.clone())).collect()
 }
 
+/// Elements as maps, as `xml::parse` gives them.
+pub(super) fn parse_plainly(text: &str) -> Bounded<Map> {
+    parse(text, &Options::default())
+}
+
 fn parse(text: &str, options: &Options) -> Bounded<Map> {
     let mut reader = Reader { text, at: text.len() - text.trim_start_matches('\u{feff}').len() };
     if let Some((at, stray)) = text.char_indices().find(|&(_, character)| !is_allowed(character)) {

@@ -282,6 +282,15 @@ impl Effects for Taped {
         Ok(info)
     }
 
+    /// A replay makes one of its own: a signature is a secret as long as it is good.
+    fn presign(&self, request: &Request, good_for: Duration) -> Result<String, Failure> {
+        self.effects.presign(request, good_for)
+    }
+
+    fn renew_credentials(&self) {
+        self.effects.renew_credentials();
+    }
+
     fn exchange(&self, request: &Request) -> Result<Response, Failure> {
         let answer = self.effects.exchange(request);
         let body = self.note_request(request);
@@ -310,6 +319,9 @@ impl Taped {
             facts.text("url", Some(&request.url.to_string()));
             if request.place > 0 {
                 facts.number("place", Some(request.place.into()));
+            }
+            if let Some(call) = &request.aws {
+                facts.text("operation", Some(&call.to_string()));
             }
             if tape.takes(facts.len()) {
                 tape.exchanges.push((facts, body.clone()));

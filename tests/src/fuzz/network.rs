@@ -284,6 +284,7 @@ pub(super) fn http_answer() -> Look {
             body: Rc::default(),
             timeout: Duration::from_secs(20),
             place: 0,
+            aws: None,
         };
         let started = Instant::now();
         let mut body = Vec::new();

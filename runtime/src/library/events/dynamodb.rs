@@ -8,9 +8,10 @@ use super::plain::{decoded, malformed};
 use crate::bounds::room_for;
 use crate::json::{self, ExactNumber};
 use crate::library::{Fallible, collections, grow};
+use crate::time::Time;
 
 /// The plain map of an item.
-pub(super) fn item_to_plain(item: &Dynamic) -> Fallible<Map> {
+pub(in crate::library) fn item_to_plain(item: &Dynamic) -> Fallible<Map> {
     let map = item
         .read_lock::<Map>()
         .ok_or_else(|| format!("an item is a map of typed values, not {}", item.type_name()))?;
@@ -101,7 +102,7 @@ pub(super) fn number(text: &str) -> Option<Dynamic> {
 }
 
 /// The typed item of a plain map; the arrays under these names become sets.
-pub(super) fn plain_to_item(plain: &Map, sets: &Array) -> Fallible<Map> {
+pub(in crate::library) fn plain_to_item(plain: &Map, sets: &Array) -> Fallible<Map> {
     for name in sets {
         let name = name.as_immutable_string_ref();
         let name = name.map_err(|kind| format!("the name of a set is text, not {kind}"))?;
@@ -132,7 +133,7 @@ fn typed(kind: &str, value: impl Into<Dynamic>) -> Dynamic {
     map.into()
 }
 
-fn to_typed(value: &Dynamic, depth: usize) -> Fallible<Dynamic> {
+pub(in crate::library) fn to_typed(value: &Dynamic, depth: usize) -> Fallible<Dynamic> {
     if depth >= json::MAX_DEPTH {
         return Err("nested too deeply".into());
     }
@@ -171,6 +172,9 @@ fn typed_scalar(value: &Dynamic) -> Fallible<(&'static str, ImmutableString)> {
     }
     if value.is_char() {
         return Ok(("S", value.to_string().into()));
+    }
+    if let Some(time) = value.read_lock::<Time>() {
+        return Ok(("S", time.to_string().into()));
     }
     if value.is_int() || value.is_float() || value.is::<ExactNumber>() {
         let mut text = Vec::new();

@@ -4,7 +4,7 @@
 //! for whatever speaks HTTP, `detail` for what comes alone.
 
 mod authorizer;
-mod dynamodb;
+pub(in crate::library) mod dynamodb;
 pub(super) mod field;
 mod multipart;
 mod plain;

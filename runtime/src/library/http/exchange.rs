@@ -84,6 +84,21 @@ pub(super) fn open(options: Result<Options, Refused>) -> Fallible<(String, Box<d
     }
 }
 
+/// One attempt of a call that is nothing but its request: without retries and redirects.
+pub fn attempt_once(options: &Options, until: Instant) -> Result<Answer, Failure> {
+    let mut options = options.clone();
+    (options.retries, options.redirects) = (0, 0);
+    let mut call = Call::new(options, 0, Some(until));
+    let mut piece = vec![0; PIECE];
+    loop {
+        match call.step(&mut piece) {
+            Step::Done(outcome) => return outcome,
+            Step::Pauses(length) => world().pause(length),
+            Step::Waits | Step::GoesOn | Step::Opened(_) => {}
+        }
+    }
+}
+
 impl Refused {
     /// It as an error that a script can catch.
     pub(super) fn thrown(self) -> Box<EvalAltResult> {
@@ -246,6 +261,7 @@ impl Call {
             body: self.options.body.clone(),
             timeout: self.options.timeout,
             place: self.place,
+            aws: self.options.aws.as_ref().map(|(call, _)| call.clone()),
         };
         if !request.headers.iter().any(|(name, _)| name == "accept-encoding") {
             request.headers.push(("accept-encoding".into(), "gzip".into()));
@@ -259,7 +275,10 @@ impl Call {
             let message = format!("{}: no answer in time", what(&request));
             return Next::Attempted(Err(Failure::new("Http.Timeout", message)));
         }
-        let pending = world().begin(&request);
+        let pending = match &self.options.aws {
+            Some((_, resources)) => world().begin_aws(&request, resources.as_deref()),
+            None => world().begin(&request),
+        };
         Next::State(State::Asked(Asked { request, seen, pending }))
     }
 

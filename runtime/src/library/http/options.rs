@@ -11,7 +11,7 @@ use super::encoding::{Space, no_plain, pairs, percent_decoded};
 use super::multipart::{self, Written};
 use crate::effects::{Failure, Url, world};
 use crate::library::plain_text;
-use crate::{json, suggest};
+use crate::{aws, json, suggest};
 
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
@@ -51,7 +51,7 @@ const MOST_RETRIES: INT = 10;
 const MOST_REDIRECTS: INT = 50;
 
 /// A call as it was asked for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Options {
     pub method: String,
     pub url: Url,
@@ -64,6 +64,8 @@ pub struct Options {
     pub max_bytes: Option<u64>,
     pub save_to: Option<String>,
     pub throws_on_error: bool,
+    /// What it is to AWS, and what it is about there, if that is known.
+    pub aws: Option<(Rc<aws::Call>, Option<Vec<String>>)>,
     has_body: bool,
 }
 
@@ -106,6 +108,31 @@ impl Options {
                 Err(refused(&method, String::new(), &format!("`url` is text, not {kind}")))
             }
             None => Err(refused(&method, String::new(), "`url` is missing")),
+        }
+    }
+
+    /// A request to AWS with headers and a body that are right already, once and without redirects.
+    pub fn to_aws(
+        method: &str,
+        url: Url,
+        headers: Vec<(String, String)>,
+        body: Vec<u8>,
+        call: aws::Call,
+        resources: Option<Vec<String>>,
+    ) -> Self {
+        Self {
+            method: method.to_owned(),
+            url,
+            headers,
+            has_body: !body.is_empty(),
+            body: Rc::new(body),
+            timeout: world().patience(),
+            retries: 0,
+            redirects: 0,
+            max_bytes: None,
+            save_to: None,
+            throws_on_error: false,
+            aws: Some((Rc::new(call), resources)),
         }
     }
 
@@ -161,6 +188,7 @@ impl Options {
                     return Err(format!("`throw_on_error` is true or false, not {kind}"));
                 }
             },
+            aws: None,
             has_body: false,
         };
         if let Some(headers) = take("headers") {

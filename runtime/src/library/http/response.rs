@@ -16,10 +16,10 @@ use crate::vocabulary::Vocabulary;
 
 /// What an answer is in a script. Cheap to copy.
 #[derive(Clone)]
-pub struct HttpResponse(pub(super) Rc<Answer>);
+pub struct HttpResponse(pub(in crate::library) Rc<Answer>);
 
 /// The parts of an answer.
-pub(super) struct Answer {
+pub struct Answer {
     pub status: u16,
     /// Where it came from, after redirects, with and without what must not be logged.
     pub url: String,
@@ -30,7 +30,7 @@ pub(super) struct Answer {
 }
 
 /// A body is text wherever it can be.
-pub(super) enum Body {
+pub enum Body {
     Text(ImmutableString),
     Bytes(Blob),
     /// Its size; it was written to a file.
@@ -69,7 +69,7 @@ impl Answer {
         map
     }
 
-    fn bytes(&self) -> &[u8] {
+    pub fn bytes(&self) -> &[u8] {
         match &self.body {
             Body::Text(text) => text.as_bytes(),
             Body::Bytes(bytes) => bytes,
