@@ -5,16 +5,16 @@ use std::collections::HashSet;
 use rhai::plugin::*;
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map};
 
-use super::Part;
 use super::grow::{self, MAP};
 use super::native::exported;
+use super::{Part, counted, malformed};
 use crate::bounds::{self, Bounded, room_for};
 use crate::vocabulary::Vocabulary;
 
 pub(super) const PART: Part = Part { words: &["csv"], register };
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
-    exported!(functions).register_in("csv", engine, vocabulary);
+    exported!(functions).register_in("csv", "Csv.Invalid", engine, vocabulary);
 }
 
 /// Rows of fields as text.
@@ -134,21 +134,21 @@ fn parse(text: &str, options: &Options) -> Bounded<Array> {
     let mut seen = HashSet::new();
     for name in &header {
         if !seen.insert(name) {
-            return Err(format!(
+            let message = format!(
                 "the header of the CSV has {name:?} twice; `#{{header: false}}` gives arrays"
-            )
-            .into());
+            );
+            return Err(malformed("Csv.Malformed", message, [("line", counted(1))]));
         }
     }
     while let Some((line, row)) = reader.row()? {
         if row.len() != header.len() {
-            return Err(format!(
+            let message = format!(
                 "line {line} of the CSV has {}, the header has {}; `#{{header: false}}` takes rows \
                  of any length",
                 fields(row.len()),
                 header.len()
-            )
-            .into());
+            );
+            return Err(malformed("Csv.Malformed", message, [("line", counted(line))]));
         }
         room_for(header.len() / 6 + 1, MAP)?;
         let row: Map = header.iter().map(|name| name.as_str().into()).zip(row).collect();
@@ -213,10 +213,9 @@ impl Reader<'_> {
         let mut field = String::new();
         loop {
             let Some((part, after)) = rest.split_once('"') else {
-                return Err(format!(
-                    "the quoted field that starts in line {line} of the CSV has no end"
-                )
-                .into());
+                let message =
+                    format!("the quoted field that starts in line {line} of the CSV has no end");
+                return Err(malformed("Csv.Malformed", message, [("line", counted(line))]));
             };
             grow::add(&mut field, part)?;
             self.line += lines_in(part);
@@ -233,14 +232,14 @@ impl Reader<'_> {
         }
         let ends = rest.is_empty() || rest.starts_with([self.delimiter, '\n', '\r']);
         if !ends {
-            return Err(format!(
+            let message = format!(
                 "after the quoted field in line {} of the CSV comes {:?}, not {:?} or the end of \
                  the line; a quote within quotes is written twice",
                 self.line,
                 rest.chars().next().unwrap_or_default(),
                 self.delimiter
-            )
-            .into());
+            );
+            return Err(malformed("Csv.Malformed", message, [("line", counted(self.line))]));
         }
         // The end lies within what is still to be read.
         self.rest = &self.rest[self.rest.len() - rest.len()..];

@@ -15,7 +15,7 @@ use crate::vocabulary::Vocabulary;
 pub(super) const PART: Part = Part { words: &["fs"], register };
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
-    exported!(functions).register_in("fs", engine, vocabulary);
+    exported!(functions).register_in("fs", "Fs.Invalid", engine, vocabulary);
 }
 
 fn info(path: &str) -> Result<FileInfo, Failure> {

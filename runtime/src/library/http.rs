@@ -17,7 +17,7 @@ pub use response::HttpResponse;
 pub(super) const PART: Part = Part { words: &["http"], register };
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
-    exported!(functions).register_in("http", engine, vocabulary);
+    exported!(functions).register_in("http", "Http.InvalidRequest", engine, vocabulary);
     response::register(engine, vocabulary);
 }
 

@@ -104,7 +104,7 @@ pub(super) fn json_of(answer: &HttpResponse) -> Fallible<Dynamic> {
 
 pub(super) fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
     engine.register_type_with_name::<HttpResponse>("HttpResponse");
-    exported!(methods).register_globally(engine, vocabulary);
+    exported!(methods).register_globally("Http.InvalidResponse", engine, vocabulary);
 }
 
 #[allow(clippy::unwrap_used)] // What the macro writes has it.

@@ -39,7 +39,7 @@ pub use published::keep_again as keep_key_set;
 pub(super) const PART: Part = Part { words: &["jwt"], register };
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
-    exported!(functions).register_in("jwt", engine, vocabulary);
+    exported!(functions).register_in("jwt", "Jwt.Invalid", engine, vocabulary);
 }
 
 /// The time, where a script does not give one.
