@@ -392,8 +392,18 @@ pub(crate) fn room_for(count: usize, bytes: usize) -> Bounded<()> {
         return Ok(());
     }
     memory::refuse();
-    let wanted = format!("a value of {count} × {bytes} bytes is");
+    let wanted = format!("a value of {} is", size(count.saturating_mul(bytes)));
     Err(Box::new(EvalAltResult::ErrorDataTooLarge(wanted, Position::NONE)))
+}
+
+/// A number of bytes for people.
+fn size(bytes: usize) -> String {
+    match bytes {
+        0..=1023 => format!("{bytes} bytes"),
+        1024..=1_048_575 => format!("{} KB", bytes >> 10),
+        usize::MAX => "more bytes than there are".to_owned(),
+        _ => format!("{} MB", bytes >> 20),
+    }
 }
 
 /// When the run on this thread will be stopped.

@@ -2,19 +2,18 @@
 
 use std::time::Duration;
 
-use rhai::{Dynamic, Engine, EvalAltResult, Map, ParseError, Position};
+use rhai::{Dynamic, Engine, EvalAltResult, Map, NativeCallContext, ParseError, Position};
 
 use crate::bounds::Stop;
-use crate::compile;
 use crate::config::Limits;
+use crate::description::{self, Description, lower_first, plain};
 use crate::error::{
     ErrorType, Frame, LONGEST_DATA, LONGEST_MESSAGE, LONGEST_TYPE, Location, Report,
 };
-use crate::frames::Trace;
+use crate::frames::{self, Trace};
 use crate::json;
 use crate::modules::Roots;
-use crate::names::NATIVE_FUNCTIONS;
-use crate::{closures, frames, loans, suggest};
+use crate::{caught, closures, compile, loans, syntax};
 
 /// What is known about the script when an error is explained.
 pub struct Diagnosis<'a> {
@@ -22,10 +21,6 @@ pub struct Diagnosis<'a> {
     pub roots: &'a Roots,
     /// Knows what scripts call the types of values.
     pub engine: &'a Engine,
-    /// The names of the script's own functions.
-    pub functions: &'a [String],
-    /// The names of `let` variables at the top level, which functions cannot see.
-    pub top_level_variables: &'a [String],
     /// Why the script was stopped, if it was.
     pub stopped: Option<Stop>,
     /// How long it ran.
@@ -43,7 +38,7 @@ impl Diagnosis<'_> {
     /// for the top level.
     #[must_use]
     pub fn explain(&self, error: &EvalAltResult, file: &str, function: &str) -> Report {
-        let (innermost, mut frames) = unwound(error, file, function);
+        let (innermost, mut frames) = caught::chain(error, file, function, self.trace);
         // The engine takes the place of text that a native function could not read for that of a
         // stop.
         let is_unread = frames.len() == 1 && matches!(innermost, EvalAltResult::ErrorParsing(..));
@@ -75,16 +70,18 @@ impl Diagnosis<'_> {
             Some(Stop::Deadline) => {
                 Report::new(ErrorType::InitTimeout, compile::too_late(self.limits))
             }
-            _ => Report::new(
-                ErrorType::UserCodeSyntaxError,
-                lower_first(&error.err_type().to_string()),
-            ),
+            _ => Report::new(ErrorType::UserCodeSyntaxError, ""),
         };
+        let text = self.roots.text_of(file);
         let mut position = error.position();
         if position.is_none() {
             // A text that is not closed ends with the script, and the compiler gives it no place.
-            let opened = self.roots.text_of(file).and_then(|text| open_text(&text));
+            let opened = text.as_deref().and_then(open_text);
             position = opened.unwrap_or(position);
+        }
+        if report.error_type == ErrorType::UserCodeSyntaxError {
+            let said = error.err_type().to_string();
+            report.message = syntax::told(&said, text.as_deref(), position);
         }
         report.frames = vec![Frame { function: String::new(), location: at(file, position) }];
         report.excerpt = self.excerpt(report.location());
@@ -115,12 +112,27 @@ impl Diagnosis<'_> {
             return Report::new(error_type, message);
         }
         let (error_type, message) = match error {
-            E::ErrorRuntime(value, _) => return thrown(value),
+            E::ErrorRuntime(value, position) => {
+                let mut report = thrown(value, self.trace);
+                let asked = self.trace.asked_at(file, *position);
+                let is_new = caught::thrown_again(value, self.trace).is_none();
+                if let (Some(absent), true) =
+                    (asked.and_then(|asked| asked.absent.as_deref()), is_new)
+                {
+                    report.message.push_str(&format!("; {absent}"));
+                }
+                return report;
+            }
             E::ErrorTerminated(..) | E::ErrorTooManyOperations(_) => self.why_stopped(),
             E::ErrorStackOverflow(_) => self.told(Stop::Calls),
             E::ErrorDataTooLarge(what, _) if self.stopped == Some(Stop::Memory) => (
                 ErrorType::MemoryLimit,
-                format!("{} too large: {}", lower_first(what), self.why_stopped().1),
+                match what.strip_prefix("a value of ").and_then(|size| size.strip_suffix(" is")) {
+                    Some(size) => {
+                        format!("there is no room left for {size} more: {}", self.why_stopped().1)
+                    }
+                    None => format!("{} too large: {}", lower_first(what), self.why_stopped().1),
+                },
             ),
             E::ErrorDataTooLarge(what, _) => {
                 let setting = match what.to_lowercase() {
@@ -132,57 +144,11 @@ impl Diagnosis<'_> {
                 (ErrorType::DataTooLarge, message)
             }
             E::ErrorParsing(..) if self.stopped == Some(Stop::Memory) => self.why_stopped(),
-            E::ErrorParsing(kind, _) => (ErrorType::SyntaxError, lower_first(&kind.to_string())),
-            E::ErrorModuleNotFound(message, _) => (
-                ErrorType::ModuleNotFound,
-                if message.contains(' ') {
-                    message.clone()
-                } else {
-                    format!(
-                        "module `{message}` is not imported; write `import \"…\" as {message};`"
-                    )
-                },
-            ),
-            E::ErrorVariableNotFound(name, _) => {
-                (ErrorType::VariableNotFound, self.missing_variable(name, file))
+            other => {
+                let Description { error_type, message, .. } =
+                    description::describe(other, file, self.engine, self.trace);
+                (error_type, message)
             }
-            E::ErrorFunctionNotFound(signature, _) => {
-                (ErrorType::FunctionNotFound, self.missing_function(signature))
-            }
-            E::ErrorPropertyNotFound(name, _) => (
-                ErrorType::PropertyNotFound,
-                if name.contains(' ') {
-                    format!("there is no property {name}")
-                } else {
-                    format!("there is no property `{name}`")
-                },
-            ),
-            E::ErrorDotExpr(text, position) | E::ErrorIndexingType(text, position) => {
-                (ErrorType::PropertyNotFound, self.missing_property(text, *position))
-            }
-            E::ErrorArrayBounds(..)
-            | E::ErrorStringBounds(..)
-            | E::ErrorBitFieldBounds(..)
-            | E::ErrorIndexNotFound(..) => (ErrorType::IndexNotFound, plain(error)),
-            E::ErrorMismatchDataType(wanted, actual, position) => {
-                // The engine gives the type that is wanted the name that scripts know, and the other
-                // one the name that Rust knows.
-                let actual = self.engine.map_type_name(actual).to_owned();
-                let named = E::ErrorMismatchDataType(wanted.clone(), actual, *position);
-                (ErrorType::TypeMismatch, plain(&named))
-            }
-            E::ErrorMismatchOutputType(..) | E::ErrorFor(_) => {
-                (ErrorType::TypeMismatch, plain(error))
-            }
-            E::ErrorArithmetic(..) => (ErrorType::ArithmeticError, plain(error)),
-            E::ErrorDataRace(..) => (
-                ErrorType::RuntimeError,
-                format!(
-                    "{}; a closure uses the very value that it is called on: give it a copy",
-                    plain(error)
-                ),
-            ),
-            _ => (ErrorType::RuntimeError, plain(error)),
         };
         Report::new(error_type, message)
     }
@@ -239,79 +205,6 @@ impl Diagnosis<'_> {
         }
     }
 
-    fn missing_variable(&self, name: &str, file: &str) -> String {
-        let name = frames::as_written(name);
-        let mut message = format!("variable `{name}` not found");
-        if let Some((namespace, constant)) = name.rsplit_once("::") {
-            message.push_str(&format!("; module `{namespace}` has no constant `{constant}`"));
-        } else if self.top_level_variables.iter().any(|variable| **variable == name) {
-            message.push_str(&format!(
-                "; functions see a `const` of the top level, not a `let`: write \
-                 `const {name} = …`, or keep a value that changes in `this.{name}`"
-            ));
-        } else if let Some(near) = self.nearest_word(&name, file) {
-            message.push_str(&format!("; did you mean `{near}`?"));
-        } else if name
-            .chars()
-            .all(|letter| letter.is_ascii_uppercase() || "_0123456789".contains(letter))
-        {
-            message.push_str(&format!(
-                "; for a constant of an imported module's own top level write `global::{name}`"
-            ));
-        }
-        message
-    }
-
-    fn missing_function(&self, signature: &str) -> String {
-        let signature = &frames::as_written(signature);
-        let name = signature.split([' ', '(']).next().unwrap_or(signature);
-        let arguments = signature[name.len()..].trim();
-        let name = name.rsplit("::").next().unwrap_or(name);
-        let mut message = format!("function `{name}` not found for {}", shown(arguments));
-        let is_known =
-            NATIVE_FUNCTIONS.contains(&name) || self.functions.iter().any(|other| other == name);
-        if is_known {
-            message.push_str("; it takes other arguments");
-        } else {
-            let all = self.functions.iter().map(String::as_str);
-            let all = all.chain(NATIVE_FUNCTIONS);
-            if let Some(near) = suggest::nearest(name, all) {
-                message.push_str(&format!("; did you mean `{near}`?"));
-            }
-        }
-        message
-    }
-
-    /// What is said of a property that a value of some type does not have.
-    fn missing_property(&self, text: &str, position: Position) -> String {
-        let mut message = reworded(text);
-        if let Some(hint) = self.hint(position) {
-            message.push_str(&format!("; {hint}"));
-        }
-        message
-    }
-
-    /// The word of a script's text that is nearest to a name which means nothing.
-    fn nearest_word(&self, name: &str, file: &str) -> Option<String> {
-        const KEYWORDS: [&str; 12] = [
-            "let", "const", "for", "while", "loop", "if", "else", "fn", "return", "throw", "this",
-            "true",
-        ];
-        let text = self.roots.text_of(file)?;
-        let words = text
-            .split(|letter: char| !letter.is_alphanumeric() && letter != '_')
-            .filter(|word| !KEYWORDS.contains(word));
-        suggest::nearest(name, words).map(str::to_owned)
-    }
-
-    fn hint(&self, position: Position) -> Option<&str> {
-        self.trace
-            .hint
-            .as_ref()
-            .filter(|hint| hint.position == position)
-            .map(|hint| hint.text.as_str())
-    }
-
     /// The line of the error with its neighbours above, and a caret under the column.
     fn excerpt(&self, location: Option<&Location>) -> Vec<String> {
         const ABOVE: usize = 2;
@@ -337,7 +230,8 @@ impl Diagnosis<'_> {
 }
 
 /// The error at the heart of a nest of calls, and the chain that leads to it, innermost first.
-fn unwound<'e>(
+#[must_use]
+pub fn unwound<'e>(
     error: &'e EvalAltResult,
     file: &str,
     function: &str,
@@ -441,22 +335,40 @@ fn open_text(script: &str) -> Option<Position> {
     })
 }
 
-/// An error that a script goes on after, for its log: the type that was thrown, if there is one,
-/// and what happened where. A thrown map says no more than its message.
+/// An error that a script goes on after, for its log: its type, if it has one of its own, and what
+/// happened where. A thrown map says no more than its message.
 #[must_use]
-pub fn survived(error: &EvalAltResult, file: &str) -> (Option<String>, String) {
-    let (innermost, frames) = unwound(error, file, "");
-    let (thrown_type, mut message) = match innermost {
-        EvalAltResult::ErrorRuntime(value, _) => {
+pub fn survived(
+    error: &EvalAltResult,
+    context: &NativeCallContext,
+    file: &str,
+) -> (Option<String>, String) {
+    let trace = frames::trace_of(context.engine());
+    let trace = trace.as_ref().map(|trace| trace.borrow());
+    let (innermost, frames) = match &trace {
+        Some(trace) => caught::chain(error, file, "", trace),
+        None => unwound(error, file, ""),
+    };
+    let place = frames.iter().find(|frame| frame.location.line > 0);
+    let (thrown_type, mut message) = match (innermost, &trace) {
+        (EvalAltResult::ErrorRuntime(value, _), Some(trace)) => {
             let has_message = value
                 .read_lock::<Map>()
                 .is_none_or(|map| map.contains_key("message") || map.contains_key("errorMessage"));
-            let Report { thrown_type, message, .. } = thrown(value);
-            (thrown_type, if has_message { message } else { "a map was thrown".into() })
+            let report = thrown(value, trace);
+            let own_type = report.error_type != ErrorType::ScriptError;
+            let error_type = own_type.then(|| report.error_type.as_str().to_owned());
+            let message = if has_message { report.message } else { "a map was thrown".into() };
+            (report.thrown_type.or(error_type), message)
         }
-        error => (None, plain(error)),
+        (error, Some(trace)) => {
+            let file = place.map_or(file, |frame| frame.location.file.as_str());
+            let described = description::describe(error, file, context.engine(), trace);
+            (Some(described.error_type.as_str().to_owned()), described.message)
+        }
+        (error, None) => (None, plain(error)),
     };
-    if let Some(frame) = frames.first().filter(|frame| frame.location.line > 0) {
+    if let Some(frame) = place {
         message.push_str(&format!(" ({})", frame.location));
     }
     (thrown_type, message)
@@ -471,9 +383,10 @@ fn frames_matter(frame: &Frame) -> bool {
 }
 
 /// What a script threw: text is the message, a map may name its type, anything else is shown.
-fn thrown(value: &Dynamic) -> Report {
+fn thrown(value: &Dynamic, trace: &Trace) -> Report {
     let mut report = Report::new(ErrorType::ScriptError, "");
     report.is_thrown = true;
+    let of_engine = caught::thrown_again(value, trace).and_then(|again| again.error_type);
     if let Some(map) = value.read_lock::<Map>() {
         let take = |names: [&'static str; 2], most: usize| {
             names.into_iter().find_map(|name| {
@@ -485,11 +398,17 @@ fn thrown(value: &Dynamic) -> Report {
         let message = take(["message", "errorMessage"], LONGEST_MESSAGE);
         let taken = [&thrown_type, &message].map(|taken| taken.as_ref().map(|(name, _)| *name));
         report.thrown_type = thrown_type.map(|(_, name)| name).filter(|name| !name.is_empty());
-        // A caught error that is thrown again carries the engine's own fields.
         report.message = message
             .map(|(_, text)| text)
             .unwrap_or_else(|| json::to_value(value, LONGEST_MESSAGE).to_string());
-        report.data = data_of(&map, taken);
+        report.data = data_of(&map, |name| {
+            !taken.contains(&Some(name)) && (of_engine.is_none() || !caught::is_known_field(name))
+        });
+        if let Some(error_type) = of_engine {
+            // The same error as if it had not been caught.
+            report.error_type = error_type;
+            (report.thrown_type, report.is_thrown) = (None, false);
+        }
     } else if value.is_unit() {
         report.message = "an error without a value".into();
     } else if let Ok(text) = value.as_immutable_string_ref() {
@@ -503,9 +422,8 @@ fn thrown(value: &Dynamic) -> Report {
     report
 }
 
-/// The fields of a thrown map but for those that are taken, if there are any.
-fn data_of(map: &Map, taken: [Option<&str>; 2]) -> Option<serde_json::Value> {
-    let is_left = |name: &str| !taken.contains(&Some(name));
+/// The fields of a thrown map that are left, if there are any.
+fn data_of(map: &Map, is_left: impl Fn(&str) -> bool) -> Option<serde_json::Value> {
     let mut data = serde_json::Map::new();
     let mut room = LONGEST_DATA;
     for (name, value) in map.iter().filter(|(name, _)| is_left(name)) {
@@ -520,43 +438,4 @@ fn data_of(map: &Map, taken: [Option<&str>; 2]) -> Option<serde_json::Value> {
         data.insert(name.to_string(), json::to_value(value, LONGEST_DATA));
     }
     (!data.is_empty()).then_some(data.into())
-}
-
-/// The engine's own wording, without the position it appends.
-fn plain(error: &EvalAltResult) -> String {
-    let text = error.to_string();
-    let place = format!(" ({})", error.position());
-    reworded(text.strip_suffix(&place).unwrap_or(&text))
-}
-
-/// What the engine says, in the words of all messages.
-fn reworded(text: &str) -> String {
-    // The engine says: Unknown property 'x' - a getter is not registered for type 'y'.
-    let quoted: Vec<&str> = text.split('\'').skip(1).step_by(2).collect();
-    match quoted.as_slice() {
-        [property, kind] if text.starts_with("Unknown property") => {
-            format!("there is no property `{property}` of `{kind}`")
-        }
-        _ => lower_first(text),
-    }
-}
-
-fn lower_first(text: &str) -> String {
-    let mut characters = text.chars();
-    match characters.next() {
-        // A name in capitals stays as it is.
-        Some(first) if !characters.clone().next().is_some_and(char::is_uppercase) => {
-            first.to_lowercase().chain(characters).collect()
-        }
-        _ => text.to_owned(),
-    }
-}
-
-/// The argument types of a signature as people know them.
-fn shown(arguments: &str) -> String {
-    let inside = arguments.trim_start_matches('(').trim_end_matches(')');
-    match inside.trim() {
-        "" => "no arguments".into(),
-        types => format!("({types})"),
-    }
 }

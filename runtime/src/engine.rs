@@ -10,8 +10,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rhai::packages::{Package, StandardPackage};
 use rhai::{
-    AST, ASTFlags, CallFnOptions, Dynamic, Engine, EvalAltResult, FnAccess, Map, Module,
-    OptimizationLevel, Position, Scope, Shared, Stmt,
+    AST, CallFnOptions, Dynamic, Engine, EvalAltResult, FnAccess, Map, Module, OptimizationLevel,
+    Position, Scope, Shared,
 };
 
 use crate::bounds::{self, Bounds, Stop};
@@ -37,8 +37,6 @@ pub struct Script {
     handler: Handler,
     takes_context: bool,
     may_stream: bool,
-    functions: Vec<String>,
-    top_level_variables: Vec<String>,
     /// What lives as long as the environment.
     state: EnvironmentState,
     roots: Rc<Roots>,
@@ -97,8 +95,6 @@ impl Script {
             handler,
             takes_context: false,
             may_stream: vocabulary.has("stream"),
-            functions: Vec::new(),
-            top_level_variables: Vec::new(),
             state,
             roots,
             bounds,
@@ -158,8 +154,6 @@ impl Script {
             ))
         })?;
         let ast = &wrapped.ast;
-        self.functions = ast.iter_functions().map(|function| function.name.to_owned()).collect();
-        self.top_level_variables = top_level_variables(ast);
         self.takes_context = needs_handler && self.handler_takes_context(ast)?;
         let global = &mut self.engine.new_global_runtime_state();
         let run = || self.frames.run(&wrapped, &self.engine, global);
@@ -494,8 +488,6 @@ impl Script {
             explain(&Diagnosis {
                 roots: &self.roots,
                 engine: &self.engine,
-                functions: &self.functions,
-                top_level_variables: &self.top_level_variables,
                 stopped,
                 deepest: self.bounds.depth().most(),
                 elapsed: self.bounds.elapsed(),
@@ -567,18 +559,6 @@ fn standard_library(vocabulary: &Vocabulary) -> Shared<Module> {
         AST::new([], whole).clone_functions_only_filtered(|_, _, _, name, _| vocabulary.has(name));
     module.combine(picked.shared_lib().as_ref().clone());
     module.into()
-}
-
-fn top_level_variables(ast: &AST) -> Vec<String> {
-    ast.statements()
-        .iter()
-        .filter_map(|statement| match statement {
-            Stmt::Var(variable, flags, _) if !flags.contains(ASTFlags::CONSTANT) => {
-                Some(variable.0.name.to_string())
-            }
-            _ => None,
-        })
-        .collect()
 }
 
 /// Up to so many bytes it is told how many a response has that is too large.

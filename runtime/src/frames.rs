@@ -11,18 +11,20 @@ use std::rc::Rc;
 
 use rhai::{
     AST, ASTFlags, ASTNode, Dynamic, Engine, EvalAltResult, EvalContext, Expr, Expression,
-    GlobalRuntimeState, Identifier, ImmutableString, Map, Module, ParseError, ParseErrorType,
-    Position, Scope, ScriptFuncDef, Shared, Stmt, StmtBlock,
+    GlobalRuntimeState, Identifier, ImmutableString, Module, ParseError, ParseErrorType, Position,
+    Scope, ScriptFuncDef, Shared, Stmt, StmtBlock,
 };
 
+use crate::absent::{self, Asked};
 use crate::bounds::{self, Bounds};
 use crate::captured::{self, Captured, Shares};
+use crate::caught::{Attempt, Places, Wrapping};
 use crate::depth::Root;
 use crate::error::{Frame, Location};
 use crate::modules::Roots;
 use crate::origin::Origin;
 use crate::tail::{self, Tail};
-use crate::{closures, compile, loans, lowered, suggest};
+use crate::{closures, compile, loans, lowered};
 
 /// The word that stands for a wrapped body.
 const NODE: &str = "__rhambda_frame__";
@@ -54,13 +56,16 @@ const CLOSURES: &str = "closures of all files";
 /// More frames than anybody reads; deep recursion must not fill the memory with them.
 const MOST_FRAMES: usize = 4096;
 
-/// What was seen of the error that is on its way.
+/// What was seen of the error that is on its way, and what is known of the scripts it may be in.
 #[derive(Debug)]
 pub struct Trace {
     /// The functions that a stopping error has left, innermost first.
     pub frames: Vec<Frame>,
-    /// What was probably meant instead of a name that is not there.
-    pub hint: Option<Hint>,
+    /// What the source says about the error.
+    asked: Option<Asked>,
+    /// Where the errors had been thrown that scripts have caught.
+    places: Places,
+    known: HashMap<ImmutableString, Known>,
     roots: Rc<Roots>,
     /// How deep the calls were nested where the last frame was seen.
     level: usize,
@@ -68,32 +73,80 @@ pub struct Trace {
     late_parts: u64,
 }
 
-/// Help for one error, and the error it belongs to.
-#[derive(Debug, Clone)]
-pub struct Hint {
-    /// The place of the error.
-    pub position: Position,
-    /// The help, as a clause: "`event.usr` is not there; did you mean `event.user`?".
-    pub text: String,
+/// What a file has.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// Its functions, by their names and numbers of parameters.
+    pub functions: Vec<(ImmutableString, usize)>,
+    /// The `let` variables of its top level, which functions cannot see.
+    pub variables: Vec<ImmutableString>,
 }
 
 impl Trace {
     /// Nothing seen yet; texts are read again under these roots.
     #[must_use]
     pub fn new(roots: Rc<Roots>) -> Self {
-        Self { frames: Vec::new(), hint: None, roots, level: 0, late_parts: 0 }
+        Self {
+            frames: Vec::new(),
+            asked: None,
+            places: Places::default(),
+            known: HashMap::new(),
+            roots,
+            level: 0,
+            late_parts: 0,
+        }
     }
 
     /// Forgets what was seen, before a new run.
     pub fn clear(&mut self) {
         self.frames.clear();
-        self.hint = None;
+        self.asked = None;
+        self.places.clear();
     }
+
+    /// Where the errors had been thrown that scripts have caught.
+    pub fn places(&self) -> &Places {
+        &self.places
+    }
+
+    /// The same, to add one.
+    pub fn places_mut(&mut self) -> &mut Places {
+        &mut self.places
+    }
+
+    /// Where the texts of scripts are.
+    pub fn roots(&self) -> &Roots {
+        &self.roots
+    }
+
+    /// What the source says about an error at this place.
+    pub fn asked_at(&self, file: &str, position: Position) -> Option<&Asked> {
+        let asked = self.asked.as_ref()?;
+        (asked.file == file && asked.position == position).then_some(asked)
+    }
+
+    /// What a file has.
+    pub fn known_of(&self, file: &str) -> Option<&Known> {
+        self.known.get(file)
+    }
+
+    /// The functions of all files.
+    pub fn all_functions(&self) -> Vec<(ImmutableString, usize)> {
+        self.known.values().flat_map(|known| known.functions.iter().cloned()).collect()
+    }
+}
+
+/// What was seen by the functions that run in this engine.
+#[must_use]
+pub fn trace_of(engine: &Engine) -> Option<Rc<RefCell<Trace>>> {
+    Some(engine.default_tag().read_lock::<Rc<RefCell<Trace>>>()?.clone())
 }
 
 /// A function's own body, and where it belongs.
 struct Body {
     block: Rc<Expr>,
+    /// All its statements as they are written.
+    written: Rc<Expr>,
     /// What it ends with, if there is something in it to be taken; then the block is all before.
     tail: Option<Tail>,
     parameters: Box<[ImmutableString]>,
@@ -143,6 +196,7 @@ pub struct Wrapped {
 
 /// Teaches an engine what the word in a wrapped function's body does.
 pub fn register(engine: &mut Engine, trace: &Rc<RefCell<Trace>>, bounds: &Rc<Bounds>) {
+    engine.set_default_tag(Dynamic::from(trace.clone()));
     let (trace, bounds) = (trace.clone(), bounds.clone());
     let registered = engine.register_custom_syntax_handler(NODE, false, move |context, _, body| {
         run_body(context, body, &trace, &bounds)
@@ -164,6 +218,10 @@ fn run_body(
         if let Some(shares) = body.read_lock::<Shares>() {
             shares.run(bounds.captured(), context);
             return Ok(Dynamic::UNIT);
+        }
+        if let Some(attempt) = body.read_lock::<Rc<Attempt>>() {
+            let attempt = attempt.clone();
+            return attempt.run(context, trace, bounds);
         }
         return Err(format!("`{NODE}` is a word of the runtime's own").into());
     };
@@ -222,7 +280,7 @@ fn run_seeing(
                 .and_then(|name| scope.get(name))
                 .is_some_and(Dynamic::is_locked)
         };
-        place(error, &body.block, &body.parameters, is_locked);
+        place(error, &body.written, &body.parameters, is_locked);
         observe(context, error, body, &mut trace.borrow_mut());
     }
     if let Some(parameter) = lent {
@@ -233,8 +291,45 @@ fn run_seeing(
 
 #[cold]
 fn observe(context: &EvalContext, error: &EvalAltResult, body: &Body, trace: &mut Trace) {
-    note_absent(context, error, body.origin.file(), trace);
+    ask(context, error, &body.written, &body.parameters, body.origin.file(), trace);
     note(error, &body.function, body.origin.file(), context.call_level(), trace);
+}
+
+/// Asks the source what an error is about, for as long as the variables are there.
+#[cold]
+pub fn ask(
+    context: &EvalContext,
+    error: &EvalAltResult,
+    block: &Expr,
+    parameters: &[ImmutableString],
+    file: &ImmutableString,
+    trace: &mut Trace,
+) {
+    let look = |name: &str, see: &mut dyn FnMut(&Dynamic)| {
+        let value = match name {
+            "this" => context.this_ptr(),
+            _ => context.scope().get(name),
+        };
+        if let Some(value) = value {
+            see(value);
+        }
+    };
+    ask_with(&look, error, block, parameters, file, trace);
+}
+
+/// The same where the variables are found otherwise.
+#[cold]
+pub fn ask_with(
+    look: &absent::Look,
+    error: &EvalAltResult,
+    block: &Expr,
+    parameters: &[ImmutableString],
+    file: &ImmutableString,
+    trace: &mut Trace,
+) {
+    if !matches!(error, EvalAltResult::ErrorInFunctionCall(..) | EvalAltResult::ErrorInModule(..)) {
+        trace.asked = absent::asked(error, block, parameters, file, look);
+    }
 }
 
 /// Notes which function a stopping error leaves, and where.
@@ -262,16 +357,6 @@ pub fn note(error: &EvalAltResult, function: &str, file: &str, level: usize, tra
             column: position.position().unwrap_or(0),
         },
     });
-}
-
-/// Notes what was not there, for as long as the variables are.
-#[cold]
-pub fn note_absent(context: &EvalContext, error: &EvalAltResult, file: &str, trace: &mut Trace) {
-    use EvalAltResult as E;
-    if let E::ErrorDotExpr(_, position) | E::ErrorIndexingType(_, position) = error {
-        let text = trace.roots.text_of(file);
-        trace.hint = text.and_then(|text| absent_part(context, &text, *position));
-    }
 }
 
 /// Gives an error of a value that is in use its place, which the engine does not: where the function
@@ -322,46 +407,6 @@ pub fn innermost(error: &EvalAltResult) -> &EvalAltResult {
     match error {
         EvalAltResult::ErrorInFunctionCall(_, _, inner, _) => innermost(inner),
         other => other,
-    }
-}
-
-/// Finds the first part of `event.user.name`, read backwards from the place of an error, that is
-/// not there.
-fn absent_part(context: &EvalContext, text: &str, position: Position) -> Option<Hint> {
-    let line = text.lines().nth(position.line()? - 1)?;
-    let before: Vec<char> = line.chars().take(position.position()? - 1).collect();
-    let is_path = |letter: &&char| letter.is_alphanumeric() || "_.?".contains(**letter);
-    let mut path: Vec<char> = before.iter().rev().take_while(is_path).copied().collect();
-    path.reverse();
-    let path = String::from_iter(path).replace('?', "");
-    let mut parts = path.trim_end_matches('.').split('.');
-    let root = parts.next()?;
-    let value = match root {
-        "this" => context.this_ptr()?,
-        _ => context.scope().get(root)?,
-    };
-    absent_in(value, root.to_owned(), parts, position)
-}
-
-fn absent_in<'p>(
-    value: &Dynamic,
-    walked: String,
-    mut parts: impl Iterator<Item = &'p str>,
-    position: Position,
-) -> Option<Hint> {
-    let Some(part) = parts.next() else {
-        return value.is_unit().then(|| Hint { position, text: format!("`{walked}` is `()`") });
-    };
-    let map = value.read_lock::<Map>()?;
-    let next = format!("{walked}.{part}");
-    match map.get(part) {
-        Some(value) => absent_in(value, next, parts, position),
-        None => {
-            let near = suggest::nearest(part, map.keys().map(rhai::Identifier::as_str))
-                .map(|near| format!("; did you mean `{walked}.{near}`?"))
-                .unwrap_or_default();
-            Some(Hint { position, text: format!("`{next}` is not there{near}") })
-        }
     }
 }
 
@@ -431,6 +476,7 @@ impl Frames {
             .collect();
         let mut functions = Module::new();
         let parsed: Vec<&Shared<ScriptFuncDef>> = ast.iter_fn_def().collect();
+        self.trace.borrow_mut().known.insert(file.clone(), known_of(ast));
         let (own_names, defined) = closures::Names::give(&parsed, loans::new_name);
         own_names.put_into(&mut statements);
         let origin = Rc::new(Origin::new(file.clone()));
@@ -474,20 +520,34 @@ impl Frames {
                 statements = captured::noted(statements, &word, &|_| true);
             }
             let tail = match (self.builds, &lowered) {
-                (true, None) => Tail::of(&statements, &function.params),
+                (true, None) if !statements.last().is_some_and(has_try) => {
+                    Tail::of(&statements, &function.params)
+                }
                 _ => None,
             };
+            let (start, end) = (function.body.start_position(), function.body.end_position());
+            let as_block = |statements: Vec<Stmt>| {
+                Rc::new(Expr::Stmt(Box::new(StmtBlock::new(statements, start, end))))
+            };
+            let has_attempts = statements.iter().any(has_try);
+            let written = (tail.is_some() || has_attempts).then(|| as_block(statements.clone()));
             if tail.is_some() {
                 statements.pop();
             }
-            let (start, end) = (function.body.start_position(), function.body.end_position());
-            let block = Rc::new(Expr::Stmt(Box::new(StmtBlock::new(statements, start, end))));
+            if has_attempts {
+                let parameters: Rc<[ImmutableString]> = function.params.iter().cloned().collect();
+                let (function, file) = (shown.clone(), file.clone());
+                Wrapping { word: &word, function, file, parameters }.statements(&mut statements);
+            }
+            let block = as_block(statements);
+            let written = written.unwrap_or_else(|| block.clone());
             let lowered = lowered.map(|lowered| Rc::new(lowered.with_block(block.clone())));
             if let Some(lowered) = &lowered {
                 scope.define(lowered);
             }
             let body = Body {
                 block,
+                written,
                 tail,
                 parameters: function.params.iter().cloned().collect(),
                 origin: origin.clone(),
@@ -507,6 +567,11 @@ impl Frames {
                 _ => None,
             }));
             statements = captured::noted(statements, &word, &|name| changed.contains(name));
+        }
+        if statements.iter().any(has_try) {
+            let (function, file) = (ImmutableString::new(), file.clone());
+            let wrapping = Wrapping { word: &word, function, file, parameters: Rc::new([]) };
+            wrapping.statements(&mut statements);
         }
         compile::in_time()?;
         let first_constant = statements.iter().position(is_constant);
@@ -605,6 +670,33 @@ impl Frames {
         }
         AST::new([], closures.clone())
     }
+}
+
+/// Whether there is a `try` in a statement.
+fn has_try(statement: &Stmt) -> bool {
+    !statement.walk(&mut Vec::new(), &mut |path: &[ASTNode]| {
+        !matches!(path.last(), Some(ASTNode::Stmt(Stmt::TryCatch(..))))
+    })
+}
+
+/// What a compiled script has, for those who explain its errors.
+fn known_of(ast: &AST) -> Known {
+    let functions = ast
+        .iter_fn_def()
+        .filter(|function| !function.name.starts_with(closures::PREFIX))
+        .map(|function| (function.name.clone(), function.params.len()))
+        .collect();
+    let variables = ast
+        .statements()
+        .iter()
+        .filter_map(|statement| match statement {
+            Stmt::Var(variable, flags, _) if !flags.contains(ASTFlags::CONSTANT) => {
+                Some(variable.0.name.clone())
+            }
+            _ => None,
+        })
+        .collect();
+    Known { functions, variables }
 }
 
 fn is_constant(statement: &Stmt) -> bool {

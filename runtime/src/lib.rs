@@ -13,17 +13,20 @@
 //! Data flows one way. The engine (rhai) and the client of the Runtime API (ureq) never meet: the
 //! loop holds both.
 
+mod absent;
 pub mod api;
 pub mod aws;
 pub mod bounds;
 mod callbacks;
 mod captured;
+mod caught;
 mod closures;
 mod comparing;
 mod compile;
 pub mod config;
 pub mod context;
 mod depth;
+mod description;
 mod diagnosis;
 pub mod effects;
 pub mod engine;
@@ -41,15 +44,17 @@ pub mod logging;
 mod lowered;
 pub mod memory;
 pub mod modules;
-mod names;
+pub mod names;
 mod natives;
 mod origin;
+pub mod other_languages;
 pub mod pages;
 mod pool;
 pub mod recording;
 pub mod response_stream;
 pub mod sink;
 pub mod suggest;
+pub mod syntax;
 mod tail;
 mod time;
 mod vocabulary;
@@ -57,9 +62,21 @@ mod wire;
 mod wrapper;
 
 #[cfg(feature = "tool")]
+pub use caught::by_native as caught_value;
+#[cfg(feature = "tool")]
 pub use compile::Words;
 #[cfg(feature = "tool")]
 pub use library::whole as documented_engine;
+
+/// What an error of the engine is told as, without its place.
+#[cfg(feature = "tool")]
+#[must_use]
+pub fn error_in_words(error: &rhai::EvalAltResult, engine: &rhai::Engine) -> String {
+    match frames::trace_of(engine) {
+        Some(trace) => description::describe(error, "", engine, &trace.borrow()).message,
+        None => description::plain(error),
+    }
+}
 
 /// What the library has, as the Rhai language server reads it; written by `make docs`.
 #[cfg(feature = "tool")]

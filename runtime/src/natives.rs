@@ -12,7 +12,7 @@ use rhai::{
 
 use crate::bounds::{self, Bounded, Pace, ROUND, room_for};
 use crate::vocabulary::Vocabulary;
-use crate::{callbacks, comparing, json, memory};
+use crate::{callbacks, caught, comparing, json, memory};
 
 const DYNAMIC: usize = size_of::<Dynamic>();
 
@@ -505,11 +505,24 @@ fn texts(engine: &mut Engine) {
                 false => refused(),
             },
         );
-        FuncRegistration::new(name).with_purity(true).register_into_engine(
-            engine,
-            |context: NativeCallContext, map: &mut Map| match map_fits(map, 0, &mut room()) {
-                true => text_of(|out| write_map(&context, map, out, 0)),
-                false => refused(),
+        let is_message = matches!(name, "to_string" | "print");
+        // The value itself tells whether it is an error that was caught.
+        engine.register_raw_fn(
+            name,
+            [TypeId::of::<Map>()],
+            move |context: NativeCallContext,
+                  arguments: &mut [&mut Dynamic]|
+                  -> Bounded<ImmutableString> {
+                if let (true, Some(message)) = (is_message, caught::message_of(arguments[0])) {
+                    return Ok(message);
+                }
+                let Some(mut map) = arguments[0].write_lock::<Map>() else {
+                    return Ok(ImmutableString::new());
+                };
+                Ok(match map_fits(&map, 0, &mut room()) {
+                    true => text_of(|out| write_map(&context, &mut map, out, 0)),
+                    false => refused(),
+                })
             },
         );
     }

@@ -31,8 +31,21 @@ impl Word {
 /// The candidate that differs least from `name`, if it is near enough to be meant. A name of more
 /// than 64 letters is near to none.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    nearest_within(name.chars().count().div_ceil(3).clamp(1, 3), name, candidates)
+}
+
+/// The same for names that mean something by themselves, as those of functions do: a word of four letters
+/// is near to what differs by one letter.
+pub fn plausible<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    nearest_within((name.chars().count() / 3).clamp(1, 3), name, candidates)
+}
+
+fn nearest_within<'a>(
+    allowed: usize,
+    name: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     let word = Word::of(name)?;
-    let allowed = name.chars().count().div_ceil(3).clamp(1, 3);
     candidates
         .into_iter()
         .take(MOST)
@@ -88,6 +101,13 @@ mod tests {
         assert_eq!(nearest("records", names), Some("Records"));
         assert_eq!(nearest("price", names), None);
         assert_eq!(nearest("totl", ["top", "totals"]), Some("totals"));
+    }
+
+    #[test]
+    fn a_function_is_offered_only_for_what_is_hardly_another_word() {
+        assert_eq!(plausible("join", ["asin", "sin", "min"]), None);
+        assert_eq!(plausible("pusj", ["push", "pop"]), Some("push"));
+        assert_eq!(plausible("replaced", ["replace"]), Some("replace"));
     }
 
     #[test]

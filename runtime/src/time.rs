@@ -58,12 +58,14 @@ impl Time {
         }
         let calendar = calendar_date(text);
         let text = calendar.as_deref().unwrap_or(text);
-        let pieces = Pieces::parse(text).map_err(|error| match of_mail {
+        let pieces = Pieces::parse(text).map_err(|error| {
             // A text that begins with the name of a day is no date of ISO 8601.
-            Err(of_mail) if text.starts_with(|first: char| first.is_ascii_alphabetic()) => {
-                said(of_mail)
+            match text.starts_with(|first: char| first.is_ascii_alphabetic()) {
+                true => "it is written as 2026-01-31T12:00:00Z, 2026-01-31, or Sat, 31 Jan 2026 12:00:00 \
+                         GMT, and in any other form with a pattern"
+                    .to_owned(),
+                false => said(error),
             }
-            _ => said(error),
         })?;
         if pieces.time_zone_annotation().is_some() {
             return DateTimeParser::new().parse_zoned(text).map(Self).map_err(said);

@@ -1,7 +1,7 @@
 //! The references of the library and of what tests can call, and the definitions that editors read, by
 //! what the engine itself knows about its functions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use serde_json::Value;
@@ -277,7 +277,76 @@ pub fn files() -> Vec<(&'static str, String)> {
     let of_tests = rhambda_layer::documented_engine().gen_fn_metadata_to_json(false);
     let mut files = Vec::from(library.files(&of_library.expect(told)));
     files.extend(tests.files(&of_tests.expect(told)));
+    let of_all = rhambda_runtime::documented_engine().gen_fn_metadata_to_json(true);
+    files.push(("runtime/src/names.txt", names(&of_all.expect(told))));
     files
+}
+
+/// The list of all functions that `bootstrap` tells of in its errors: see `runtime/src/names.rs`.
+fn names(described: &str) -> String {
+    let described: Value = serde_json::from_str(described).expect("the engine says it in JSON");
+    let mut lines: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut add = |module: &str, functions: &Value| {
+        for function in functions.as_array().into_iter().flatten() {
+            let name = function["name"].as_str().unwrap_or_default();
+            let is_word = name.starts_with(|first: char| first.is_alphabetic() || first == '_');
+            if !is_word || name.contains('$') {
+                continue;
+            }
+            let types: Vec<&str> = function["params"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|parameter| parameter["type"].as_str().unwrap_or_default())
+                .collect();
+            let words: Option<Vec<String>> = types.iter().map(|name| script_type(name)).collect();
+            let ways = lines.entry(format!("{module}{name}")).or_default();
+            if let Some(words) = words {
+                let gives = function["returnType"].as_str().unwrap_or("()");
+                let gives_nothing = gives.is_empty() || gives == "()" || gives.contains("<()");
+                let changes = types.first().is_some_and(|first| first.starts_with("&mut"));
+                let is_silent = module.is_empty() && SILENT.contains(&name);
+                let mark = if gives_nothing && changes && !is_silent { "!" } else { "" };
+                ways.insert(format!("{mark}{}", words.join(",")));
+            }
+        }
+    };
+    add("", &described["functions"]);
+    for (name, module) in described["modules"].as_object().into_iter().flatten() {
+        add(&format!("{name}::"), &module["functions"]);
+    }
+    lines
+        .into_iter()
+        .map(|(name, ways)| {
+            let ways: Vec<String> = ways.into_iter().collect();
+            format!("{name} {}\n", ways.join("|"))
+        })
+        .collect()
+}
+
+/// A type of a parameter as `type_of` says it; `None` for numbers that scripts do not have.
+fn script_type(name: &str) -> Option<String> {
+    const OTHERS: [&str; 12] =
+        ["u8", "u16", "u32", "u64", "u128", "i8", "i16", "i32", "i128", "f32", "usize", "isize"];
+    let name = name.trim().trim_start_matches('&').trim_start_matches("mut ").trim();
+    if OTHERS.iter().any(|other| name == *other || name.ends_with(&format!("<{other}>"))) {
+        return None;
+    }
+    let word = match name {
+        "INT" => "i64",
+        "FLOAT" => "f64",
+        "Array" => "array",
+        "Map" => "map",
+        "Blob" => "blob",
+        "str" | "String" | "ImmutableString" | "Text" => "string",
+        "FnPtr" => "Fn",
+        "Dynamic" | "" | "?" => "any value",
+        "Instant" => "timestamp",
+        _ if name.starts_with("Inclusive") || name.contains("RangeInclusive") => "range=",
+        _ if name.starts_with("Exclusive") || name.contains("Range<") => "range",
+        _ => name.split('<').next()?.rsplit("::").next()?,
+    };
+    Some(word.to_owned())
 }
 
 fn article(noun: &str) -> &'static str {

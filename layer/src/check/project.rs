@@ -10,6 +10,7 @@ use rhai::{
     Stmt,
 };
 use rhambda_runtime::suggest::nearest;
+use rhambda_runtime::syntax;
 
 use super::Request;
 use super::problem::Problem;
@@ -438,7 +439,10 @@ fn function(definition: &Shared<ScriptFuncDef>) -> Function {
 /// The problem of a script that does not parse.
 pub(crate) fn syntax_error(path: &str, source: &str, error: &ParseError) -> Problem {
     let position = at_end_if_none(error.position(), source);
-    Problem::error(path, "syntax", sentence(&error.err_type().to_string())).at(position, 1)
+    let told = syntax::told(&error.err_type().to_string(), Some(source), position);
+    // The message says what is wrong, the help what to write instead.
+    let (message, help) = told.split_once("; ").unwrap_or((&told, ""));
+    Problem::error(path, "syntax", message).help(help).at(position, 1)
 }
 
 /// The problem of a script that is no text.
@@ -454,17 +458,6 @@ fn at_end_if_none(position: Position, source: &str) -> Position {
     }
     let last = source.lines().last().unwrap_or_default();
     place(source.lines().count(), last.chars().count() + 1)
-}
-
-/// The engine's message as ours begin.
-fn sentence(message: &str) -> String {
-    let mut characters = message.chars();
-    match (characters.next(), characters.clone().next()) {
-        (Some(first), Some(second)) if first.is_uppercase() && second.is_lowercase() => {
-            first.to_lowercase().chain(characters).collect()
-        }
-        _ => message.to_owned(),
-    }
 }
 
 fn meant_module(root: &Path, path: &str) -> Option<String> {

@@ -3,7 +3,8 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use rhai::{ASTFlags, BinaryExpr, Expr, FnCallExpr, FnPtr, Namespace, Position, Stmt, StmtBlock};
-use rhambda_runtime::suggest::nearest;
+use rhambda_runtime::suggest::{nearest, plausible};
+use rhambda_runtime::{names, other_languages};
 
 use super::problem::Problem;
 use super::project::{File, Function, Import, Project};
@@ -407,7 +408,13 @@ impl<'a> Walk<'a> {
             let constants = file.constants.keys().filter(|_| self.in_function);
             let locals = self.scopes.iter().flatten().map(|it| it.name.as_str());
             let names = locals.chain(constants.map(String::as_str));
-            meant(name, names, &mut self.comparisons)
+            match other_languages::word_here(name) {
+                _ if names::is_module(name) => {
+                    format!("`{name}` is a module: write `{name}::…` with two colons")
+                }
+                Some(here) => here.to_owned(),
+                None => meant(name, names, &mut self.comparisons),
+            }
         };
         self.error("unknown-variable", position, name, message, help);
     }
@@ -455,11 +462,17 @@ impl<'a> Walk<'a> {
 
     /// The one of the engine's functions and the script's own that may have been meant.
     fn meant_function(&mut self, name: &str) -> String {
+        if let Some(here) = other_languages::function_here(name) {
+            return here;
+        }
         let own = self.file.functions.iter().filter(|function| !function.is_closure());
         let own = own.map(|function| function.name.as_str());
         let engine = self.table.functions.keys().map(String::as_str);
         let names = engine.filter(|name| rhai::is_valid_identifier(name)).chain(own);
-        meant(name, names, &mut self.comparisons)
+        let near =
+            compared(name, names, &mut self.comparisons, |name, names| plausible(name, names));
+        near.map(|near| format!("did you mean `{near}`{}?", other_languages::in_place(&near)))
+            .unwrap_or_default()
     }
 
     /// With how many arguments the functions of this name can be called.
@@ -737,12 +750,22 @@ fn meant<'b>(
     names: impl IntoIterator<Item = &'b str>,
     comparisons: &mut usize,
 ) -> String {
+    let near = compared(name, names, comparisons, |name, names| nearest(name, names));
+    near.map(|near| format!("did you mean `{near}`?")).unwrap_or_default()
+}
+
+fn compared<'b>(
+    name: &str,
+    names: impl IntoIterator<Item = &'b str>,
+    comparisons: &mut usize,
+    find: impl FnOnce(&str, &mut dyn Iterator<Item = &'b str>) -> Option<&'b str>,
+) -> Option<String> {
     if name.len() > MAX_COMPARED {
-        return String::new();
+        return None;
     }
-    let names = names.into_iter().filter(|name| name.len() <= MAX_COMPARED).take_while(|_| {
+    let mut names = names.into_iter().filter(|name| name.len() <= MAX_COMPARED).take_while(|_| {
         *comparisons = comparisons.saturating_sub(1);
         *comparisons > 0
     });
-    nearest(name, names).map(|near| format!("did you mean `{near}`?")).unwrap_or_default()
+    find(name, &mut names).map(str::to_owned)
 }

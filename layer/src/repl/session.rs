@@ -12,7 +12,7 @@ use rhambda_runtime::config::Limits;
 use rhambda_runtime::effects::{self, Declaration, Malformed, Policy, World};
 use rhambda_runtime::error::InitError;
 use rhambda_runtime::modules::{Roots, Source};
-use rhambda_runtime::{engine, json};
+use rhambda_runtime::{engine, json, syntax};
 
 use super::shown::{self, Blame};
 use crate::check::place;
@@ -110,11 +110,9 @@ impl Session {
             Err(error) if !is_whole && is_incomplete(&error, input) => Answer::Incomplete,
             Err(error) => {
                 let ParseError(kind, position) = error;
-                Answer::Error(shown::excerpted(
-                    &format!("syntax: {kind}"),
-                    position,
-                    &Blame::Input(input),
-                ))
+                let told = syntax::told(&kind.to_string(), Some(input), position);
+                let message = format!("syntax: {told}");
+                Answer::Error(shown::excerpted(&message, position, &Blame::Input(input)))
             }
         }
     }
@@ -138,7 +136,7 @@ impl Session {
                 if ast.statements().is_empty() {
                     self.functions = before;
                 }
-                Answer::Error(shown::error(&error, input, &self.loaded))
+                Answer::Error(shown::error(&error, &self.engine, input, &self.loaded))
             }
         }
     }
@@ -229,11 +227,9 @@ impl Session {
             Ok(ast) => ast,
             Err(ParseError(kind, position)) => {
                 let blame = Blame::File(&source);
-                return Answer::Error(shown::excerpted(
-                    &format!("syntax: {kind}"),
-                    position,
-                    &blame,
-                ));
+                let told = syntax::told(&kind.to_string(), Some(&source.text), position);
+                let message = format!("syntax: {told}");
+                return Answer::Error(shown::excerpted(&message, position, &blame));
             }
         };
         ast.set_source(source.file.as_str());
@@ -250,7 +246,7 @@ impl Session {
                     if names.is_empty() { "no functions".to_owned() } else { names.join(", ") };
                 Answer::Value(format!("{} has {has}", source.file))
             }
-            Err(error) => Answer::Error(shown::error(&error, "", &self.loaded)),
+            Err(error) => Answer::Error(shown::error(&error, &self.engine, "", &self.loaded)),
         }
     }
 

@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
-use rhai::{Dynamic, EvalAltResult, Map, Position};
+use rhai::{Dynamic, Engine, EvalAltResult, Map, Position};
 use rhambda_runtime::json;
 use rhambda_runtime::modules::Source;
 
@@ -61,13 +61,18 @@ pub(super) fn value(value: &Dynamic) -> String {
 }
 
 /// An error with the line it is about.
-pub(super) fn error(error: &EvalAltResult, input: &str, loaded: &[Rc<Source>]) -> String {
+pub(super) fn error(
+    error: &EvalAltResult,
+    engine: &Engine,
+    input: &str,
+    loaded: &[Rc<Source>],
+) -> String {
     let (inner, source) = innermost(error);
     let file = source.and_then(|name| loaded.iter().find(|source| source.file == name));
     match file {
-        Some(file) => excerpted(&message(inner), inner.position(), &Blame::File(file)),
-        None if input.is_empty() => message(inner),
-        None => excerpted(&message(inner), outermost(error), &Blame::Input(input)),
+        Some(file) => excerpted(&message(inner, engine), inner.position(), &Blame::File(file)),
+        None if input.is_empty() => message(inner, engine),
+        None => excerpted(&message(inner, engine), outermost(error), &Blame::Input(input)),
     }
 }
 
@@ -96,7 +101,7 @@ fn outermost(error: &EvalAltResult) -> Position {
     if position.is_none() { innermost(error).0.position() } else { position }
 }
 
-fn message(error: &EvalAltResult) -> String {
+fn message(error: &EvalAltResult, engine: &Engine) -> String {
     match error {
         EvalAltResult::ErrorRuntime(thrown, _) => match thrown.read_lock::<Map>() {
             Some(map) => {
@@ -110,11 +115,7 @@ fn message(error: &EvalAltResult) -> String {
             None => thrown.to_string(),
         },
         EvalAltResult::ErrorTerminated(..) => "stopped".to_owned(),
-        other => {
-            let text = other.to_string();
-            // The place is told by the excerpt.
-            text.rsplit_once(" (line ").map_or(text.clone(), |(text, _)| text.to_owned())
-        }
+        other => rhambda_runtime::error_in_words(other, engine),
     }
 }
 

@@ -512,20 +512,12 @@ fn throws(context: &NativeCallContext, function: &FnPtr, expected: &str) -> Fall
     if innermost.is_system_exception() {
         return Err(error);
     }
-    let map = match innermost {
-        EvalAltResult::ErrorRuntime(value, _) => {
-            value.clone().try_cast::<Map>().unwrap_or_else(|| {
-                Map::from([
-                    ("type".into(), "".into()),
-                    ("message".into(), value.to_string().into()),
-                ])
-            })
-        }
-        other => {
-            let text = other.to_string();
-            Map::from([("type".into(), "".into()), ("message".into(), text.into())])
-        }
-    };
+    // As a `catch` has it.
+    let value = rhambda_runtime::caught_value(context, error);
+    let text = value.to_string();
+    let map = value.try_cast::<Map>().unwrap_or_else(|| {
+        Map::from([("type".into(), "".into()), ("message".into(), text.into())])
+    });
     let text = |name: &str| map.get(name).map(ToString::to_string).unwrap_or_default();
     if text("type") == expected || text("message").contains(expected) {
         return Ok(map);

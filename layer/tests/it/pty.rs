@@ -261,14 +261,17 @@ fn errors_are_red_unless_colours_are_not_wanted() {
     let desk = desk();
     let mut screen = repl(&desk);
     let answer = screen.answers("nothing");
-    assert!(answer.contains(&format!("{RED}error:\x1b[0m Variable not found")), "{answer:?}");
+    assert!(
+        answer.contains(&format!("{RED}error:\x1b[0m variable `nothing` not found")),
+        "{answer:?}"
+    );
     for (name, value) in [("NO_COLOR", "1"), ("TERM", "dumb")] {
         let mut command = on_terminal(&desk, &["repl"]);
         command.env(name, value);
         let mut screen = Screen::with(command);
         screen.shows("> ");
         let answer = screen.answers("nothing");
-        assert!(answer.contains("error: Variable not found: nothing\r\n"), "{name}: {answer:?}");
+        assert!(answer.contains("error: variable `nothing` not found"), "{name}: {answer:?}");
         screen.types(CTRL_D);
         assert_eq!(screen.ends().code(), Some(0), "{name}");
     }

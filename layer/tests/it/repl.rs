@@ -86,7 +86,7 @@ fn a_script_is_loaded_with_its_constants_and_imports() {
 fn an_error_is_shown_with_its_place_and_the_session_goes_on() {
     let said = typed(&desk(), &[], "let x = 1;\nx.lenn()\nlet y = (\nx + 1\n)\ny\n1 +");
     assert_eq!((said.code, &*said.stdout), (Some(1), "2\n"));
-    let expected = "error: Function not found: lenn (i64)\n    |\n  1 | x.lenn()\n    |   ^\n";
+    let expected = "error: function `lenn` not found for (i64)\n    |\n  1 | x.lenn()\n    |   ^\n";
     assert!(said.stderr.starts_with(expected), "{}", said.stderr);
     assert!(said.stderr.contains("error: syntax: "), "{}", said.stderr);
     let said =

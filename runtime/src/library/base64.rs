@@ -6,9 +6,9 @@ use ::base64::{DecodeError, Engine as _};
 use rhai::plugin::*;
 use rhai::{Blob, Dynamic, Engine};
 
-use super::Part;
 use super::crypto::with_bytes;
 use super::native::exported;
+use super::{Part, counted, malformed};
 use crate::bounds::{Bounded, room_for};
 use crate::vocabulary::Vocabulary;
 
@@ -17,14 +17,20 @@ pub(super) const PART: Part = Part { words: &["base64", "base64url"], register }
 /// One of the two alphabets, with its rule for padding.
 struct Variant {
     name: &'static str,
+    /// The type of what a text throws that is none.
+    malformed: &'static str,
     codec: GeneralPurpose,
 }
 
-static STANDARD: Variant =
-    Variant { name: "base64", codec: ::base64::engine::general_purpose::STANDARD };
+static STANDARD: Variant = Variant {
+    name: "base64",
+    malformed: "Base64.Malformed",
+    codec: ::base64::engine::general_purpose::STANDARD,
+};
 
 static URL_SAFE: Variant = Variant {
     name: "base64url",
+    malformed: "Base64url.Malformed",
     codec: GeneralPurpose::new(
         &alphabet::URL_SAFE,
         GeneralPurposeConfig::new()
@@ -35,10 +41,10 @@ static URL_SAFE: Variant = Variant {
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
     if vocabulary.has("base64") {
-        exported!(standard).register_in("base64", engine, vocabulary);
+        exported!(standard).register_in("base64", "Base64.Invalid", engine, vocabulary);
     }
     if vocabulary.has("base64url") {
-        exported!(url_safe).register_in("base64url", engine, vocabulary);
+        exported!(url_safe).register_in("base64url", "Base64url.Invalid", engine, vocabulary);
     }
 }
 
@@ -123,18 +129,25 @@ impl Variant {
 
     fn decode(&self, text: &str) -> Bounded<Blob> {
         room_for(text.len() / 4 + 1, 3)?;
-        self.codec.decode(text).map_err(|error| explain(self, text, error).into())
+        self.codec.decode(text).map_err(|error| {
+            let offset = match error {
+                DecodeError::InvalidByte(offset, _)
+                | DecodeError::InvalidLastSymbol { offset, .. } => counted(offset),
+                _ => Dynamic::UNIT,
+            };
+            malformed(self.malformed, explain(self, text, error), [("offset", offset)])
+        })
     }
 
     fn decode_text(&self, text: &str) -> Bounded<String> {
         let name = self.name;
         String::from_utf8(self.decode(text)?).map_err(|error| {
-            format!(
+            let message = format!(
                 "what this {name} stands for is not text: byte {} is not UTF-8; `{name}::decode` \
                  gives a blob",
                 error.utf8_error().valid_up_to()
-            )
-            .into()
+            );
+            malformed(self.malformed, message, [])
         })
     }
 }

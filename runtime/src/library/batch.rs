@@ -25,7 +25,7 @@ use crate::vocabulary::Vocabulary;
 pub(super) const PART: Part = Part { words: &["batch"], register };
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
-    exported!(functions).register_in("batch", engine, vocabulary);
+    exported!(functions).register_in("batch", "Batch.Invalid", engine, vocabulary);
 }
 
 /// Records of a queue or a stream one by one, and which of them failed.
@@ -77,7 +77,8 @@ fn each(context: &NativeCallContext, event: &Dynamic, function: &FnPtr) -> Falli
         room_for(records.len(), 2 * grow::MAP)?;
         let callback = Callback::new("each", context, function, 0);
         let file = context.call_source().unwrap_or_default();
-        let has_failed = Batch { records: &records, order, callback, file }.run()?;
+        let batch = Batch { context, records: &records, order, callback, file };
+        let has_failed = batch.run()?;
         for index in (0..records.len()).filter(|&index| has_failed[index]) {
             let mut failure = Map::new();
             put(&mut failure, "itemIdentifier", identifier(&records, index));
@@ -133,6 +134,7 @@ fn identifier(records: &Records, index: usize) -> Dynamic {
 }
 
 struct Batch<'a> {
+    context: &'a NativeCallContext<'a>,
     records: &'a Records,
     order: Order,
     callback: Callback<'a>,
@@ -207,7 +209,7 @@ impl Batch<'_> {
     /// Says in the log why a record failed, but not what is in it.
     fn report(&self, index: usize, error: Option<&EvalAltResult>) {
         let (error_type, why) = match error {
-            Some(error) => diagnosis::survived(error, self.file),
+            Some(error) => diagnosis::survived(error, self.context, self.file),
             None => (None, "it was still running shortly before the deadline".to_owned()),
         };
         let id = self.records.id(index).to_string();

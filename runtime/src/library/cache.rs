@@ -20,7 +20,7 @@ use crate::{json, memory};
 pub(super) const PART: Part = Part { words: &["cache"], register };
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
-    exported!(functions).register_in("cache", engine, vocabulary);
+    exported!(functions).register_in("cache", "Cache.Invalid", engine, vocabulary);
 }
 
 /// The part of the script's memory that the cache may take: one of so many.

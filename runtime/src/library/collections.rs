@@ -51,7 +51,7 @@ pub(super) const PART: Part = Part {
 };
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
-    exported!(methods).register_globally(engine, vocabulary);
+    exported!(methods).register_globally("Collections.Invalid", engine, vocabulary);
 }
 
 #[allow(clippy::unwrap_used)] // What the macro writes has it.

@@ -20,7 +20,7 @@ use crate::vocabulary::Vocabulary;
 pub(super) const PART: Part = Part { words: &["crypto"], register };
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
-    exported!(functions).register_in("crypto", engine, vocabulary);
+    exported!(functions).register_in("crypto", "Crypto.Invalid", engine, vocabulary);
 }
 
 /// Text or a blob, both of which are bytes to an algorithm.

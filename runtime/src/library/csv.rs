@@ -9,7 +9,7 @@ use rhai::{Array, Dynamic, Engine, FnPtr, INT, ImmutableString, Map, NativeCallC
 use super::decoder::{Encoding, KNOWN};
 use super::grow;
 use super::native::exported;
-use super::{Part, in_row};
+use super::{Part, counted, in_row, malformed};
 use crate::bounds::{self, Bounded, room_for};
 use crate::callbacks::Callback;
 use crate::vocabulary::Vocabulary;
@@ -19,7 +19,7 @@ use shape::{DUPLICATES, Duplicates, Header, RAGGED, Ragged, Shape};
 pub(super) const PART: Part = Part { words: &["csv"], register };
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
-    exported!(functions).register_in("csv", engine, vocabulary);
+    exported!(functions).register_in("csv", "Csv.Invalid", engine, vocabulary);
     if vocabulary.has("rows") {
         engine.register_type_with_name::<CsvRows>("CsvRows");
         super::register_iterable(engine);
@@ -335,10 +335,9 @@ impl Reader<'_> {
         let mut field = String::new();
         loop {
             let Some((part, after)) = rest.split_once('"') else {
-                return Err(format!(
-                    "the quoted field that starts in line {line} of the CSV has no end"
-                )
-                .into());
+                let message =
+                    format!("the quoted field that starts in line {line} of the CSV has no end");
+                return Err(malformed("Csv.Malformed", message, [("line", counted(line))]));
             };
             grow::add(&mut field, part)?;
             self.line += lines_in(part);
@@ -355,14 +354,14 @@ impl Reader<'_> {
         }
         let ends = rest.is_empty() || rest.starts_with([self.delimiter, '\n', '\r']);
         if !ends {
-            return Err(format!(
+            let message = format!(
                 "after the quoted field in line {} of the CSV comes {:?}, not {:?} or the end of \
                  the line; a quote within quotes is written twice",
                 self.line,
                 rest.chars().next().unwrap_or_default(),
                 self.delimiter
-            )
-            .into());
+            );
+            return Err(malformed("Csv.Malformed", message, [("line", counted(self.line))]));
         }
         // The end lies within what is still to be read.
         self.rest = &self.rest[self.rest.len() - rest.len()..];

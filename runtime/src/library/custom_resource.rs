@@ -25,7 +25,12 @@ use crate::{diagnosis, json, logging, memory};
 pub(super) const PART: Part = Part { words: &["custom_resource"], register };
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
-    exported!(functions).register_in("custom_resource", engine, vocabulary);
+    exported!(functions).register_in(
+        "custom_resource",
+        "CustomResource.Invalid",
+        engine,
+        vocabulary,
+    );
 }
 
 /// Resources of CloudFormation that a script makes.
@@ -105,7 +110,7 @@ fn handle(context: &NativeCallContext, event: &Dynamic, function: &FnPtr) -> Fal
             Ok(result) => (result_of(&request, result), None),
             Err(error) => {
                 let file = context.call_source().unwrap_or_default();
-                let (_, why) = diagnosis::survived(&error, file);
+                let (_, why) = diagnosis::survived(&error, context, file);
                 (Err(why), Some(error).filter(|error| !is_survivable(error)))
             }
         };

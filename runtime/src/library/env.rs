@@ -12,7 +12,7 @@ use crate::vocabulary::Vocabulary;
 pub(super) const PART: Part = Part { words: &["env"], register };
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
-    exported!(functions).register_in("env", engine, vocabulary);
+    exported!(functions).register_in("env", "Env.Invalid", engine, vocabulary);
 }
 
 /// The value of a variable; one that is empty counts as not set. One such as `ssm:/shop/token` or

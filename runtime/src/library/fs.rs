@@ -18,7 +18,7 @@ pub(super) use lines::FileLines;
 pub(super) const PART: Part = Part { words: &["fs"], register };
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
-    exported!(functions).register_in("fs", engine, vocabulary);
+    exported!(functions).register_in("fs", "Fs.Invalid", engine, vocabulary);
     if vocabulary.has("lines") {
         engine.register_type_with_name::<FileLines>("FileLines");
         super::register_iterable(engine);

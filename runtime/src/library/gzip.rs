@@ -8,9 +8,9 @@ use flate2::write::GzEncoder;
 use rhai::plugin::*;
 use rhai::{Blob, Dynamic, Engine};
 
-use super::Part;
 use super::crypto::with_bytes;
 use super::native::exported;
+use super::{Part, malformed};
 use crate::bounds::{Bounded, in_time, room_for};
 use crate::vocabulary::Vocabulary;
 
@@ -23,7 +23,7 @@ const CHUNK: usize = 32 << 10;
 const COMPRESSOR: usize = 320 << 10;
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
-    exported!(functions).register_in("gzip", engine, vocabulary);
+    exported!(functions).register_in("gzip", "Gzip.Invalid", engine, vocabulary);
 }
 
 /// Bytes made smaller and back.
@@ -81,7 +81,9 @@ pub(super) fn decompress(bytes: &[u8]) -> Bounded<Blob> {
                 return Ok(out);
             }
             Ok(read) => out.truncate(length + read),
-            Err(error) => return Err(explain(bytes, length, &error).into()),
+            Err(error) => {
+                return Err(malformed("Gzip.Malformed", explain(bytes, length, &error), []));
+            }
         }
     }
 }

@@ -3,16 +3,16 @@
 use rhai::plugin::*;
 use rhai::{Blob, Dynamic, Engine};
 
-use super::Part;
 use super::crypto::{hex, with_bytes};
 use super::native::exported;
+use super::{Part, counted, malformed};
 use crate::bounds::{self, Bounded, room_for};
 use crate::vocabulary::Vocabulary;
 
 pub(super) const PART: Part = Part { words: &["hex"], register };
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
-    exported!(functions).register_in("hex", engine, vocabulary);
+    exported!(functions).register_in("hex", "Hex.Invalid", engine, vocabulary);
 }
 
 /// Bytes as two hexadecimal digits each.
@@ -53,17 +53,17 @@ fn decode(text: &str) -> Bounded<Blob> {
     room_for(text.len() / 2, 1)?;
     let stray = text.char_indices().find(|(_, character)| !character.is_ascii_hexdigit());
     if let Some((offset, character)) = stray {
-        return Err(format!(
+        let message = format!(
             "this is not hex: {character:?} at offset {offset} is not one of 0-9, a-f, A-F"
-        )
-        .into());
+        );
+        return Err(malformed("Hex.Malformed", message, [("offset", counted(offset))]));
     }
     if text.len() % 2 != 0 {
-        return Err(format!(
+        let message = format!(
             "this is not hex: {} digits, but each byte takes two; a digit is missing",
             text.len()
-        )
-        .into());
+        );
+        return Err(malformed("Hex.Malformed", message, []));
     }
     let value = |digit: u8| (digit & 15) + if digit.is_ascii_alphabetic() { 9 } else { 0 };
     let mut blob = Blob::with_capacity(text.len() / 2);

@@ -25,7 +25,7 @@ pub(super) use response::{Answer, Body};
 pub(super) const PART: Part = Part { words: &["http"], register };
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
-    exported!(functions).register_in("http", engine, vocabulary);
+    exported!(functions).register_in("http", "Http.InvalidRequest", engine, vocabulary);
     response::register(engine, vocabulary);
 }
 

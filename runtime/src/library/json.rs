@@ -7,7 +7,7 @@ use rhai::{Dynamic, Engine, EvalAltResult, FLOAT, INT, ImmutableString, Map, Pos
 
 use super::crypto::with_bytes;
 use super::native::exported;
-use super::{Fallible, Part};
+use super::{Fallible, Part, counted, malformed};
 use crate::json::{self, ExactNumber};
 use crate::memory;
 use crate::vocabulary::Vocabulary;
@@ -38,7 +38,7 @@ pub fn name_numbers(engine: &mut Engine) {
 }
 
 fn register_module(engine: &mut Engine, vocabulary: &Vocabulary) {
-    exported!(functions).register_in("json", engine, vocabulary);
+    exported!(functions).register_in("json", "Json.Invalid", engine, vocabulary);
 }
 
 /// JSON by the same rules as events and responses: strict, and no number loses a digit.
@@ -165,7 +165,7 @@ mod methods {
 }
 
 fn register_values(engine: &mut Engine, vocabulary: &Vocabulary) {
-    exported!(methods).register_globally(engine, vocabulary);
+    exported!(methods).register_globally("Json.Invalid", engine, vocabulary);
     let comparisons: [(_, Holds); 6] = [
         ("==", |order| order == Some(Ordering::Equal)),
         ("!=", |order| order != Some(Ordering::Equal)),
@@ -211,7 +211,12 @@ fn read(text: &[u8]) -> Fallible<Dynamic> {
             let what = "the value of a JSON text is".to_owned();
             return Box::new(EvalAltResult::ErrorDataTooLarge(what, Position::NONE));
         }
-        format!("this is not JSON: {error}").into()
+        let fields = [("line", error.line), ("column", error.column), ("offset", error.offset)];
+        malformed(
+            "Json.Malformed",
+            format!("this is not JSON: {error}"),
+            fields.map(|(name, number)| (name, counted(number))),
+        )
     })
 }
 

@@ -28,7 +28,7 @@ pub fn handle_print(engine: &mut Engine) {
 }
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
-    exported!(functions).register_in("log", engine, vocabulary);
+    exported!(functions).register_in("log", "Log.Invalid", engine, vocabulary);
 }
 
 /// Records with a level and fields.

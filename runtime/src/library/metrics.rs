@@ -21,7 +21,7 @@ use crate::vocabulary::Vocabulary;
 pub(super) const PART: Part = Part { words: &["metrics"], register };
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
-    exported!(functions).register_in("metrics", engine, vocabulary);
+    exported!(functions).register_in("metrics", "Metrics.Invalid", engine, vocabulary);
 }
 
 /// The format's limits, and how many values one record has at most, so that it stays one event.

@@ -45,6 +45,7 @@ mod stage;
 
 use rhai::{Dynamic, Engine, EvalAltResult, INT, Map, Position};
 
+use crate::description;
 use crate::effects::Failure;
 use crate::json::ExactNumber;
 use crate::vocabulary::Vocabulary;
@@ -111,13 +112,35 @@ type Fallible<T> = Result<T, Box<EvalAltResult>>;
 fn thrown<const N: usize>(failure: &Failure, fields: [(&str, Dynamic); N]) -> Box<EvalAltResult> {
     let mut map: Map = [
         ("type".into(), failure.error_type.into()),
-        ("message".into(), failure.message.clone().into()),
+        ("message".into(), description::without_paths(&failure.message).into()),
     ]
     .into();
     for (name, value) in fields.into_iter().filter(|(_, value)| !value.is_unit()) {
         map.insert(name.into(), value);
     }
     Box::new(EvalAltResult::ErrorRuntime(map.into(), Position::NONE))
+}
+
+/// The same for data that a function cannot read.
+fn malformed<const N: usize>(
+    error_type: &'static str,
+    message: impl Into<String>,
+    fields: [(&str, Dynamic); N],
+) -> Box<EvalAltResult> {
+    thrown(&Failure::new(error_type, message), fields)
+}
+
+/// A number of bytes, lines or columns as a script has it.
+fn counted(number: usize) -> Dynamic {
+    Dynamic::from_int(INT::try_from(number).unwrap_or(INT::MAX))
+}
+
+/// What a thrown value says: its message, or itself where it is text.
+fn said(value: &Dynamic) -> String {
+    if let Some(map) = value.read_lock::<Map>() {
+        return map.get("message").map(ToString::to_string).unwrap_or_default();
+    }
+    value.as_immutable_string_ref().map(|text| text.to_string()).unwrap_or_default()
 }
 
 pub use cache::each as each_cached;

@@ -4,8 +4,10 @@
 use std::any::TypeId;
 
 use rhai::plugin::{FnManifestEntry, ModuleManifest, PluginFunc, RhaiFunc, RhaiResult};
-use rhai::{Dynamic, Engine, FuncRegistration, Module, NativeCallContext};
+use rhai::{Dynamic, Engine, EvalAltResult, FuncRegistration, Module, NativeCallContext};
 
+use super::thrown;
+use crate::effects::Failure;
 use crate::vocabulary::Vocabulary;
 
 /// Calls a function with the types of some parameters.
@@ -59,22 +61,34 @@ pub(super) const fn listed<const N: usize>(manifest: &'static ModuleManifest) ->
 }
 
 impl Functions {
-    /// Registers them in a module of the library.
-    pub(super) fn register_in(self, name: &str, engine: &mut Engine, vocabulary: &Vocabulary) {
-        let module = self.module(vocabulary, |function| Placed(function.call).into());
+    /// Registers them in a module of the library. What one of them says without a type is of this type.
+    pub(super) fn register_in(
+        self,
+        name: &str,
+        error_type: &'static str,
+        engine: &mut Engine,
+        vocabulary: &Vocabulary,
+    ) {
+        let module =
+            self.module(vocabulary, &|function| Typed { call: function.call, error_type }.into());
         engine.register_static_module(name, module.into());
     }
 
-    /// Registers them as methods and operators, whose failures the engine itself places.
-    pub(super) fn register_globally(self, engine: &mut Engine, vocabulary: &Vocabulary) {
+    /// Registers them as methods and operators, likewise.
+    pub(super) fn register_globally(
+        self,
+        error_type: &'static str,
+        engine: &mut Engine,
+        vocabulary: &Vocabulary,
+    ) {
         let module =
-            self.module(vocabulary, |function| RhaiFunc::StaticPlugin { func: function.call });
+            self.module(vocabulary, &|function| Typed { call: function.call, error_type }.into());
         if !module.is_empty() {
             engine.register_global_module(module.into());
         }
     }
 
-    fn module(self, vocabulary: &Vocabulary, native: fn(&Function) -> RhaiFunc) -> Module {
+    fn module(self, vocabulary: &Vocabulary, native: &dyn Fn(&Function) -> RhaiFunc) -> Module {
         let mut module = Module::new();
         for function in self.all.iter().filter(|function| vocabulary.has(function.name)) {
             (function.with_parameters)(&mut |types| {
@@ -94,17 +108,22 @@ impl Functions {
     }
 }
 
-/// A function of a module. The engine does not say where one was called that failed; this does.
-struct Placed(&'static dyn PluginFunc);
+/// A function whose failures have a type and a place: the engine does not say where a function of a
+/// module was called.
+struct Typed {
+    call: &'static dyn PluginFunc,
+    error_type: &'static str,
+}
 
-impl PluginFunc for Placed {
+impl PluginFunc for Typed {
     fn call(
         &self,
         context: Option<NativeCallContext>,
         arguments: &mut [&mut Dynamic],
     ) -> RhaiResult {
         let place = context.as_ref().map(NativeCallContext::call_position);
-        self.0.call(context, arguments).map_err(|mut error| {
+        self.call.call(context, arguments).map_err(|error| {
+            let mut error = typed(error, self.error_type);
             if let Some(place) = place.filter(|_| error.position().is_none()) {
                 error.set_position(place);
             }
@@ -117,14 +136,27 @@ impl PluginFunc for Placed {
     }
 
     fn is_method_call(&self) -> bool {
-        self.0.is_method_call()
+        self.call.is_method_call()
     }
 
     fn is_pure(&self) -> bool {
-        self.0.is_pure()
+        self.call.is_pure()
     }
 
     fn is_volatile(&self) -> bool {
-        self.0.is_volatile()
+        self.call.is_volatile()
     }
+}
+
+/// An error as a map, where it is only text. What a script throws that a native function calls comes in a
+/// function call.
+fn typed(error: Box<EvalAltResult>, error_type: &'static str) -> Box<EvalAltResult> {
+    let EvalAltResult::ErrorRuntime(value, position) = &*error else { return error };
+    let Ok(message) = value.as_immutable_string_ref().map(|text| text.to_string()) else {
+        return error;
+    };
+    let position = *position;
+    let mut error = thrown(&Failure::new(error_type, message), []);
+    error.set_position(position);
+    error
 }

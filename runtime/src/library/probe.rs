@@ -37,7 +37,13 @@ pub(super) fn gives(script: &str, expected: &str) {
 pub(super) fn fails(script: &str, part: &str) {
     match evaluate(&engine(script), &mut Scope::new(), script) {
         Ok(value) => panic!("{script} gave {value}"),
-        Err(error) => assert!(error.to_string().contains(part), "{script}: {error}"),
+        Err(error) => {
+            let said = match error.unwrap_inner() {
+                EvalAltResult::ErrorRuntime(value, _) => super::said(value),
+                other => other.to_string(),
+            };
+            assert!(said.contains(part), "{script}: {said}");
+        }
     }
 }
 

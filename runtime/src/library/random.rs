@@ -12,7 +12,7 @@ use crate::vocabulary::Vocabulary;
 pub(super) const PART: Part = Part { words: &["random"], register };
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
-    exported!(functions).register_in("random", engine, vocabulary);
+    exported!(functions).register_in("random", "Random.Invalid", engine, vocabulary);
 }
 
 #[allow(clippy::unwrap_used)] // What the macro writes has it.

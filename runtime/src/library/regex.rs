@@ -13,14 +13,14 @@ use rhai::plugin::*;
 use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, INT, ImmutableString, Map};
 
 use super::native::exported;
-use super::{Fallible, Part};
+use super::{Fallible, Part, malformed};
 use crate::bounds::{self, Bounded, in_time, room_for};
 use crate::vocabulary::Vocabulary;
 
 pub(super) const PART: Part = Part { words: &["regex"], register };
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
-    exported!(functions).register_in("regex", engine, vocabulary);
+    exported!(functions).register_in("regex", "Regex.Invalid", engine, vocabulary);
 }
 
 type Text = ImmutableString;
@@ -202,13 +202,15 @@ impl<'t> Search<'t> {
             Some(left) if worst > PIECE_TIME * 10 && worst > left && self.has_begun.get() => {
                 Err(bounds::too_late())
             }
-            Some(left) if worst > PIECE_TIME * 10 && worst > left => Err(format!(
-                "{length} bytes of text may take this pattern {} ms, and {} ms are left: search in \
-                 shorter parts, such as lines, or give the function a longer timeout",
-                worst.as_millis(),
-                left.as_millis()
-            )
-            .into()),
+            Some(left) if worst > PIECE_TIME * 10 && worst > left => {
+                let message = format!(
+                    "{length} bytes of text may take this pattern {} ms, and {} ms are left: search \
+                     in shorter parts, such as lines, or give the function a longer timeout",
+                    worst.as_millis(),
+                    left.as_millis()
+                );
+                Err(malformed("Regex.TooSlow", message, []))
+            }
             _ => {
                 self.has_begun.set(true);
                 Ok(())
@@ -266,11 +268,11 @@ impl<'t> Search<'t> {
 }
 
 fn too_large(length: usize, most: usize) -> Box<EvalAltResult> {
-    format!(
+    let message = format!(
         "the text has {length} bytes and the pattern, being large, takes at most {most}: use fewer \
          or smaller repetitions as `{{100}}`"
-    )
-    .into()
+    );
+    malformed("Regex.TooLarge", message, [])
 }
 
 thread_local! {

@@ -28,8 +28,8 @@ const BYTES: &str = "application/octet-stream";
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
     engine.register_type_with_name::<Response>("Response");
-    exported!(functions).register_in("response", engine, vocabulary);
-    exported!(methods).register_globally(engine, vocabulary);
+    exported!(functions).register_in("response", "Response.Invalid", engine, vocabulary);
+    exported!(methods).register_globally("Response.Invalid", engine, vocabulary);
 }
 
 /// A response in a script.

@@ -19,7 +19,7 @@ use crate::vocabulary::Vocabulary;
 pub(super) const PART: Part = Part { words: &["schema"], register };
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
-    exported!(functions).register_in("schema", engine, vocabulary);
+    exported!(functions).register_in("schema", "Schema.InvalidSchema", engine, vocabulary);
 }
 
 /// What a schema may say.

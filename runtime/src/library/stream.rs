@@ -21,7 +21,7 @@ use crate::vocabulary::Vocabulary;
 pub(super) const PART: Part = Part { words: &["stream"], register };
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
-    exported!(functions).register_in("stream", engine, vocabulary);
+    exported!(functions).register_in("stream", "Stream.Invalid", engine, vocabulary);
 }
 
 /// A response whose status and headers stand before its data, as JSON that ends with eight NULs.

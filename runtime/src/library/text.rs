@@ -14,7 +14,7 @@ pub(super) const PART: Part = Part { words: &["text"], register };
 type Text = ImmutableString;
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
-    exported!(functions).register_in("text", engine, vocabulary);
+    exported!(functions).register_in("text", "Text.Invalid", engine, vocabulary);
 }
 
 /// What the language's own functions for text leave out. Lengths count characters.

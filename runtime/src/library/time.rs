@@ -12,9 +12,9 @@ use crate::vocabulary::Vocabulary;
 pub(super) const PART: Part = Part { words: &["time"], register };
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
-    exported!(functions).register_in("time", engine, vocabulary);
+    exported!(functions).register_in("time", "Time.Invalid", engine, vocabulary);
     engine.register_type_with_name::<Time>("Time");
-    exported!(methods).register_globally(engine, vocabulary);
+    exported!(methods).register_globally("Time.Invalid", engine, vocabulary);
 }
 
 fn invalid(message: String) -> Failure {

@@ -7,9 +7,12 @@ use rhai::plugin::*;
 use rhai::{Array, Dynamic, Engine, INT, ImmutableString, Map};
 
 use super::native::exported;
-use super::{Part, grow};
+use super::{Part, counted, grow, malformed};
 use crate::bounds::{self, Bounded, room_for};
 use crate::vocabulary::Vocabulary;
+
+/// The type of what a text throws that is no URL.
+const MALFORMED: &str = "Url.Malformed";
 
 pub(super) const PART: Part = Part { words: &["url"], register };
 
@@ -17,7 +20,7 @@ pub(super) const PART: Part = Part { words: &["url"], register };
 const PARAMETER: usize = size_of::<Dynamic>() + 64;
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
-    exported!(functions).register_in("url", engine, vocabulary);
+    exported!(functions).register_in("url", "Url.Invalid", engine, vocabulary);
 }
 
 /// The parts of URLs, their queries and percent-encoding.
@@ -115,11 +118,11 @@ fn parse(text: &str) -> Bounded<Map> {
         character.is_ascii_control() || " \"<>\\".contains(*character)
     };
     if let Some((offset, character)) = text.char_indices().find(stray) {
-        return Err(format!(
+        let message = format!(
             "this is not a URL: {character:?} at offset {offset} has to be encoded, as by \
              `url::encode`"
-        )
-        .into());
+        );
+        return Err(malformed(MALFORMED, message, [("offset", counted(offset))]));
     }
     let (rest, fragment) = split_off(text, '#');
     let (rest, query) = split_off(rest, '?');
@@ -252,18 +255,25 @@ impl<'a> Authority<'a> {
             // An address of IP version 6 has colons of its own.
             Some(_) => match rest.find(']') {
                 Some(last) => last + 1,
-                None => return Err(format!("the host {rest:?} of the URL lacks its `]`").into()),
+                None => {
+                    let message = format!("the host {rest:?} of the URL lacks its `]`");
+                    return Err(malformed(MALFORMED, message, []));
+                }
             },
         };
         let (host, port) = rest.split_at(end);
         let port = match port.strip_prefix(':') {
             Some("") => None,
             Some(digits) if digits.bytes().all(|digit| digit.is_ascii_digit()) => {
-                Some(digits.parse().map_err(|_| not_a_port(digits))?)
+                let port = digits.parse();
+                Some(port.map_err(|_| malformed(MALFORMED, not_a_port(digits), []))?)
             }
-            Some(digits) => return Err(not_a_port(digits).into()),
+            Some(digits) => return Err(malformed(MALFORMED, not_a_port(digits), [])),
             None if port.is_empty() => None,
-            None => return Err(format!("the host {rest:?} of the URL goes on after `]`").into()),
+            None => {
+                let message = format!("the host {rest:?} of the URL goes on after `]`");
+                return Err(malformed(MALFORMED, message, []));
+            }
         };
         Ok(Self { username, password, host: Some(host), port })
     }
@@ -366,10 +376,13 @@ fn scheme_of(text: &str) -> Bounded<(Option<&str>, &str)> {
     match text.split_once(':') {
         Some((scheme, rest)) if !scheme.contains('/') => match is_scheme(scheme) {
             true => Ok((Some(scheme), rest)),
-            false => Err(format!(
-                "this is not a URL: {scheme:?} before the first `:` is no scheme, such as \"https\""
-            )
-            .into()),
+            false => {
+                let message = format!(
+                    "this is not a URL: {scheme:?} before the first `:` is no scheme, such as \
+                     \"https\""
+                );
+                Err(malformed(MALFORMED, message, []))
+            }
         },
         _ => Ok((None, text)),
     }
@@ -430,17 +443,20 @@ pub(super) fn decoded(text: &str) -> Bounded<Cow<'_, str>> {
             continue;
         }
         let value = escaped(&bytes[at..]).ok_or_else(|| {
-            format!(
+            let message = format!(
                 "the `%` at offset {at} of {} stands before no two hexadecimal digits; a `%` \
                  itself is written `%25`",
                 excerpt(text)
-            )
+            );
+            malformed(MALFORMED, message, [("offset", counted(at))])
         })?;
         out.push(value);
         at += 3;
     }
     String::from_utf8(out).map(Cow::from).map_err(|_| {
-        format!("{} stands for bytes that are not UTF-8, so for no text", excerpt(text)).into()
+        let message =
+            format!("{} stands for bytes that are not UTF-8, so for no text", excerpt(text));
+        malformed(MALFORMED, message, [])
     })
 }
 

@@ -14,7 +14,7 @@ use crate::vocabulary::Vocabulary;
 pub(super) const PART: Part = Part { words: &["uuid"], register };
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
-    exported!(functions).register_in("uuid", engine, vocabulary);
+    exported!(functions).register_in("uuid", "Uuid.Invalid", engine, vocabulary);
 }
 
 thread_local! {

@@ -26,7 +26,7 @@ pub(super) const PART: Part = Part { words: &["webhook"], register };
 const TOLERANCE_S: INT = 300;
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
-    exported!(functions).register_in("webhook", engine, vocabulary);
+    exported!(functions).register_in("webhook", "Webhook.Invalid", engine, vocabulary);
 }
 
 /// A secret and the body that it signs.

@@ -8,12 +8,15 @@ use std::collections::BTreeMap;
 use rhai::plugin::*;
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map};
 
-use super::Part;
 use super::grow::{self, MAP};
 use super::native::exported;
+use super::{Part, counted, malformed};
 use crate::bounds::{self, Bounded, room_for};
 use crate::json::MAX_DEPTH;
 use crate::vocabulary::Vocabulary;
+
+/// The type of what a text throws that is no XML.
+const MALFORMED: &str = "Xml.Malformed";
 
 pub(super) const PART: Part = Part { words: &["xml"], register };
 
@@ -24,7 +27,7 @@ const TEXT: &str = "#text";
 const ORDER: &str = "#order";
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
-    exported!(functions).register_in("xml", engine, vocabulary);
+    exported!(functions).register_in("xml", "Xml.Invalid", engine, vocabulary);
 }
 
 /// Elements as maps and back. Nothing is fetched or expanded: a document that declares entities of its
@@ -193,7 +196,7 @@ fn parse(text: &str, options: &Options) -> Bounded<Map> {
     }
     match root {
         Some((name, value)) => Ok(Map::from_iter([(name.into(), value)])),
-        None => Err("this is not XML: it has no element".into()),
+        None => Err(malformed(MALFORMED, "this is not XML: it has no element", [])),
     }
 }
 
@@ -291,7 +294,9 @@ impl<'a> Reader<'a> {
         let before = &self.text[..at];
         let line = before.matches('\n').count() + 1;
         let column = before.chars().rev().take_while(|&character| character != '\n').count() + 1;
-        format!("this is not XML that can be read: at line {line}, column {column}: {what}").into()
+        let message =
+            format!("this is not XML that can be read: at line {line}, column {column}: {what}");
+        malformed(MALFORMED, message, [("line", counted(line)), ("column", counted(column))])
     }
 
     fn skip_white(&mut self) {

@@ -47,6 +47,7 @@ pub fn lower(
         shown: shown.clone(),
         is_method: definition.this_type.is_some(),
         parameters: definition.params.iter().cloned().collect(),
+        names: lowering.names.iter().cloned().collect(),
         block: Rc::new(Expr::Unit(Position::NONE)),
         slots: lowering.most,
         body,

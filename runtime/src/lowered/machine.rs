@@ -81,13 +81,21 @@ impl<'a> Machine<'a> {
             let stack = &self.spare.stack;
             let is_locked = |index: usize| stack.get(base + index).is_some_and(Dynamic::is_locked);
             frames::place(error, &function.block, &function.parameters, is_locked);
-            frames::note(
-                error,
-                &function.shown,
-                &self.file.name,
-                self.global.level,
-                &mut self.file.trace.borrow_mut(),
-            );
+            let mut trace = self.file.trace.borrow_mut();
+            let this = self.this.as_deref();
+            let look = |name: &str, see: &mut dyn FnMut(&Dynamic)| {
+                let slot = function.names.iter().find(|(known, _)| known == name);
+                let value = match name {
+                    "this" => this,
+                    _ => slot.and_then(|(_, slot)| stack.get(base + slot)),
+                };
+                if let Some(value) = value {
+                    see(value);
+                }
+            };
+            let (block, parameters) = (&function.block, &function.parameters);
+            frames::ask_with(&look, error, block, parameters, &self.file.name, &mut trace);
+            frames::note(error, &function.shown, &self.file.name, self.global.level, &mut trace);
         }
         result
     }
@@ -801,10 +809,6 @@ impl<'a> Machine<'a> {
         );
         #[allow(deprecated)] // The engine marks what is volatile so; it is not deprecated.
         let result = context.eval_expression_tree_raw(&Expression::from(&native.expression), false);
-        if let Err(error) = &result {
-            let mut trace = self.file.trace.borrow_mut();
-            frames::note_absent(&context, error, &self.file.name, &mut trace);
-        }
         scope.rewind(length);
         for (name, slot) in &native.variables {
             if let Some(place) = scope.get_mut(name) {

@@ -129,6 +129,8 @@ pub struct Function {
     /// Whether it is a method of some type.
     is_method: bool,
     parameters: Box<[ImmutableString]>,
+    /// The variables that can be seen at its end, for those who explain its errors.
+    names: Box<[(ImmutableString, node::Slot)]>,
     /// The same for the engine.
     block: Rc<Expr>,
     /// How many variables it has at most at a time, parameters first.

@@ -33,7 +33,7 @@ fn a_value_in_use() {
         let script = format!("fn handler(event) {{\n let a = [1, 2];\n {call}\n}}\n");
         fails(&script, |run| {
             run.failed("Function.RuntimeError")
-                .saying("data race detected")
+                .saying("`let copy = value;`")
                 .saying("(main.rhai:3:");
         });
     }

@@ -446,3 +446,29 @@ fn a_change_runs_them_again() {
     child.kill().expect("it is killed");
     child.wait().expect("it ends");
 }
+
+#[test]
+fn a_test_has_the_same_of_an_error_that_it_catches() {
+    let folder = shop(
+        r#"
+        fn fails(event) { event.no.name }
+        fn test_catch() {
+            try { fails(#{}) } catch (error) {
+                assert_eq([error.type, error.file, error.line], ["Function.PropertyNotFound", "shop.test.rhai", 2]);
+                assert_contains(`${error}`, "`event.no` is not there");
+                return;
+            }
+            assert(false);
+        }
+        fn test_assert_throws() {
+            let error = assert_throws(|| fails(#{}), "Function.PropertyNotFound");
+            assert_eq(error.line, 2);
+            assert_throws(|| json::parse("{oops"), "Json.Malformed");
+        }
+        fn test_invoke() {
+            let error = assert_throws(|| invoke(#{ fail: 1 / 1 == 1, sku: 7 }));
+            assert_eq([error.type, error.sku], ["NoStock", 7]);
+        }"#,
+    );
+    said(&folder, &[], 0);
+}

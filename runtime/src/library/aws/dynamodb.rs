@@ -17,7 +17,7 @@ use crate::vocabulary::Vocabulary;
 pub(in crate::library) const PART: Part = Part { words: &["dynamodb"], register };
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
-    exported!(functions).register_in("dynamodb", engine, vocabulary);
+    exported!(functions).register_in("dynamodb", "Aws.InvalidRequest", engine, vocabulary);
 }
 
 const SERVICE: &str = "dynamodb";

@@ -14,21 +14,27 @@ use crate::library::{Fallible, Part, grow, plain_text};
 
 pub(in crate::library) const SNS: Part = Part {
     words: &["sns"],
-    register: |engine, vocabulary| exported!(sns).register_in("sns", engine, vocabulary),
+    register: |engine, vocabulary| {
+        exported!(sns).register_in("sns", "Aws.InvalidRequest", engine, vocabulary)
+    },
 };
 pub(in crate::library) const EVENTBRIDGE: Part = Part {
     words: &["eventbridge"],
     register: |engine, vocabulary| {
-        exported!(eventbridge).register_in("eventbridge", engine, vocabulary);
+        exported!(eventbridge).register_in("eventbridge", "Aws.InvalidRequest", engine, vocabulary);
     },
 };
 pub(in crate::library) const SFN: Part = Part {
     words: &["sfn"],
-    register: |engine, vocabulary| exported!(sfn).register_in("sfn", engine, vocabulary),
+    register: |engine, vocabulary| {
+        exported!(sfn).register_in("sfn", "Aws.InvalidRequest", engine, vocabulary)
+    },
 };
 pub(in crate::library) const LAMBDA: Part = Part {
     words: &["lambda"],
-    register: |engine, vocabulary| exported!(lambda).register_in("lambda", engine, vocabulary),
+    register: |engine, vocabulary| {
+        exported!(lambda).register_in("lambda", "Aws.InvalidRequest", engine, vocabulary)
+    },
 };
 
 /// Messages to the subscribers of topics of SNS.

@@ -31,7 +31,7 @@ use exchange::{Ask, is_repeatable, refused};
 pub(super) const PART: Part = Part { words: &["aws"], register };
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
-    exported!(functions).register_in("aws", engine, vocabulary);
+    exported!(functions).register_in("aws", "Aws.InvalidRequest", engine, vocabulary);
     if !vocabulary.has("http") {
         super::http::register_answers(engine, vocabulary);
     }

@@ -14,15 +14,21 @@ use crate::library::{Fallible, Part, grow};
 
 pub(in crate::library) const KMS: Part = Part {
     words: &["kms"],
-    register: |engine, vocabulary| exported!(kms).register_in("kms", engine, vocabulary),
+    register: |engine, vocabulary| {
+        exported!(kms).register_in("kms", "Aws.InvalidRequest", engine, vocabulary)
+    },
 };
 pub(in crate::library) const SES: Part = Part {
     words: &["ses"],
-    register: |engine, vocabulary| exported!(ses).register_in("ses", engine, vocabulary),
+    register: |engine, vocabulary| {
+        exported!(ses).register_in("ses", "Aws.InvalidRequest", engine, vocabulary)
+    },
 };
 pub(in crate::library) const BEDROCK: Part = Part {
     words: &["bedrock"],
-    register: |engine, vocabulary| exported!(bedrock).register_in("bedrock", engine, vocabulary),
+    register: |engine, vocabulary| {
+        exported!(bedrock).register_in("bedrock", "Aws.InvalidRequest", engine, vocabulary)
+    },
 };
 
 /// Encryption by keys that never leave KMS.

@@ -17,15 +17,21 @@ use crate::library::{Fallible, Part, grow};
 
 pub(in crate::library) const KEPT: Part = Part {
     words: &["param", "params", "secret"],
-    register: |engine, vocabulary| exported!(kept).register_globally(engine, vocabulary),
+    register: |engine, vocabulary| {
+        exported!(kept).register_globally("Aws.InvalidRequest", engine, vocabulary)
+    },
 };
 pub(in crate::library) const SSM: Part = Part {
     words: &["ssm"],
-    register: |engine, vocabulary| exported!(ssm).register_in("ssm", engine, vocabulary),
+    register: |engine, vocabulary| {
+        exported!(ssm).register_in("ssm", "Aws.InvalidRequest", engine, vocabulary)
+    },
 };
 pub(in crate::library) const SECRETS: Part = Part {
     words: &["secrets"],
-    register: |engine, vocabulary| exported!(secrets).register_in("secrets", engine, vocabulary),
+    register: |engine, vocabulary| {
+        exported!(secrets).register_in("secrets", "Aws.InvalidRequest", engine, vocabulary)
+    },
 };
 
 /// How long a value is kept where nothing is said.

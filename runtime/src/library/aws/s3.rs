@@ -21,7 +21,7 @@ use crate::{json, memory};
 pub(in crate::library) const PART: Part = Part { words: &["s3"], register };
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
-    exported!(functions).register_in("s3", engine, vocabulary);
+    exported!(functions).register_in("s3", "Aws.InvalidRequest", engine, vocabulary);
 }
 
 const SERVICE: &str = "s3";

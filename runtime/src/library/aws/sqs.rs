@@ -16,7 +16,7 @@ use crate::vocabulary::Vocabulary;
 pub(in crate::library) const PART: Part = Part { words: &["sqs"], register };
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
-    exported!(functions).register_in("sqs", engine, vocabulary);
+    exported!(functions).register_in("sqs", "Aws.InvalidRequest", engine, vocabulary);
 }
 
 const SERVICE: &str = "sqs";

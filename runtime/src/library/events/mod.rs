@@ -28,8 +28,8 @@ use crate::vocabulary::Vocabulary;
 pub(super) const PART: Part = Part { words: &["events", "router"], register };
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
-    exported!(methods).register_globally(engine, vocabulary);
-    exported!(functions).register_in("events", engine, vocabulary);
+    exported!(methods).register_globally("Events.Invalid", engine, vocabulary);
+    exported!(functions).register_in("events", "Events.Invalid", engine, vocabulary);
 }
 
 /// Whether an event comes from a front of HTTP that passes a response on while it is made.

@@ -39,8 +39,7 @@ pub(super) fn record(
 pub(super) fn unreadable(what: &str, error: EvalAltResult) -> Box<EvalAltResult> {
     match error {
         EvalAltResult::ErrorRuntime(why, _) => {
-            let why = why.into_string().unwrap_or_default();
-            malformed(format!("{what}: {why}")).into()
+            malformed(format!("{what}: {}", crate::library::said(&why))).into()
         }
         other => other.into(),
     }

@@ -115,7 +115,7 @@ pub(super) fn text_of(answer: &HttpResponse) -> Fallible<ImmutableString> {
 
 pub(super) fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
     engine.register_type_with_name::<HttpResponse>("HttpResponse");
-    exported!(methods).register_globally(engine, vocabulary);
+    exported!(methods).register_globally("Http.InvalidResponse", engine, vocabulary);
 }
 
 #[allow(clippy::unwrap_used)] // What the macro writes has it.

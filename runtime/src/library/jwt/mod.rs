@@ -41,7 +41,7 @@ pub(super) use published::{certificate as published_certificate, forget as forge
 pub(super) const PART: Part = Part { words: &["jwt"], register };
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
-    exported!(functions).register_in("jwt", engine, vocabulary);
+    exported!(functions).register_in("jwt", "Jwt.Invalid", engine, vocabulary);
 }
 
 /// The time, where a script does not give one.

@@ -19,13 +19,14 @@ use super::events::request;
 use super::native::exported;
 use super::response::Response;
 use super::{Fallible, Part, stream, thrown};
+use crate::caught;
 use crate::effects::Failure;
 use crate::vocabulary::Vocabulary;
 
 pub(super) const PART: Part = Part { words: &["router"], register };
 
 fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
-    exported!(functions).register_in("router", engine, vocabulary);
+    exported!(functions).register_in("router", "Router.Invalid", engine, vocabulary);
 }
 
 /// What a script has told of its API.
@@ -196,11 +197,13 @@ impl Router {
             return message(400, &said);
         }
         let Some(function) = &self.on_error else { return Err(error) };
-        let value = thrown.unwrap_or_else(|| error.unwrap_inner().to_string().into());
-        let answer: Dynamic = function.call_within_context(context, (request.clone(), value))?;
+        let position = error.position();
+        let value = caught::by_native(context, error);
+        let given = (request.clone(), value.clone());
+        let answer: Dynamic = function.call_within_context(context, given)?;
         match answer.is_unit() {
             false => Response::of(answer),
-            true => Err(error),
+            true => Err(Box::new(EvalAltResult::ErrorRuntime(value, position))),
         }
     }
 }
