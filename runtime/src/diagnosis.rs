@@ -255,9 +255,7 @@ impl Diagnosis<'_> {
             .chars()
             .all(|letter| letter.is_ascii_uppercase() || "_0123456789".contains(letter))
         {
-            message.push_str(&format!(
-                "; for a constant of an imported module's own top level write `global::{name}`"
-            ));
+            message.push_str("; a file sees its own constants, and what it imports");
         }
         message
     }
@@ -268,10 +266,19 @@ impl Diagnosis<'_> {
         let arguments = signature[name.len()..].trim();
         let name = name.rsplit("::").next().unwrap_or(name);
         let mut message = format!("function `{name}` not found for {}", shown(arguments));
-        let is_known =
-            NATIVE_FUNCTIONS.contains(&name) || self.functions.iter().any(|other| other == name);
-        if is_known {
+        if arguments.contains("bigint") {
+            message.push_str(
+                "; a bigint is a whole number beyond 64 bits, which is not computed with: `to_string()` gives \
+                 its text, `to_float()` the nearest float",
+            );
+            return message;
+        }
+        if NATIVE_FUNCTIONS.contains(&name) {
             message.push_str("; it takes other arguments");
+        } else if self.functions.iter().any(|other| other == name) {
+            message.push_str(
+                "; the script's own takes other arguments, or is no method, which it is if it names `this`",
+            );
         } else {
             let all = self.functions.iter().map(String::as_str);
             let all = all.chain(NATIVE_FUNCTIONS);
@@ -351,7 +358,10 @@ fn unwound<'e>(
                 let its_own = loans::file_of(name).filter(|file| !file.is_empty());
                 let source = its_own.as_ref().map_or(source.as_str(), |file| file.as_str());
                 let is_closure = name.starts_with(closures::PREFIX);
-                let name = if is_closure { "a closure" } else { name.as_str() };
+                let name = match closures::function_of(name) {
+                    None if is_closure => "a closure",
+                    function => function.unwrap_or(name),
+                };
                 // Text that was made at run time belongs to no file.
                 let source = match (name, source) {
                     ("eval", _) => "the text given to eval",

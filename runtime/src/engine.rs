@@ -114,6 +114,10 @@ impl Script {
         script.compile(&source, needs_handler)?;
         drop(source);
         script.state.end_init(&script.roots);
+        log::debug!(
+            "init: {had} of {asked} functions are registered; {lowered} of {all} of the script's are run \
+             without the engine"
+        );
         Ok(script)
     }
 
@@ -170,7 +174,7 @@ impl Script {
             let error = EvalAltResult::ErrorTerminated(Dynamic::UNIT, rhai::Position::NONE);
             return Err(InitError(Box::new(self.explain_init(&error))));
         }
-        self.engine.register_global_module(module.into());
+        drop(module);
         self.check_room()
     }
 
@@ -385,8 +389,9 @@ impl Script {
         self.bounds.start(Instant::now().checked_add(timeout));
         let options = CallFnOptions::new().eval_ast(false).in_all_namespaces(true);
         let scope = &mut Scope::new();
+        let (caller, name) = self.frames.caller(name);
         self.engine
-            .call_fn_with_options(options, scope, &self.frames.caller(name), name, ())
+            .call_fn_with_options(options, scope, &caller, name, ())
             .map(|_: Dynamic| ())
             .map_err(|error| self.failed(&error))
     }
@@ -401,7 +406,7 @@ impl Script {
         function: &rhai::FnPtr,
         argument: Dynamic,
     ) -> Result<Dynamic, Box<EvalAltResult>> {
-        function.call(&self.engine, &self.frames.caller(""), (argument,))
+        function.call(&self.engine, &self.frames.callbacks(), (argument,))
     }
 
     fn finish_stream(&self, result: &Dynamic) -> Result<(), InvocationError> {
@@ -434,8 +439,8 @@ impl Script {
         let options =
             CallFnOptions::new().eval_ast(false).in_all_namespaces(true).bind_this_ptr(&mut state);
         let scope = &mut Scope::new();
-        let caller = self.frames.caller(&self.handler.function);
-        let (name, in_its_place) = (&self.handler.function, Dynamic::UNIT);
+        let (caller, name) = self.frames.caller(&self.handler.function);
+        let in_its_place = Dynamic::UNIT;
         loans::send(event);
         let result: Result<Dynamic, _> = match context {
             Some(context) => self.engine.call_fn_with_options(

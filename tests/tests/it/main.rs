@@ -37,6 +37,7 @@ mod lowered;
 mod math;
 mod metrics;
 mod natives;
+mod own_file;
 mod protocol_model;
 mod records;
 mod replay;
