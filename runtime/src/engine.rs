@@ -83,7 +83,7 @@ impl Script {
         let trace = Rc::new(RefCell::new(Trace::new(roots.clone())));
         let vocabulary = Vocabulary::of(&source.text, &roots);
         let mut engine = engine(&config.limits, &bounds, &trace, &vocabulary);
-        let lowers = !config.limits.counts_each_operation && !vocabulary.has("eval");
+        let lowers = !config.limits.counts_each_operation && !vocabulary.may_eval();
         let frames = Rc::new(Frames::new(&engine, lowers, &bounds, &trace));
         let modules = Modules::new(roots.clone(), frames.clone());
         let state = EnvironmentState::new(modules.loaded(), bounds.clone());
@@ -114,6 +114,7 @@ impl Script {
         script.compile(&source, needs_handler)?;
         drop(source);
         script.state.end_init(&script.roots);
+        let ((asked, had), (all, lowered)) = (vocabulary.asked(), script.frames.lowered());
         log::debug!(
             "init: {had} of {asked} functions are registered; {lowered} of {all} of the script's are run \
              without the engine"
@@ -296,6 +297,7 @@ impl Script {
         let context =
             self.takes_context.then(|| Context::new(&self.function, invocation, is_cold_start));
         let result = self.call(event, context);
+        log::debug!("{} operations", self.bounds.operations());
         if self.tells_operations {
             logging::trace(&format!("operations\t{}", self.bounds.operations()));
         }

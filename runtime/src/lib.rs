@@ -18,6 +18,7 @@ pub mod bounds;
 mod callbacks;
 mod captured;
 mod closures;
+mod code;
 mod comparing;
 mod compile;
 pub mod config;

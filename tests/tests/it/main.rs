@@ -6,6 +6,7 @@ mod cache;
 mod callbacks;
 mod closures;
 mod collections;
+mod comments;
 mod compiling;
 mod console;
 mod crypto;
