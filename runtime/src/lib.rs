@@ -43,6 +43,7 @@ pub mod memory;
 pub mod modules;
 mod names;
 mod natives;
+mod numbers;
 mod origin;
 pub mod pages;
 mod pool;

@@ -38,6 +38,7 @@ mod lowered;
 mod math;
 mod metrics;
 mod natives;
+mod numbers;
 mod own_file;
 mod protocol_model;
 mod records;
