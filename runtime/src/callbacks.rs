@@ -139,7 +139,9 @@ impl<'a> Callback<'a> {
                     lends: known.only_reads,
                     lowered: known
                         .lowered
-                        .and_then(|function| lowered::Callback::new(function, context))
+                        .and_then(|lowered| {
+                            lowered::Callback::new(lowered, function.fn_name(), context)
+                        })
                         .map(Box::new),
                 }
             }

@@ -4,17 +4,19 @@
 //! one long text letter by letter, copy what they search for at each element, and go on after the
 //! deadline where a comparer fails.
 
-use std::any::TypeId;
 use std::cell::Cell;
 use std::cmp::Ordering;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use rhai::{
     Array, Dynamic, Engine, EvalAltResult, FnPtr, FuncRegistration, INT, ImmutableString, Map,
-    NativeCallContext, Position,
+    NativeCallContext,
 };
 
 use crate::bounds::{Bounded, Pace, in_time};
+use crate::json::BigInteger;
+use crate::numbers;
+use crate::time::Time;
 use crate::vocabulary::Vocabulary;
 
 /// What the comparing of two small values costs, in the bytes of text that could be compared.
@@ -110,14 +112,14 @@ fn equality(engine: &mut Engine) {
 fn sorting(engine: &mut Engine, vocabulary: &Vocabulary) {
     for (name, is_descending) in [("sort", false), ("sort_desc", true)] {
         if vocabulary.has(name) {
-            engine.register_fn(name, move |array: &mut Array| sort(array, is_descending));
+            engine.register_fn(name, move |array: &mut Array| sort(name, array, is_descending));
         }
     }
     for (name, is_descending) in [("order", false), ("order_desc", true)] {
         if vocabulary.has(name) {
             engine.register_fn(name, move |array: &mut Array| -> Bounded<Array> {
                 let mut sorted = copy(array)?;
-                sort(&mut sorted, is_descending)?;
+                sort(name, &mut sorted, is_descending)?;
                 Ok(sorted)
             });
         }
@@ -178,6 +180,9 @@ pub(crate) fn are_equal(
     pace.step(SMALL)?;
     if let (Ok(left), Ok(right)) = (left.as_int(), right.as_int()) {
         return Ok(left == right);
+    }
+    if left.is::<BigInteger>() || right.is::<BigInteger>() {
+        return Ok(numbers::order(left, right) == Some(Ordering::Equal));
     }
     if let (Ok(left), Ok(right)) = (left.as_immutable_string_ref(), right.as_immutable_string_ref())
     {
@@ -374,53 +379,92 @@ pub(crate) fn order_of(
     Ok(left.as_str().cmp(right.as_str()))
 }
 
-fn sort(array: &mut Array, is_descending: bool) -> Bounded<()> {
+fn sort(name: &str, array: &mut Array, is_descending: bool) -> Bounded<()> {
     if array.len() <= 1 {
         return Ok(());
     }
-    let refused = |message: String| {
-        Err(Box::new(EvalAltResult::ErrorFunctionNotFound(message, Position::NONE)))
-    };
-    let kind = array[0].type_id();
-    if array.iter().any(|item| item.type_id() != kind) {
-        return refused("elements of different types cannot be sorted".into());
-    }
-    if kind == TypeId::of::<()>() {
-        return Ok(());
-    }
-    let known = [
-        TypeId::of::<INT>(),
-        TypeId::of::<f64>(),
-        TypeId::of::<char>(),
-        TypeId::of::<bool>(),
-        TypeId::of::<ImmutableString>(),
-    ];
-    if !known.contains(&kind) {
-        return refused(format!("elements of {} cannot be sorted", array[0].type_name()));
+    let mut pace = Pace::default();
+    for (index, item) in array.iter().enumerate() {
+        pace.step(SMALL)?;
+        if !are_of_one_order(&array[0], item) {
+            return Err(match kind(&array[0]) {
+                first if index == 0 => format!("{name}: item 0 is {first}, which has no order"),
+                first => format!(
+                    "{name}: item {index} is {}, which does not compare with {first} of item 0",
+                    kind(item)
+                ),
+            }
+            .into());
+        }
     }
     sort_items(array, |left, right, pace| {
         pace.step(SMALL)?;
-        let order = in_order(left, right, pace)?;
+        let order = in_order(left, right, pace)?.unwrap_or(Ordering::Equal);
         Ok(if is_descending { order.reverse() } else { order })
     })
 }
 
-/// The order of two values of one type that has one.
-fn in_order(left: &Dynamic, right: &Dynamic, pace: &mut Pace) -> Bounded<Ordering> {
-    if let (Ok(left), Ok(right)) = (left.as_int(), right.as_int()) {
-        return Ok(left.cmp(&right));
+/// What a value is, in a sentence.
+pub(crate) fn kind(value: &Dynamic) -> &'static str {
+    if numbers::is_number(value) {
+        "a number"
+    } else if value.is_string() {
+        "text"
+    } else if value.is_bool() {
+        "a boolean"
+    } else if value.is_unit() {
+        "`()`"
+    } else if value.is_array() {
+        "an array"
+    } else if value.is_map() {
+        "a map"
+    } else if value.is_char() {
+        "a character"
+    } else if value.is_blob() {
+        "a blob"
+    } else if value.is::<Time>() {
+        "a Time"
+    } else if value.is_fnptr() {
+        "a function"
+    } else {
+        "something else"
+    }
+}
+
+/// Whether two values are of one kind that has an order.
+fn are_of_one_order(left: &Dynamic, right: &Dynamic) -> bool {
+    let are = |is: fn(&Dynamic) -> bool| is(left) && is(right);
+    are(numbers::is_number)
+        || are(Dynamic::is_string)
+        || are(Dynamic::is_bool)
+        || are(Dynamic::is_char)
+        || are(Dynamic::is_unit)
+        || are(Dynamic::is::<Time>)
+}
+
+/// The order of two values of one kind; `None` where they have none.
+pub(crate) fn in_order(
+    left: &Dynamic,
+    right: &Dynamic,
+    pace: &mut Pace,
+) -> Bounded<Option<Ordering>> {
+    if let Some(order) = numbers::order(left, right) {
+        return Ok(Some(order));
     }
     if let (Ok(left), Ok(right)) = (left.as_immutable_string_ref(), right.as_immutable_string_ref())
     {
-        return order_of(&left, &right, pace);
-    }
-    if let (Ok(left), Ok(right)) = (left.as_float(), right.as_float()) {
-        return Ok(left.partial_cmp(&right).unwrap_or(Ordering::Equal));
+        return order_of(&left, &right, pace).map(Some);
     }
     if let (Ok(left), Ok(right)) = (left.as_char(), right.as_char()) {
-        return Ok(left.cmp(&right));
+        return Ok(Some(left.cmp(&right)));
     }
-    Ok(left.as_bool().ok().cmp(&right.as_bool().ok()))
+    if let (Ok(left), Ok(right)) = (left.as_bool(), right.as_bool()) {
+        return Ok(Some(left.cmp(&right)));
+    }
+    if let (Some(left), Some(right)) = (left.read_lock::<Time>(), right.read_lock::<Time>()) {
+        return Ok(Some(left.cmp(&right)));
+    }
+    Ok((left.is_unit() && right.is_unit()).then_some(Ordering::Equal))
 }
 
 /// Whether an error is one that no script goes on after.

@@ -15,9 +15,9 @@ use rhai::{
 
 use crate::bounds::{self, Bounds};
 use crate::config::Limits;
-use crate::{fold, frames, memory};
+use crate::{code, fold, frames, memory};
 
-/// Texts up to this length are optimized whatever is in them: 16 KB of the worst take 0.1 s.
+/// Texts with code up to this length are optimized whatever is in them: 16 KB of the worst take 0.1 s.
 const SHORT_BYTES: usize = 16 << 10;
 
 /// The most steps that the optimizer is left to take, each of some nanoseconds.
@@ -92,7 +92,8 @@ pub fn compile(engine: &Engine, text: impl AsRef<str>) -> Result<AST, ParseError
         memory::refuse();
         return Err(stopped_error());
     }
-    let is_too_slow = text.len() > SHORT_BYTES && steps(&ast) > MOST_STEPS;
+    let is_long = text.len() > SHORT_BYTES && code::length(text) > SHORT_BYTES;
+    let is_too_slow = is_long && steps(&ast) > MOST_STEPS;
     if is_too_slow || fold::is_too_large(text, &ast) {
         log::info!("a script of {} bytes is run without the engine's optimizer", text.len());
         in_time()?;

@@ -390,6 +390,10 @@ fn missing_function(
         return takes_others(name, &ways, types, is_method);
     }
     let mut message = format!("function `{name}` not found for {}", Signature::shown(types));
+    if types.iter().any(|word| word == "bigint") {
+        message.push_str(BIGINT);
+        return message;
+    }
     if let Some(here) = other_languages::function_here(name) {
         message.push_str(&format!("; {here}"));
         return message;
@@ -525,6 +529,10 @@ fn missing_in_module(namespace: &str, name: &str, types: &[String], trace: &Trac
     message
 }
 
+/// What is said where one was to be computed with.
+const BIGINT: &str = "; a bigint is a whole number beyond 64 bits, which is not computed with: `to_string()` \
+     gives its text, `to_float()` the nearest float";
+
 /// What is said of an operator that does not work on what it is given.
 fn missing_operator(operator: &str, types: &[String]) -> String {
     let shown: Vec<String> = types
@@ -532,6 +540,10 @@ fn missing_operator(operator: &str, types: &[String]) -> String {
         .map(|word| if word == "()" { "`()`".to_owned() } else { word.clone() })
         .collect();
     let mut message = format!("`{operator}` does not work on {}", listed(&shown, "and"));
+    if types.iter().any(|word| word == "bigint") {
+        message.push_str(BIGINT);
+        return message;
+    }
     let has = |word: &str| types.iter().any(|other| other == word);
     let is_number = |word: &str| word == "i64" || word == "f64";
     if has("string") && types.iter().any(|word| is_number(word)) {
@@ -639,8 +651,8 @@ mod tests {
 
     #[test]
     fn messages_have_no_paths_of_rust() {
-        let message = "`key` is text, not rhambda_runtime::json::number::ExactNumber; see core::ops::range::Range<i64>";
-        assert_eq!(without_paths(message), "`key` is text, not ExactNumber; see range");
+        let message = "`key` is text, not rhambda_runtime::json::number::BigInteger; see core::ops::range::Range<i64>";
+        assert_eq!(without_paths(message), "`key` is text, not bigint; see range");
         assert_eq!(without_paths("webhook::github: `a`"), "webhook::github: `a`");
     }
 
@@ -651,7 +663,7 @@ mod tests {
             ("alloc::string::String", "string"),
             ("core::ops::range::RangeInclusive<i64>", "range="),
             ("alloc::vec::Vec<rhai::types::dynamic::Dynamic>", "array"),
-            ("rhambda_runtime::json::number::ExactNumber", "ExactNumber"),
+            ("rhambda_runtime::json::number::BigInteger", "bigint"),
             ("&mut Array", "array"),
             ("()", "()"),
         ] {

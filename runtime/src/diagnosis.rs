@@ -245,7 +245,10 @@ pub fn unwound<'e>(
                 let its_own = loans::file_of(name).filter(|file| !file.is_empty());
                 let source = its_own.as_ref().map_or(source.as_str(), |file| file.as_str());
                 let is_closure = name.starts_with(closures::PREFIX);
-                let name = if is_closure { "a closure" } else { name.as_str() };
+                let name = match closures::function_of(name) {
+                    None if is_closure => "a closure",
+                    function => function.unwrap_or(name),
+                };
                 // Text that was made at run time belongs to no file.
                 let source = match (name, source) {
                     ("eval", _) => "the text given to eval",

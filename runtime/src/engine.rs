@@ -81,7 +81,7 @@ impl Script {
         let trace = Rc::new(RefCell::new(Trace::new(roots.clone())));
         let vocabulary = Vocabulary::of(&source.text, &roots);
         let mut engine = engine(&config.limits, &bounds, &trace, &vocabulary);
-        let lowers = !config.limits.counts_each_operation && !vocabulary.has("eval");
+        let lowers = !config.limits.counts_each_operation && !vocabulary.may_eval();
         let frames = Rc::new(Frames::new(&engine, lowers, &bounds, &trace));
         let modules = Modules::new(roots.clone(), frames.clone());
         let state = EnvironmentState::new(modules.loaded(), bounds.clone());
@@ -110,6 +110,11 @@ impl Script {
         script.compile(&source, needs_handler)?;
         drop(source);
         script.state.end_init(&script.roots);
+        let ((asked, had), (all, lowered)) = (vocabulary.asked(), script.frames.lowered());
+        log::debug!(
+            "init: {had} of {asked} functions are registered; {lowered} of {all} of the script's are run \
+             without the engine"
+        );
         Ok(script)
     }
 
@@ -164,7 +169,7 @@ impl Script {
             let error = EvalAltResult::ErrorTerminated(Dynamic::UNIT, rhai::Position::NONE);
             return Err(InitError(Box::new(self.explain_init(&error))));
         }
-        self.engine.register_global_module(module.into());
+        drop(module);
         self.check_room()
     }
 
@@ -286,6 +291,7 @@ impl Script {
         let context =
             self.takes_context.then(|| Context::new(&self.function, invocation, is_cold_start));
         let result = self.call(event, context);
+        log::debug!("{} operations", self.bounds.operations());
         if self.tells_operations {
             logging::trace(&format!("operations\t{}", self.bounds.operations()));
         }
@@ -379,8 +385,9 @@ impl Script {
         self.bounds.start(Instant::now().checked_add(timeout));
         let options = CallFnOptions::new().eval_ast(false).in_all_namespaces(true);
         let scope = &mut Scope::new();
+        let (caller, name) = self.frames.caller(name);
         self.engine
-            .call_fn_with_options(options, scope, &self.frames.caller(name), name, ())
+            .call_fn_with_options(options, scope, &caller, name, ())
             .map(|_: Dynamic| ())
             .map_err(|error| self.failed(&error))
     }
@@ -395,7 +402,7 @@ impl Script {
         function: &rhai::FnPtr,
         argument: Dynamic,
     ) -> Result<Dynamic, Box<EvalAltResult>> {
-        function.call(&self.engine, &self.frames.caller(""), (argument,))
+        function.call(&self.engine, &self.frames.callbacks(), (argument,))
     }
 
     fn finish_stream(&self, result: &Dynamic) -> Result<(), InvocationError> {
@@ -428,8 +435,8 @@ impl Script {
         let options =
             CallFnOptions::new().eval_ast(false).in_all_namespaces(true).bind_this_ptr(&mut state);
         let scope = &mut Scope::new();
-        let caller = self.frames.caller(&self.handler.function);
-        let (name, in_its_place) = (&self.handler.function, Dynamic::UNIT);
+        let (caller, name) = self.frames.caller(&self.handler.function);
+        let in_its_place = Dynamic::UNIT;
         loans::send(event);
         let result: Result<Dynamic, _> = match context {
             Some(context) => self.engine.call_fn_with_options(

@@ -11,7 +11,7 @@ use rhai::{Dynamic, Map};
 
 use crate::bounds::Bounds;
 use crate::modules::{Loaded, Modules, Roots};
-use crate::{captured, library, loans, memory};
+use crate::{captured, json, library, loans, memory};
 
 /// Modules that functions imported may take one of so many parts of the memory that init left.
 const PARTS_FOR_MODULES: usize = 8;
@@ -74,6 +74,7 @@ impl EnvironmentState {
     /// Ends what belongs to the top level.
     pub fn end_init(&self, roots: &Roots) {
         library::end_init();
+        json::end_init();
         Modules::end_init(&self.modules, roots);
         self.bounds.captured().end_init();
         self.after_init.set(memory::used());
@@ -111,6 +112,12 @@ impl EnvironmentState {
     /// Forgets what an event left behind. Says why the environment cannot go on, if it cannot.
     pub fn end_event(&self, ran_out_of_memory: bool) -> Option<String> {
         let why = self.forget(ran_out_of_memory);
+        if self.modules.late_bytes() == 0 {
+            json::end_event(|see| {
+                see(&self.this.borrow());
+                library::each_cached(|_, value, _| see(value));
+            });
+        }
         #[cfg(feature = "tool")]
         self.last_grown.set(self.grown());
         why

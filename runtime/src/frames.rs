@@ -4,7 +4,7 @@
 //! stack, memory) at every function they leave, so that their place would be lost. Each function's
 //! body is therefore wrapped, once, after compilation, in a node that sees the error on its way.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt::Write;
 use std::rc::Rc;
@@ -47,7 +47,7 @@ pub fn as_a_name(word: &str) -> Identifier {
 /// A name, or a text with one, as the script has it.
 #[must_use]
 pub fn as_written(text: &str) -> String {
-    text.replace(UNSEEN, "")
+    closures::as_written(&text.replace(UNSEEN, ""))
 }
 
 /// What the module of all closures is called, which no script can import.
@@ -179,10 +179,14 @@ pub struct Frames {
     builds: bool,
     /// Whether functions may be evaluated here instead of by the engine.
     lowers: bool,
+    /// How many functions there are, and how many of them are.
+    lowered: Cell<(usize, usize)>,
     /// The closures of all files, which each can call.
     closures: RefCell<Shared<Module>>,
     /// The functions of the first script that was wrapped, which are called from outside.
     first: OnceCell<Shared<Module>>,
+    /// The names under which those that were called are found.
+    called: RefCell<HashMap<ImmutableString, ImmutableString>>,
     bounds: Rc<Bounds>,
     trace: Rc<RefCell<Trace>>,
 }
@@ -192,6 +196,17 @@ pub struct Wrapped {
     /// The script.
     pub ast: AST,
     origin: Rc<Origin>,
+    /// The names under which pointers find its functions.
+    pointers: Vec<ImmutableString>,
+}
+
+impl Wrapped {
+    /// The names by which native functions, and other files, know the closures and functions of the script.
+    pub fn callbacks(&self) -> impl Iterator<Item = ImmutableString> + '_ {
+        let closures = self.ast.iter_fn_def().map(|function| function.name.clone());
+        let closures = closures.filter(|name| name.starts_with(closures::PREFIX));
+        closures.chain(self.pointers.iter().cloned())
+    }
 }
 
 /// Teaches an engine what the word in a wrapped function's body does.
@@ -211,7 +226,7 @@ fn run_body(
     bounds: &Bounds,
 ) -> Result<Dynamic, Box<EvalAltResult>> {
     if let Some(origin) = body.read_lock::<Rc<Origin>>() {
-        origin.has_constants(context.global_runtime_state());
+        origin.has_globals(context.global_runtime_state_mut());
         return Ok(Dynamic::UNIT);
     }
     let Some(body) = body.read_lock::<SharedBody>() else {
@@ -436,8 +451,18 @@ impl Frames {
         let (bounds, trace) = (bounds.clone(), trace.clone());
         let mut closures = Module::new();
         closures.set_id(CLOSURES);
-        let (closures, first) = (RefCell::new(closures.into()), OnceCell::new());
-        Self { stubs, bodies, builds, lowers: builds && lowers, closures, first, bounds, trace }
+        Self {
+            stubs,
+            bodies,
+            builds,
+            lowers: builds && lowers,
+            closures: RefCell::new(closures.into()),
+            first: OnceCell::new(),
+            called: RefCell::default(),
+            lowered: Cell::new((0, 0)),
+            bounds,
+            trace,
+        }
     }
 
     /// The variables that closures of these scripts have captured.
@@ -448,8 +473,7 @@ impl Frames {
 
     /// Wraps the body of every function of a compiled script, and lets functions see its constants.
     ///
-    /// A `const` at the top level is exported on the way, since exported variables of a module
-    /// that is registered globally are visible in functions by their plain name.
+    /// A `const` at the top level is exported on the way, for those that import the script.
     ///
     /// # Errors
     /// A function assigns to a constant of the top level.
@@ -474,11 +498,19 @@ impl Frames {
                 _ => None,
             })
             .collect();
+        let globals: HashSet<ImmutableString> = statements.iter().filter_map(global_of).collect();
         let mut functions = Module::new();
         let parsed: Vec<&Shared<ScriptFuncDef>> = ast.iter_fn_def().collect();
         self.trace.borrow_mut().known.insert(file.clone(), known_of(ast));
-        let (own_names, defined) = closures::Names::give(&parsed, loans::new_name);
-        own_names.put_into(&mut statements);
+        let (own_names, defined) = closures::Names::give(ast, &parsed, globals);
+        own_names.put_into(&mut statements, false);
+        let mut bodies = Vec::with_capacity(defined.len());
+        for function in &defined {
+            compile::in_time()?;
+            let mut statements = statements_of(function);
+            own_names.put_into(&mut statements, true);
+            bodies.push(statements);
+        }
         let origin = Rc::new(Origin::new(file.clone()));
         let names: HashSet<&str> = defined.iter().map(|function| function.name.as_str()).collect();
         let known = defined.iter().map(Shared::as_ref);
@@ -486,24 +518,33 @@ impl Frames {
             lowered::File::new(file.clone(), known, self.bounds.clone(), self.trace.clone());
         let mut stubs = String::new();
         let word: ImmutableString = NODE.into();
-        let has_closures = !own_names.is_empty();
+        let has_closures = own_names.has_closures();
         // Captured variables that some closure may change.
         let mut changed: HashSet<ImmutableString> = HashSet::new();
         self.bodies.borrow_mut().clear();
-        for (index, function) in defined.iter().enumerate() {
+        for (index, (function, mut statements)) in defined.iter().zip(bodies).enumerate() {
             compile::in_time()?;
             let _ = write!(stubs, "fn f{index}({}){{{NODE}}}", function.params.join(","));
             check_constants(function, &constants)?;
-            let mut statements = statements_of(function);
-            own_names.put_into(&mut statements);
-            let read_only: Option<loans::ReadOnly> =
-                function.name.starts_with(closures::PREFIX).then(|| {
-                    let reads = |parameter: &ImmutableString| {
-                        loans::only_reads(&statements, parameter, &|name| names.contains(name))
-                    };
-                    function.params.iter().map(reads).collect()
-                });
-            let shown = match function.name.starts_with(closures::PREFIX) {
+            let is_closure = function.name.starts_with(closures::PREFIX);
+            // What is called by native functions. Of functions that share a name only their file is known by it.
+            let called = match is_closure {
+                true => Some(function.name.clone()),
+                false => own_names.bound(function),
+            };
+            let is_alone = |function: &ScriptFuncDef| {
+                defined.iter().filter(|own| own.name == function.name).count() == 1
+            };
+            let read_only: Option<loans::ReadOnly> = called.is_some().then(|| {
+                let reads = |parameter: &ImmutableString| {
+                    loans::only_reads(&statements, parameter, &|name| names.contains(name))
+                };
+                match is_closure || is_alone(function) {
+                    true => function.params.iter().map(reads).collect(),
+                    false => loans::ReadOnly::default(),
+                }
+            });
+            let shown = match is_closure {
                 true => "a closure".into(),
                 false => function.name.clone(),
             };
@@ -511,11 +552,13 @@ impl Frames {
                 .lowers
                 .then(|| lowered::lower(&scope, function, &statements, &shown))
                 .flatten();
-            if let Some(read_only) = &read_only {
+            if let Some(read_only) = read_only.as_ref().filter(|_| is_closure) {
                 let parameters = function.params.iter().zip(read_only);
                 changed
                     .extend(parameters.filter(|(_, reads)| !**reads).map(|(name, _)| name.clone()));
             }
+            let (all, own) = self.lowered.get();
+            self.lowered.set((all + 1, own + usize::from(lowered.is_some())));
             if has_closures && lowered.is_none() {
                 statements = captured::noted(statements, &word, &|_| true);
             }
@@ -554,8 +597,9 @@ impl Frames {
                 function: shown,
                 lowered: lowered.clone(),
             };
-            if let Some(read_only) = read_only {
-                loans::remember(&function.name, &file, read_only, lowered);
+            if let (Some(called), Some(read_only)) = (called, read_only) {
+                let is_known = read_only.len() == function.params.len();
+                loans::remember(&called, &file, read_only, lowered.filter(|_| is_known));
             }
             self.bodies.borrow_mut().push_back(Dynamic::from(SharedBody::new(body)));
         }
@@ -574,51 +618,71 @@ impl Frames {
             wrapping.statements(&mut statements);
         }
         compile::in_time()?;
-        let first_constant = statements.iter().position(is_constant);
-        if let Some(first) = first_constant {
+        // Before its first statement, so that functions can be called while the top level runs.
+        let has_globals = statements.iter().any(|statement| global_of(statement).is_some());
+        if has_globals {
             stubs.push_str(NODE);
             self.bodies.borrow_mut().push_back(Dynamic::from(origin.clone()));
-            let stubs = self.stubs.compile(&stubs)?;
-            statements.splice(first + 1..first + 1, stubs.statements().iter().cloned());
-            self.define(&mut functions, &stubs, &defined);
-        } else {
-            self.define(&mut functions, &self.stubs.compile(&stubs)?, &defined);
         }
+        let stubs = self.stubs.compile(&stubs)?;
+        statements.splice(0..0, stubs.statements().iter().cloned());
+        let pointers = self.define(&mut functions, &stubs, &defined, &own_names);
         let mut wrapped = AST::new(statements, functions);
         wrapped.set_source(file);
         origin.has(wrapped.shared_lib());
         let _ = self.first.set(wrapped.shared_lib().clone());
-        Ok(Wrapped { ast: wrapped, origin })
+        Ok(Wrapped { ast: wrapped, origin, pointers })
     }
 
-    /// Defines functions whose bodies are those of the stubs. Closures are defined for all files.
-    fn define(&self, functions: &mut Module, stubs: &AST, defined: &[Shared<ScriptFuncDef>]) {
-        let mut closures = None;
+    /// Defines functions whose bodies are those of the stubs. Closures, and what pointers lead to, are defined
+    /// for all files; gives the names of the latter.
+    fn define(
+        &self,
+        functions: &mut Module,
+        stubs: &AST,
+        defined: &[Shared<ScriptFuncDef>],
+        names: &closures::Names,
+    ) -> Vec<ImmutableString> {
+        let mut for_all = None;
+        let mut pointers = Vec::new();
         let made: HashMap<usize, &Shared<ScriptFuncDef>> = stubs
             .iter_fn_def()
             .filter_map(|stub| Some((stub.name[1..].parse().ok()?, stub)))
             .collect();
         for (index, function) in defined.iter().enumerate() {
             let stub = made.get(&index);
-            let function = Shared::new(ScriptFuncDef {
-                #[cfg(feature = "tool")]
-                comments: <_>::default(),
-                body: stub.map_or_else(|| function.body.clone(), |stub| stub.body.clone()),
-                name: function.name.clone(),
-                access: function.access,
-                this_type: function.this_type.clone(),
-                params: function.params.clone(),
-            });
+            let named = |name: ImmutableString| {
+                Shared::new(ScriptFuncDef {
+                    #[cfg(feature = "tool")]
+                    comments: <_>::default(),
+                    body: stub.map_or_else(|| function.body.clone(), |stub| stub.body.clone()),
+                    name,
+                    access: function.access,
+                    this_type: function.this_type.clone(),
+                    params: function.params.clone(),
+                })
+            };
+            let function = named(function.name.clone());
             if function.name.starts_with(closures::PREFIX) {
-                closures
+                for_all
                     .get_or_insert_with(|| self.closures.borrow().as_ref().clone())
                     .set_script_fn(function.clone());
             }
+            if let Some(name) = names.bound(&function) {
+                for_all
+                    .get_or_insert_with(|| self.closures.borrow().as_ref().clone())
+                    .set_script_fn(named(name.clone()));
+                pointers.push(name);
+            }
+            if let Some(name) = names.as_method_only(&function) {
+                functions.set_script_fn(named(name));
+            }
             functions.set_script_fn(function);
         }
-        if let Some(closures) = closures {
-            *self.closures.borrow_mut() = closures.into();
+        if let Some(for_all) = for_all {
+            *self.closures.borrow_mut() = for_all.into();
         }
+        pointers
     }
 
     /// Drops closures of modules that are no longer kept, by their names.
@@ -638,37 +702,73 @@ impl Frames {
         engine: &Engine,
         global: &mut GlobalRuntimeState,
     ) -> Result<Module, Box<EvalAltResult>> {
-        let closures = self.closures.borrow().clone();
-        match global.lib.first_mut() {
-            None => global.lib.push(closures),
-            Some(first) if first.id() == Some(CLOSURES) => *first = closures,
-            // The tool evaluates scripts of its own, which call each other by their names.
-            Some(_) => {}
-        }
+        // The file that imports this one is not seen by it.
+        let is_of_scripts = global.lib.first().is_none_or(|first| first.id() == Some(CLOSURES));
+        let outside =
+            is_of_scripts.then(|| wrapped.origin.begin(global, self.closures.borrow().clone()));
         let mut scope = Scope::new();
-        let _variables = self.bounds.depth().enter(Root::scope(&scope));
-        let module = Module::eval_ast_as_new_raw(engine, &mut scope, global, &wrapped.ast)?;
+        let module = {
+            let _variables = self.bounds.depth().enter(Root::scope(&scope));
+            Module::eval_ast_as_new_raw(engine, &mut scope, global, &wrapped.ast)
+        };
+        if let Some(outside) = outside {
+            outside.come_back(global);
+            // More closures may have become known.
+            if let Some(first) = global.lib.first_mut() {
+                first.clone_from(&self.closures.borrow());
+            }
+        }
+        let module = module?;
         wrapped.origin.has_run(&module);
         Ok(module)
     }
 
-    /// What a function of the first script, or a closure, is called with from outside: the engine looks
-    /// for closures nowhere else.
+    /// How many functions there are, and how many of them are evaluated here.
     #[must_use]
-    pub fn caller(&self, function: &str) -> AST {
+    pub fn lowered(&self) -> (usize, usize) {
+        self.lowered.get()
+    }
+
+    /// What a closure, or another pointer, is called with from outside.
+    #[must_use]
+    pub fn callbacks(&self) -> AST {
+        AST::new([], self.closures.borrow().clone())
+    }
+
+    /// What a function of the first script is called with from outside, and the name by which it is found
+    /// there: none of another file finds it by its own.
+    #[must_use]
+    pub fn caller(&self, function: &str) -> (AST, ImmutableString) {
         const MOST_PARAMETERS: usize = 2;
-        let mut closures = self.closures.borrow_mut();
-        for parameters in 0..=MOST_PARAMETERS {
-            let own = self.first.get().and_then(|first| first.get_script_fn(function, parameters));
-            if let Some(own) =
-                own.filter(|_| closures.get_script_fn(function, parameters).is_none())
-            {
-                let mut more = closures.as_ref().clone();
-                more.set_script_fn(own.clone());
-                *closures = more.into();
+        let mut called = self.called.borrow_mut();
+        let name = called.entry(function.into()).or_insert_with(|| {
+            let name = closures::bound_name(&loans::unique_name(), function);
+            let mut closures = self.closures.borrow().as_ref().clone();
+            for parameters in 0..=MOST_PARAMETERS {
+                let own =
+                    self.first.get().and_then(|first| first.get_script_fn(function, parameters));
+                if let Some(own) = own {
+                    closures.set_script_fn(ScriptFuncDef { name: name.clone(), ..(**own).clone() });
+                }
             }
+            *self.closures.borrow_mut() = closures.into();
+            name
+        });
+        (self.callbacks(), name.clone())
+    }
+}
+
+/// What functions see of a statement of the top level: a constant, or what it exports.
+fn global_of(statement: &Stmt) -> Option<ImmutableString> {
+    match statement {
+        Stmt::Var(variable, flags, _)
+            if flags.intersects(ASTFlags::CONSTANT | ASTFlags::EXPORTED) =>
+        {
+            Some(variable.0.name.clone())
         }
-        AST::new([], closures.clone())
+        Stmt::Export(names, _) if names.1.name.is_empty() => Some(names.0.name.clone()),
+        Stmt::Export(names, _) => Some(names.1.name.clone()),
+        _ => None,
     }
 }
 

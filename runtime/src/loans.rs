@@ -54,13 +54,19 @@ thread_local! {
     static LOAN: Cell<Loan> = const { Cell::new(Loan::None) };
 }
 
-/// A name for a closure that no other function has.
+/// A name that no other function has.
+#[must_use]
+pub fn unique_name() -> ImmutableString {
+    // Some may be forgotten, so that how many there are is no number of its own.
+    let number = NAMED.replace(NAMED.get() + 1);
+    format!("{PREFIX}{number:016x}").into()
+}
+
+/// The same for a closure.
 #[must_use]
 pub fn new_name() -> ImmutableString {
     CLOSURES.with_borrow_mut(|closures| {
-        // Some may be forgotten, so that how many there are is no number of its own.
-        let number = NAMED.replace(NAMED.get() + 1);
-        let name: ImmutableString = format!("{PREFIX}{number:016x}").into();
+        let name = unique_name();
         let unknown = Closure { file: <_>::default(), read_only: <_>::default(), lowered: None };
         closures.insert(name.clone(), unknown);
         name
@@ -256,7 +262,10 @@ fn is_pure(chain: &Expr, is_defined: &dyn Fn(&str) -> bool) -> bool {
         Expr::Dot(pair, ..) | Expr::Index(pair, ..) => {
             is_pure(&pair.lhs, is_defined) && is_pure(&pair.rhs, is_defined)
         }
-        Expr::MethodCall(call, _) => PURE.contains(&&*call.name) && !is_defined(&call.name),
+        Expr::MethodCall(call, _) => {
+            let is_native = call.hashes.is_native_only() || !is_defined(&call.name);
+            is_native && PURE.contains(&&*call.name)
+        }
         _ => true,
     }
 }

@@ -10,15 +10,15 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use rhai::{
-    AST, Engine, EvalAltResult, GlobalRuntimeState, ImmutableString, LexError, Module,
-    ModuleResolver, ParseErrorType, Position, Scope, Shared,
+    Engine, EvalAltResult, GlobalRuntimeState, ImmutableString, LexError, Module, ModuleResolver,
+    ParseErrorType, Position, Scope, Shared,
 };
 
 use crate::compile;
 use crate::effects::Declaration;
-use crate::frames::Frames;
+use crate::frames::{Frames, Wrapped};
 use crate::handler::script_candidates;
-use crate::{closures, loans, memory};
+use crate::{loans, memory};
 
 /// More names of modules than any script has; of more it is looked each time where they lead.
 const MOST_NAMES: usize = 1024;
@@ -293,13 +293,10 @@ impl Loaded {
         }
     }
 
-    fn keep(&self, file: PathBuf, module: &Shared<Module>, ast: &AST, bytes: usize) {
+    fn keep(&self, file: PathBuf, module: &Shared<Module>, wrapped: &Wrapped, bytes: usize) {
         let late = self.is_init_over.get().then(|| {
             self.late_bytes.set(self.late_bytes.get() + bytes);
-            ast.iter_fn_def()
-                .map(|function| function.name.clone())
-                .filter(|name| name.starts_with(closures::PREFIX))
-                .collect()
+            wrapped.callbacks().collect()
         });
         self.modules.borrow_mut().insert(file, Kept { module: module.clone(), late });
     }
@@ -415,7 +412,7 @@ impl Modules {
         let module: Shared<Module> = module.map_err(inside)?.into();
         drop(source);
         self.loaded.remember_name(name, &file);
-        self.loaded.keep(file, &module, &wrapped.ast, memory::used().saturating_sub(before));
+        self.loaded.keep(file, &module, &wrapped, memory::used().saturating_sub(before));
         Ok(module)
     }
 

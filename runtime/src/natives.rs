@@ -6,13 +6,13 @@ use std::fmt::Write;
 use std::ops::{Range, RangeInclusive};
 
 use rhai::{
-    Array, Blob, Dynamic, Engine, FuncRegistration, INT, ImmutableString, Map, Module,
-    NativeCallContext,
+    Array, Blob, Dynamic, Engine, EvalAltResult, FnPtr, FuncRegistration, INT, ImmutableString,
+    Map, Module, NativeCallContext, Position,
 };
 
 use crate::bounds::{self, Bounded, Pace, ROUND, room_for};
 use crate::vocabulary::Vocabulary;
-use crate::{callbacks, caught, comparing, json, memory};
+use crate::{callbacks, caught, closures, comparing, json, memory};
 
 const DYNAMIC: usize = size_of::<Dynamic>();
 
@@ -33,10 +33,69 @@ pub fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
     if vocabulary.has("+") || vocabulary.has("append") {
         joins(engine);
     }
+    pointers(engine, vocabulary);
     cuts(engine, vocabulary);
     letters(engine, vocabulary);
     callbacks::register(engine, vocabulary);
     comparing::register(engine, vocabulary);
+}
+
+/// What is asked of pointers to functions, which tell the names of functions as the script has them.
+fn pointers(engine: &mut Engine, vocabulary: &Vocabulary) {
+    fn shown(pointer: &FnPtr) -> &str {
+        closures::function_of(pointer.fn_name()).unwrap_or(pointer.fn_name())
+    }
+    for name in ["name", "get$name"] {
+        if vocabulary.has(name) {
+            FuncRegistration::new(name)
+                .with_purity(true)
+                .register_into_engine(engine, |pointer: &mut FnPtr| shown(pointer).to_owned());
+        }
+    }
+    for name in ["is_anonymous", "get$is_anonymous"] {
+        if vocabulary.has(name) {
+            FuncRegistration::new(name).with_purity(true).register_into_engine(
+                engine,
+                |pointer: &mut FnPtr| {
+                    pointer.is_anonymous() && closures::function_of(pointer.fn_name()).is_none()
+                },
+            );
+        }
+    }
+    for name in ["to_string", "print"] {
+        if vocabulary.has(name) {
+            FuncRegistration::new(name)
+                .with_purity(true)
+                .register_into_engine(engine, |pointer: &mut FnPtr| {
+                    format!("Fn({})", shown(pointer))
+                });
+        }
+    }
+    for name in ["to_debug", "debug"] {
+        if vocabulary.has(name) {
+            FuncRegistration::new(name)
+                .with_purity(true)
+                .register_into_engine(engine, |pointer: &mut FnPtr| {
+                    closures::as_written(&format!("{pointer:?}"))
+                });
+        }
+    }
+    if vocabulary.has("Fn") {
+        FuncRegistration::new(closures::MAKE_POINTER).register_into_engine(
+            engine,
+            |context: NativeCallContext, known: Map, name: Dynamic| -> Bounded<FnPtr> {
+                let name = name.into_immutable_string().map_err(|actual| {
+                    let actual = context.engine().map_type_name(actual).to_owned();
+                    let wanted = "string".to_owned();
+                    Box::new(EvalAltResult::ErrorMismatchDataType(wanted, actual, Position::NONE))
+                })?;
+                match known.get(name.as_str()).and_then(|known| known.read_lock::<FnPtr>()) {
+                    Some(known) => Ok(known.clone()),
+                    None => FnPtr::new(name),
+                }
+            },
+        );
+    }
 }
 
 /// What fills a value up to a length, and what replaces short text by long.

@@ -1,12 +1,13 @@
 //! The file that a function comes from, and what its code sees: the file's functions, imports and
-//! constants, wherever it is called from.
+//! constants, wherever it is called from, and nothing of the file that calls it.
 //!
-//! The engine keeps the functions of all files that are being run on one stack, finds a closure that
-//! was handed to another file without what its own file has, and remembers which function a name
+//! The engine keeps the functions and imports of all files that are being run on stacks, finds a closure
+//! that was handed to another file without what its own file has, and remembers which function a name
 //! stands for in one cache for all of them. Where a call leads from one file into another, the body's
 //! wrapper therefore changes what is seen.
 
 use std::cell::{OnceCell, RefCell};
+use std::rc::Rc;
 
 use rhai::{EncapsulatedEnviron, GlobalRuntimeState, ImmutableString, Module, Shared};
 
@@ -23,8 +24,24 @@ pub struct Origin {
 pub struct Outside {
     seen: Option<EncapsulatedEnviron>,
     functions: Vec<Shared<Module>>,
-    imports: usize,
+    imports: Vec<(ImmutableString, Shared<Module>)>,
     source: Option<ImmutableString>,
+    /// The top level that runs until then, if one began.
+    _running: Option<Running>,
+}
+
+/// Notes that a top level runs, for as long as it lives, also through a panic.
+struct Running;
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        RUNNING.with_borrow_mut(Vec::pop);
+    }
+}
+
+thread_local! {
+    /// The files whose top levels run, each imported by the one before.
+    static RUNNING: RefCell<Vec<Rc<Origin>>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Origin {
@@ -43,17 +60,40 @@ impl Origin {
         let _ = self.functions.set(functions.clone());
     }
 
-    /// Says that the top level has its first constant: others are added where it is.
-    pub fn has_constants(&self, global: &GlobalRuntimeState) {
-        self.seen.borrow_mut().constants.clone_from(&global.constants);
+    /// Says that the top level begins, which is going to have constants, or to export something: they are
+    /// added where the functions of the file look for constants.
+    pub fn has_globals(&self, global: &mut GlobalRuntimeState) {
+        let constants = global.constants.get_or_insert_with(Default::default);
+        self.seen.borrow_mut().constants = Some(constants.clone());
+    }
+
+    /// Lets the top level see the closures of all files, and nothing of the one that imports it.
+    pub fn begin(
+        self: &Rc<Self>,
+        global: &mut GlobalRuntimeState,
+        closures: Shared<Module>,
+    ) -> Outside {
+        note_imports(global);
+        RUNNING.with_borrow_mut(|running| running.push(self.clone()));
+        let functions = std::mem::take(&mut global.lib).into_iter().collect();
+        let imports = take_imports(global);
+        global.lib.push(closures);
+        let source = global.source.clone();
+        Outside { seen: None, functions, imports, source, _running: Some(Running) }
     }
 
     /// Says that the top level has run.
     pub fn has_run(&self, module: &Module) {
-        self.seen.borrow_mut().imports = module
+        let mut seen = self.seen.borrow_mut();
+        seen.imports = module
             .iter_sub_modules()
             .map(|(name, module)| (ImmutableString::from(name), module.clone()))
             .collect();
+        if let Some(constants) = &seen.constants {
+            for (name, value) in module.iter_var() {
+                constants.borrow_mut().entry(name.into()).or_insert_with(|| value.clone());
+            }
+        }
     }
 
     fn is_mine(&self, functions: &Shared<Module>) -> bool {
@@ -71,26 +111,53 @@ impl Origin {
     #[cold]
     pub fn enter(&self, global: &mut GlobalRuntimeState) -> Outside {
         let is_told = global.lib.last().is_some_and(|last| self.is_mine(last));
+        if !is_told {
+            note_imports(global);
+        }
         let closures = global.lib.first().filter(|_| !is_told || global.lib.len() > 1).cloned();
         let functions = closures.into_iter().chain(self.functions.get().cloned()).collect();
+        let seen = self.seen.borrow();
         let mut outside = Outside {
             seen: None,
             functions: std::mem::replace(&mut global.lib, functions).into_iter().collect(),
-            imports: global.num_imports(),
+            imports: take_imports(global),
             source: global.source.clone(),
+            _running: None,
         };
+        for (name, module) in &seen.imports {
+            global.push_import(name.clone(), module.clone());
+        }
         if !is_told {
             // A closure that was handed to another file: the engine knows no more than its name.
-            let seen = self.seen.borrow();
-            for (name, module) in &seen.imports {
-                global.push_import(name.clone(), module.clone());
-            }
             let constants = std::mem::replace(&mut global.constants, seen.constants.clone());
             outside.seen = Some(EncapsulatedEnviron { constants, ..nothing() });
             global.source = Some(self.file.clone());
         }
         outside
     }
+}
+
+/// Notes what the file whose top level is being left has imported so far.
+fn note_imports(global: &GlobalRuntimeState) {
+    RUNNING.with_borrow(|running| {
+        let left = running
+            .iter()
+            .find(|running| global.lib.last().is_some_and(|last| running.is_mine(last)));
+        if let Some(left) = left {
+            left.seen.borrow_mut().imports = global
+                .scan_imports_raw()
+                .map(|(name, module)| (name.clone(), module.clone()))
+                .collect();
+        }
+    });
+}
+
+/// Takes all imports away, and gives those that are to be brought back.
+fn take_imports(global: &mut GlobalRuntimeState) -> Vec<(ImmutableString, Shared<Module>)> {
+    let imports =
+        global.scan_imports_raw().map(|(name, module)| (name.clone(), module.clone())).collect();
+    global.truncate_imports(0);
+    imports
 }
 
 impl Outside {
@@ -104,7 +171,10 @@ impl Outside {
         {
             *first = closures;
         }
-        global.truncate_imports(self.imports);
+        global.truncate_imports(0);
+        for (name, module) in self.imports {
+            global.push_import(name, module);
+        }
         if let Some(seen) = self.seen {
             global.constants = seen.constants;
         }

@@ -3,25 +3,26 @@
 //! The engine's standard library has some 900 functions; to hash, box and index them all takes
 //! longer than everything else at a cold start together, and most scripts call a dozen.
 
+use std::cell::Cell;
 use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, Hasher};
 
+use crate::code::{Piece, Pieces, is_of_word};
 use crate::modules::Roots;
 
-/// The words and the punctuation of some sources. It may say yes to a word that is not there, but
-/// never no to one that is.
+/// The words and the punctuation of some sources: of their code, not of comments or texts.
 #[derive(Debug)]
 pub struct Vocabulary {
-    /// One bit for each word, by its hash.
-    words: [u64; BITS / 64],
+    words: HashSet<Box<str>, BuildHasherDefault<Fnv>>,
     /// One bit for each ASCII character.
     punctuation: u128,
+    /// Names are made at run time, or a module is imported whose name is.
     everything: bool,
+    /// Some module is imported that is not known before.
+    imports_unknown: bool,
+    /// How many functions were asked for, and how many of them the sources can call.
+    asked: Cell<(usize, usize)>,
 }
-
-const BITS: usize = 1 << 13;
-
-/// With one of these in a source, words may be made at run time.
-const MAKERS_OF_WORDS: [&str; 3] = ["eval", "Fn", "is_def_fn"];
 
 /// What the engine calls by itself where these words are.
 const IMPLIED: [(&str, &[&str]); 4] = [
@@ -31,13 +32,22 @@ const IMPLIED: [(&str, &[&str]); 4] = [
     ("to_debug", &["print", "debug", "to_string"]),
 ];
 
+/// Functions that take the name of another one as text.
+const TAKE_NAMES: [&str; 2] = ["sort", "dedup"];
+
 impl Vocabulary {
     /// The words of a source and of every module that it imports by a path in quotes.
     #[must_use]
     pub fn of(text: &str, roots: &Roots) -> Self {
-        let mut vocabulary = Self { words: [0; BITS / 64], punctuation: 0, everything: false };
+        let mut vocabulary = Self {
+            words: HashSet::default(),
+            punctuation: 0,
+            everything: false,
+            imports_unknown: false,
+            asked: Cell::new((0, 0)),
+        };
         vocabulary.scan(text, roots, &mut HashSet::new());
-        vocabulary.everything |= MAKERS_OF_WORDS.iter().any(|word| vocabulary.says(word));
+        vocabulary.everything |= vocabulary.imports_unknown || vocabulary.says("eval");
         // Text is made by interpolation and by adding something to it.
         let makes_text = vocabulary.says("`") || vocabulary.says("+");
         for (implied, by) in IMPLIED {
@@ -50,44 +60,60 @@ impl Vocabulary {
     }
 
     fn scan(&mut self, text: &str, roots: &Roots, seen: &mut HashSet<String>) {
-        let bytes = text.as_bytes();
-        let mut at = 0;
-        while let Some(&byte) = bytes.get(at) {
-            let length = word_length(&bytes[at..]);
-            if length == 0 {
-                self.add_punctuation(byte);
-                at += 1;
-                continue;
-            }
-            let word = &bytes[at..at + length];
+        let mut pieces = Pieces::of(text);
+        while let Some(piece) = pieces.next() {
+            let word = match piece {
+                Piece::Word(word) => word,
+                Piece::Mark(mark) => {
+                    self.add_punctuation(mark);
+                    continue;
+                }
+                // Only text in back-ticks has code in it.
+                Piece::Text(Some(_)) => continue,
+                Piece::Text(None) => {
+                    self.add_punctuation(b'`');
+                    continue;
+                }
+            };
             self.add_word(word);
-            at += length;
-            if word == b"import" {
-                self.follow(&text[at..], roots, seen);
-            }
-        }
-    }
-
-    /// Goes on in the module whose path stands here.
-    fn follow(&mut self, text: &str, roots: &Roots, seen: &mut HashSet<String>) {
-        let path = text.trim_start().strip_prefix('"').and_then(|text| text.split_once('"'));
-        match path {
-            Some((path, _)) if !path.contains(['\\', '\n']) => {
-                if seen.insert(path.to_owned()) {
-                    // One that cannot be read is reported where it is imported.
-                    if let Ok(source) = roots.read(path) {
-                        self.scan(&source.text, roots, seen);
-                    }
+            let mut next = pieces.clone();
+            if word == "import" {
+                match next.next() {
+                    Some(Piece::Text(Some(path))) => self.follow(path, roots, seen),
+                    // The path is known at run time only.
+                    _ => self.imports_unknown = true,
+                }
+            } else if word == "Fn" || TAKE_NAMES.contains(&word) {
+                let named = match (next.next(), next.next(), next.next()) {
+                    (
+                        Some(Piece::Mark(b'(')),
+                        Some(Piece::Text(Some(name))),
+                        Some(Piece::Mark(b')')),
+                    ) => Some(name),
+                    _ => None,
+                };
+                match named {
+                    Some(name) if name.bytes().all(is_of_word) => self.add_word(name),
+                    _ => self.everything |= word == "Fn",
                 }
             }
-            // The path is known at run time only.
-            _ => self.everything = true,
         }
     }
 
-    fn add_word(&mut self, word: &[u8]) {
-        let bit = bit_of(word);
-        self.words[bit / 64] |= 1 << (bit % 64);
+    /// Goes on in the module of this path.
+    fn follow(&mut self, path: &str, roots: &Roots, seen: &mut HashSet<String>) {
+        if seen.insert(path.to_owned()) {
+            // One that cannot be read is reported where it is imported.
+            if let Ok(source) = roots.read(path) {
+                self.scan(&source.text, roots, seen);
+            }
+        }
+    }
+
+    fn add_word(&mut self, word: &str) {
+        if !self.words.contains(word) {
+            self.words.insert(word.into());
+        }
     }
 
     fn add_punctuation(&mut self, byte: u8) {
@@ -95,9 +121,9 @@ impl Vocabulary {
     }
 
     fn learn(&mut self, name: &str) {
-        match word_length(name.as_bytes()) {
-            0 => name.bytes().for_each(|byte| self.add_punctuation(byte)),
-            length => self.add_word(&name.as_bytes()[..length]),
+        match name.bytes().all(is_of_word) {
+            true => self.add_word(name),
+            false => name.bytes().for_each(|byte| self.add_punctuation(byte)),
         }
     }
 
@@ -109,7 +135,22 @@ impl Vocabulary {
     /// engine's own names of getters, setters and indexers.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
-        self.everything || self.says(name)
+        let has = self.everything || self.says(name);
+        let (asked, had) = self.asked.get();
+        self.asked.set((asked + 1, had + usize::from(has)));
+        has
+    }
+
+    /// Whether the sources can run code that is made at run time.
+    #[must_use]
+    pub fn may_eval(&self) -> bool {
+        self.imports_unknown || self.says("eval")
+    }
+
+    /// How many functions were asked for so far, and how many of them the sources can call.
+    #[must_use]
+    pub fn asked(&self) -> (usize, usize) {
+        self.asked.get()
     }
 
     fn says(&self, name: &str) -> bool {
@@ -118,30 +159,32 @@ impl Vocabulary {
         }
         let name = name.strip_prefix("get$").or(name.strip_prefix("set$")).unwrap_or(name);
         match name.as_bytes().first() {
-            Some(first) if is_of_word(*first) => {
-                let bit = bit_of(name.as_bytes());
-                self.words[bit / 64] & (1 << (bit % 64)) != 0
-            }
+            Some(first) if is_of_word(*first) => self.words.contains(name),
             _ => self.has_punctuation(name),
         }
     }
 }
 
-/// How many bytes the word at the start of this has; none where there is no word.
-fn word_length(bytes: &[u8]) -> usize {
-    bytes.iter().take_while(|byte| is_of_word(**byte)).count()
+/// Fowler, Noll and Vo's hash (FNV-1a): some hundred short words are looked up at each cold start.
+#[derive(Debug)]
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
 }
 
-fn is_of_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_'
-}
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
 
-/// Fowler, Noll and Vo's hash (FNV-1a), folded.
-fn bit_of(word: &[u8]) -> usize {
-    let hash = word
-        .iter()
-        .fold(0x811c_9dc5u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
-    (hash ^ hash >> 15) as usize % BITS
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 #[cfg(test)]
@@ -174,9 +217,35 @@ mod tests {
 
     #[test]
     fn a_source_that_makes_words_at_run_time_has_all_of_them() {
-        for text in ["eval(x)", "Fn(\"le\" + \"n\")", "import path as m;", "import `a` as m;"] {
+        for text in
+            ["eval(x)", "Fn(\"le\" + \"n\")", "Fn(x)", "import path as m;", "import `a${b}` as m;"]
+        {
             assert!(of(text).has("truncate"), "{text}");
         }
-        assert!(!of("import \"lib/a\" as a;").has("truncate"));
+        for text in
+            ["import \"lib/a\" as a;", "import `lib/a` as a;", "Fn(\"len\")", "is_def_fn(\"f\", 1)"]
+        {
+            assert!(!of(text).has("truncate"), "{text}");
+        }
+        assert!(of("Fn(\"len\").call(x)").has("len"));
+        assert!(of("x.sort(\"max\")").has("max"));
+    }
+
+    #[test]
+    fn what_comments_and_texts_say_counts_for_nothing() {
+        for text in [
+            "// eval the bus\nlet a = 1;",
+            "/* Fn(x) /* import y */ sort */ let a = 1;",
+            "let a = \"eval Fn import\";",
+            "let a = `eval Fn import // *`;",
+            "let a = #\"eval \" Fn\"#;",
+            "let a = 'x';",
+        ] {
+            let vocabulary = of(text);
+            for name in ["eval", "truncate", "sort", "import", "+", "*", "bus"] {
+                assert!(!vocabulary.has(name), "{name} in {text}");
+            }
+        }
+        assert!(of("let a = `${b.sort()}`;").has("sort"));
     }
 }

@@ -1,26 +1,29 @@
 //! Makes Rhai programs by chance, for comparisons: each is valid, ends, and does what scripts seldom do
 //! but may.
 //!
-//! A program is one file with a public function `run()`. The same seed makes the same program, on every
-//! machine.
+//! A program is a file with a public function `run()`, and a module that it imports as `q`. Both have functions
+//! that are called as methods of the library are. The same seed makes the same program, on every machine.
 
 use std::fmt::Write;
 
-/// The program of a seed.
+/// The program of a seed, which imports its module by this name.
 #[must_use]
-pub fn program(seed: u64) -> String {
-    let mut generator = Generator {
-        chance: Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5851_f42d_4c95_7f2d),
-        text: String::new(),
-        variables: Vec::new(),
-        functions: Vec::new(),
-        loops: 0,
-        depth: 0,
-        indent: 1,
-        next: 0,
-    };
+pub fn program(seed: u64, module: &str) -> Program {
+    let mut imported = Generator::new(seed ^ 0x0123_4567_89ab_cdef);
+    imported.module();
+    let mut generator = Generator::new(seed);
+    generator.imported.clone_from(&imported.functions);
+    let _ = writeln!(generator.text, "import \"{module}\" as q;");
     generator.write();
-    generator.text
+    Program { text: generator.text, module: imported.text }
+}
+
+/// A program and the module that it imports.
+pub struct Program {
+    /// The program.
+    pub text: String,
+    /// The module.
+    pub module: String,
 }
 
 /// A sequence of numbers that look drawn by lot (splitmix64).
@@ -71,6 +74,10 @@ struct Generator {
     variables: Vec<String>,
     /// The functions that can be called, and how many parameters they have.
     functions: Vec<(String, usize)>,
+    /// The same for those of the module.
+    imported: Vec<(String, usize)>,
+    /// Constants of the top level.
+    constants: Vec<String>,
     /// How many loops the next statement is in.
     loops: usize,
     /// How deep the next expression is nested.
@@ -80,27 +87,106 @@ struct Generator {
 }
 
 /// What a script may call its own functions although a method is called so.
-const LIKE_METHODS: [&str; 8] =
-    ["len", "push", "contains", "map", "double", "is_empty", "to_upper", "filter"];
+const LIKE_METHODS: [&str; 16] = [
+    "len",
+    "push",
+    "contains",
+    "map",
+    "double",
+    "is_empty",
+    "to_upper",
+    "filter",
+    "remove",
+    "sum",
+    "sort",
+    "get",
+    "index_of",
+    "to_string",
+    "reduce",
+    "unique",
+];
+
+/// Numbers that are written in more digits than one holds, or differ by less than a float can tell.
+const ODD_NUMBERS: [&str; 7] = [
+    "parse_json(\"29.949999999999999\")",
+    "parse_json(\"3.14159265358979323846264338327950288\")",
+    "parse_json(\"18446744073709551615\")",
+    "parse_json(\"1e400\")",
+    "9007199254740993",
+    "9007199254740992.0",
+    "29.95",
+];
 
 impl Generator {
-    fn write(&mut self) {
-        for index in 0..2 + self.chance.below(3) {
+    fn new(seed: u64) -> Self {
+        Self {
+            chance: Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5851_f42d_4c95_7f2d),
+            text: String::new(),
+            variables: Vec::new(),
+            functions: Vec::new(),
+            imported: Vec::new(),
+            constants: Vec::new(),
+            loops: 0,
+            depth: 0,
+            indent: 1,
+            next: 0,
+        }
+    }
+
+    /// Functions that are called, handed on and given back by those who import them.
+    fn module(&mut self) {
+        self.constants();
+        self.functions(2);
+        for (head, body) in [
+            ("apply(l0, x0)", "l0.map(x0)"),
+            ("pick(l0, x0)", "l0.filter(x0)"),
+            ("give()", "Fn(\"f0\")"),
+            ("named(t0)", "Fn(t0)"),
+            ("methods(l0)", "l0.push(2); [l0.len(), l0.contains(2), 2 in l0, l0.map(|x| x)]"),
+        ] {
+            let _ = writeln!(self.text, "fn {head} {{ {body} }}");
+        }
+        self.functions.extend(
+            [("apply", 2), ("pick", 2), ("give", 0), ("named", 1), ("methods", 1)]
+                .map(|(name, parameters)| (name.to_owned(), parameters)),
+        );
+    }
+
+    fn constants(&mut self) {
+        for index in 0..self.chance.below(3) {
+            let value = self.literal();
+            let _ = writeln!(self.text, "const K{index} = {value};");
+            self.constants.push(format!("K{index}"));
+        }
+    }
+
+    fn functions(&mut self, least: usize) {
+        for index in 0..least + self.chance.below(3) {
             let like = self.chance.one_of(&LIKE_METHODS);
-            let name = match self.chance.below(8) {
-                0 if self.functions.iter().all(|(known, _)| known != like) => like.to_owned(),
+            let name = match self.chance.below(3) {
+                0 if index > 0 && self.functions.iter().all(|(known, _)| known != like) => {
+                    like.to_owned()
+                }
                 _ => format!("f{index}"),
             };
             let of = match self.chance.below(9) {
                 0 => self.chance.one_of(&["\"array\".", "\"map\".", "\"string\".", "int."]),
                 _ => "",
             };
-            let parameters = self.parameters(3);
+            let mut parameters = self.parameters(3);
             let _ = writeln!(self.text, "fn {of}{name}({}) {{", parameters.join(", "));
             self.functions.push((name, parameters.len()));
+            if self.chance.below(3) == 0 {
+                parameters.push("this".to_owned());
+            }
             self.body(parameters);
             self.text.push_str("}\n");
         }
+    }
+
+    fn write(&mut self) {
+        self.constants();
+        self.functions(2);
         let mut run = String::from("fn run() {\n  let told = [];\n");
         for (kind, values) in [
             ("n", ["3", "0", "2.5"]),
@@ -115,11 +201,15 @@ impl Generator {
         for step in 0..6 {
             let known = ["n0", "t0", "l0", "m0", "x0"].map(str::to_owned);
             let _ = writeln!(self.text, "fn step{step}({}) {{", known.join(", "));
+            let is_method = self.chance.below(4) == 0;
+            if is_method {
+                self.text.push_str("  this.seen = true;\n");
+            }
             self.body(known.to_vec());
             self.text.push_str("}\n");
-            let call = match self.chance.below(4) {
-                0 => format!("m0.step{step}(n0, t0, l0, m0, x0)"),
-                _ => format!("step{step}(n0, t0, l0, m0, x0)"),
+            let call = match is_method {
+                true => format!("m0.step{step}(n0, t0, l0, m0, x0)"),
+                false => format!("step{step}(n0, t0, l0, m0, x0)"),
             };
             let _ = writeln!(
                 run,
@@ -176,7 +266,9 @@ impl Generator {
         // Sometimes a name that is there is used again.
         let known = self.variables.len();
         let name = match self.chance.below(5) {
-            0 if known > 0 => self.variables[self.chance.below(known)].clone(),
+            0 if known > 0 && !self.variables.iter().any(|name| name == "this") => {
+                self.variables[self.chance.below(known)].clone()
+            }
             _ => {
                 self.next += 1;
                 format!("v{}", self.next)
@@ -192,12 +284,23 @@ impl Generator {
             count => match self.chance.below(60) {
                 0 => "unknown".to_owned(),
                 1 => "this".to_owned(),
+                2..=4 if !self.constants.is_empty() => {
+                    let name = self.constants[self.chance.below(self.constants.len())].clone();
+                    match self.chance.below(4) {
+                        0 => format!("global::{name}"),
+                        _ => name,
+                    }
+                }
+                5 => self.chance.one_of(&["f0", "f1", "q::K0"]).to_owned(),
                 _ => self.variables[self.chance.below(count)].clone(),
             },
         }
     }
 
     fn literal(&mut self) -> String {
+        if self.chance.below(12) == 0 {
+            return self.chance.one_of(&ODD_NUMBERS).to_owned();
+        }
         self.chance
             .one_of(&[
                 "0",
@@ -321,6 +424,13 @@ impl Generator {
     }
 
     fn simple(&mut self, kind: Kind) -> String {
+        if kind == Kind::Number && self.chance.below(8) == 0 {
+            return self.chance.one_of(&ODD_NUMBERS).to_owned();
+        }
+        if kind == Kind::List && self.chance.below(8) == 0 {
+            let numbers = [(); 3].map(|()| self.chance.one_of(&ODD_NUMBERS));
+            return format!("[{}, 2]", numbers.join(", "));
+        }
         let all: &[&str] = match kind {
             Kind::Number => &["0", "1", "2", "3", "7", "2.5", "(-1)"],
             Kind::Text => &["\"\"", "\"a\"", "\"abc\"", "\"äö\""],
@@ -400,6 +510,13 @@ impl Generator {
     }
 
     fn closure(&mut self, parameters: usize) -> String {
+        match self.chance.below(16) {
+            0 => return self.chance.one_of(&["f0", "f1", "f2"]).to_owned(),
+            1 => return format!("Fn(\"{}\")", self.function().0),
+            2 => return "Fn(\"f\" + \"0\")".to_owned(),
+            3 if !self.imported.is_empty() => return "q::give()".to_owned(),
+            _ => {}
+        }
         let names = &["x", "y", "z"][..parameters.min(3)];
         let outside = self.variables.len();
         self.variables.extend(names.iter().map(|&name| name.to_owned()));
@@ -441,6 +558,9 @@ impl Generator {
             0 => self.path(),
             _ => self.variable(),
         };
+        // A constant is assigned to in no program.
+        let is_own = !target.starts_with(['K', 'g', 'q', 'f']);
+        let target = if is_own { target } else { "unknown".to_owned() };
         // An assignment to what may not be there has no form.
         target.replace("?.", ".").replace("?[", "[")
     }
@@ -452,7 +572,7 @@ impl Generator {
             _ => self.expression(),
         };
         let on = if on.starts_with(['-', '|', '{', '#']) { format!("({on})") } else { on };
-        let call = match self.chance.below(30) {
+        let call = match self.chance.below(31) {
             0..=2 => "len()".to_owned(),
             3 => "is_empty()".to_owned(),
             4..=5 => format!("push({})", self.expression()),
@@ -478,6 +598,23 @@ impl Generator {
             26 => format!("split({})", self.chance.one_of(&["\"b\"", "'b'", "1", "\"\""])),
             27 => format!("{}({})", self.chance.one_of(&LIKE_METHODS), self.expression()),
             28 => format!("find({})", self.closure(1)),
+            29 => self
+                .chance
+                .one_of(&[
+                    "sort()",
+                    "sum()",
+                    "unique()",
+                    "to_int()",
+                    "to_float()",
+                    "round()",
+                    "abs()",
+                    "sort_by(\"a\")",
+                    "to_json()",
+                    "type_of()",
+                    "name",
+                    "remove(\"a\")",
+                ])
+                .to_owned(),
             _ => {
                 let (name, parameters) = self.function();
                 let arguments: Vec<String> =
@@ -496,14 +633,23 @@ impl Generator {
     }
 
     fn call(&mut self) -> String {
-        let (name, parameters) = self.function();
+        let (name, parameters) = match self.imported.len() {
+            0 => self.function(),
+            count => match self.chance.below(4) {
+                0 => {
+                    let (name, parameters) = self.imported[self.chance.below(count)].clone();
+                    (format!("q::{name}"), parameters)
+                }
+                _ => self.function(),
+            },
+        };
         let count = match self.chance.below(12) {
             0 => parameters + 1,
             _ => parameters,
         };
         let arguments: Vec<String> = (0..count).map(|_| self.expression()).collect();
         match self.chance.below(14) {
-            0 => format!("{name}!({})", arguments.join(", ")),
+            0 if !name.starts_with("q::") => format!("{name}!({})", arguments.join(", ")),
             1 => format!("Fn(\"{name}\").call({})", arguments.join(", ")),
             2 => format!("type_of({})", self.expression()),
             3 => {
@@ -698,7 +844,11 @@ impl Generator {
 mod tests {
     #[test]
     fn the_same_seed_makes_the_same_program() {
-        assert_eq!(super::program(7), super::program(7));
-        assert_ne!(super::program(7), super::program(8));
+        let program = |seed| {
+            let made = super::program(seed, "q");
+            made.text + &made.module
+        };
+        assert_eq!(program(7), program(7));
+        assert_ne!(program(7), program(8));
     }
 }

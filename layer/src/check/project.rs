@@ -6,15 +6,15 @@ use std::path::Path;
 use std::string::FromUtf8Error;
 
 use rhai::{
-    AST, ASTFlags, ASTNode, Expr, FnAccess, Module, ParseError, Position, ScriptFuncDef, Shared,
-    Stmt,
+    AST, ASTFlags, ASTNode, Expr, FnAccess, FnPtr, Module, ParseError, Position, ScriptFuncDef,
+    Shared, Stmt,
 };
 use rhambda_runtime::suggest::nearest;
 use rhambda_runtime::syntax;
 
 use super::Request;
 use super::problem::Problem;
-use super::table::{Functions, Table, said};
+use super::table::{Table, said};
 use crate::bundle::normalised;
 use crate::failure::Failure;
 use crate::source_file;
@@ -49,6 +49,10 @@ pub(crate) struct Function {
     pub(crate) name: String,
     pub(crate) parameters: Vec<String>,
     pub(crate) is_private: bool,
+    /// It is written for values of one type: `fn int.double()`.
+    pub(crate) is_for_a_type: bool,
+    /// It names `this`.
+    pub(crate) uses_this: bool,
     pub(crate) statements: Vec<Stmt>,
     /// Where its body begins.
     pub(crate) start: Position,
@@ -57,6 +61,11 @@ pub(crate) struct Function {
 impl Function {
     pub(crate) fn is_closure(&self) -> bool {
         self.name.starts_with("anon$")
+    }
+
+    /// Whether it can be called as a method.
+    pub(crate) fn is_method(&self) -> bool {
+        self.is_for_a_type || self.uses_this
     }
 }
 
@@ -74,9 +83,6 @@ pub(crate) struct Project {
     pub(crate) files: BTreeMap<String, File>,
     /// Paths of scripts that others import.
     imported: BTreeSet<String>,
-    /// The functions of scripts that are no modules, which all others see as well, by their names
-    /// with their numbers of parameters.
-    pub(crate) of_mains: Functions,
     /// What is wrong with whole files.
     pub(crate) problems: Vec<Problem>,
     /// The texts of those that do not parse.
@@ -89,7 +95,6 @@ impl Project {
         let mut project = Project {
             files: BTreeMap::new(),
             imported: BTreeSet::new(),
-            of_mains: Functions::new(),
             problems: Vec::new(),
             broken: Vec::new(),
             external: request.external.clone(),
@@ -118,14 +123,6 @@ impl Project {
                 }
             }
         }
-        let is_main = |file: &&File| !file.is_test() && !project.imported.contains(&file.path);
-        let mains = project.files.values().filter(is_main);
-        let functions = mains.flat_map(|file| &file.functions);
-        let mut of_mains = Functions::new();
-        for function in functions.filter(|function| !function.is_closure()) {
-            of_mains.entry(function.name.clone()).or_default().insert(function.parameters.len());
-        }
-        project.of_mains = of_mains;
         project.find_circles();
         Ok(project)
     }
@@ -389,6 +386,33 @@ impl File {
         places.filter_map(|place| self.functions.get(*place))
     }
 
+    /// Whether a function of this name is called as one, handed on by its name, or what Lambda calls.
+    pub(crate) fn uses_as_function(&self, name: &str) -> bool {
+        let takes_an_event = |own: &Function| {
+            own.parameters.first().is_some_and(|first| first.trim_start_matches('_') == "event")
+        };
+        let mut is_used = self.functions_named(name).any(takes_an_event);
+        self.ast.walk(&mut |nodes: &[ASTNode]| {
+            is_used |= match nodes.last() {
+                Some(
+                    ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _)),
+                ) => {
+                    let is_named = call.args.iter().any(|argument| {
+                        matches!(argument, Expr::StringConstant(text, _) if *text == name)
+                    });
+                    call.name == name || call.name == "Fn" && is_named
+                }
+                Some(ASTNode::Expr(Expr::Variable(variable, ..))) => variable.1 == name,
+                Some(ASTNode::Expr(Expr::DynamicConstant(value, _))) => {
+                    value.read_lock::<FnPtr>().is_some_and(|pointer| pointer.fn_name() == name)
+                }
+                _ => false,
+            };
+            !is_used
+        });
+        is_used
+    }
+
     /// The first of them.
     pub(crate) fn function(&self, name: &str) -> Option<&Function> {
         self.functions_named(name).next()
@@ -421,18 +445,33 @@ fn function(definition: &Shared<ScriptFuncDef>) -> Function {
     module.set_script_fn(definition.clone());
     let mut statements = Vec::new();
     // The engine shows the statements only to those who walk over a script.
+    let mut uses_this = false;
     AST::new([], module).walk(&mut |path| {
         if let [ASTNode::Stmt(statement)] = path {
             statements.push((*statement).clone());
         }
+        uses_this |= !is_without_this(path);
         true
     });
     Function {
+        is_for_a_type: definition.this_type.is_some(),
+        uses_this,
         name: definition.name.to_string(),
         parameters: definition.params.iter().map(ToString::to_string).collect(),
         is_private: definition.access == FnAccess::Private,
         statements,
         start: definition.body.start_position(),
+    }
+}
+
+fn is_without_this(path: &[ASTNode]) -> bool {
+    match path.last() {
+        Some(ASTNode::Expr(Expr::ThisPtr(_))) => false,
+        // The engine does not walk into it.
+        Some(ASTNode::Stmt(Stmt::BreakLoop(Some(value), ..))) => {
+            value.walk(&mut Vec::new(), &mut is_without_this)
+        }
+        _ => true,
     }
 }
 

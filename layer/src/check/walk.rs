@@ -23,6 +23,7 @@ pub(crate) fn check(file: &File, project: &Project, table: &Table) -> Vec<Proble
         in_function: false,
         sees_callers: false,
         seen_closures: HashSet::new(),
+        told_methods: HashSet::new(),
         used_constants: HashSet::new(),
         used_imports: HashSet::new(),
         problems: Vec::new(),
@@ -63,6 +64,8 @@ struct Walk<'a> {
     /// In a function that may see its caller's variables.
     sees_callers: bool,
     seen_closures: HashSet<String>,
+    /// The methods, with their numbers of arguments, that were compared with the script's functions.
+    told_methods: HashSet<(String, usize)>,
     used_constants: HashSet<String>,
     used_imports: HashSet<String>,
     problems: Vec<Problem>,
@@ -261,11 +264,11 @@ impl<'a> Walk<'a> {
             Stmt::Export(names, position) => {
                 let name = &names.0;
                 let place = if name.pos.is_none() { *position } else { name.pos };
-                self.variable(&name.name, place, false);
+                self.variable(&name.name, place);
             }
             Stmt::Share(shared) => {
                 for (name, _) in shared.iter() {
-                    self.variable(&name.name, name.pos, true);
+                    self.variable(&name.name, name.pos);
                 }
             }
             _ => {}
@@ -304,7 +307,7 @@ impl<'a> Walk<'a> {
             Expr::Variable(variable, _, position) => {
                 let (_, name, namespace, _) = &**variable;
                 if namespace.path.is_empty() {
-                    self.variable(name, *position, false);
+                    self.variable(name, *position);
                 } else {
                     self.variable_of_module(namespace, name, *position);
                 }
@@ -354,7 +357,7 @@ impl<'a> Walk<'a> {
         self.scopes.get_mut(depth)?.get_mut(index)
     }
 
-    fn variable(&mut self, name: &str, position: Position, is_captured: bool) {
+    fn variable(&mut self, name: &str, position: Position) {
         if let Some(found) = self.find(name) {
             found.is_used = true;
             let is_constant = found.kind == Kind::Constant;
@@ -380,23 +383,7 @@ impl<'a> Walk<'a> {
                     "define it before".into(),
                 );
             }
-            let of_module = !self.project.sees_constants(file);
-            if !is_captured && !of_module {
-                return;
-            }
-            let who = if is_captured {
-                "a closure inside a function"
-            } else {
-                "a function of an imported module"
-            };
-            let message = format!("{who} does not see the constant `{name}`");
-            return self.error(
-                "unknown-variable",
-                position,
-                name,
-                message,
-                format!("write `global::{name}`"),
-            );
+            return;
         }
         let message = format!("there is no variable `{name}`");
         let is_top_level = self.variables_of_top.contains(name);
@@ -451,7 +438,6 @@ impl<'a> Walk<'a> {
     fn pointer(&mut self, name: &str, position: Position) {
         let is_there = self.file.function(name).is_some()
             || self.table.functions.contains_key(name)
-            || self.project.of_mains.contains_key(name)
             || !rhai::is_valid_identifier(name);
         if !is_there {
             let message = format!("there is no function `{name}`");
@@ -478,17 +464,15 @@ impl<'a> Walk<'a> {
     /// With how many arguments the functions of this name can be called.
     fn counts(&self, name: &str, as_method: bool) -> BTreeSet<usize> {
         let of_engine = self.table.functions.get(name).into_iter().flatten().copied();
-        let own = self.file.functions_named(name).map(|function| function.parameters.len());
-        // A test runs by itself, and calls its script by `invoke`.
-        let mains = Some(&self.project.of_mains).filter(|_| !self.file.is_test());
-        let of_mains = mains.and_then(|mains| mains.get(name)).into_iter().flatten().copied();
+        let own = self.file.functions_named(name).filter(|own| !as_method || own.is_method());
+        let own = own.map(|function| function.parameters.len());
         // What is called as a method has its object as the first argument, or as `this`.
         let shift = usize::from(as_method);
         let of_engine = of_engine.filter_map(|count| match count {
             usize::MAX => Some(count),
             count => count.checked_sub(shift),
         });
-        of_engine.chain(own).chain(of_mains).collect()
+        of_engine.chain(own).collect()
     }
 
     fn function_call(&mut self, name: &str, count: usize, position: Position) {
@@ -526,18 +510,54 @@ impl<'a> Walk<'a> {
         let counts = self.counts(name, true);
         // A closure in a map is called like a method, too.
         let may_be_closure = || self.project.files.values().any(|file| file.keys.contains(name));
-        if !takes(&counts, call.args.len()) && !may_be_closure() {
-            if counts.is_empty() {
+        let count = call.args.len();
+        let mut own = self.file.functions_named(name).filter(|own| own.parameters.len() == count);
+        if !takes(&counts, count) && !may_be_closure() {
+            if own.next().is_some() {
+                let message = format!(
+                    "`{name}` is a function without `this`, which is no method of anything"
+                );
+                let help = format!("call it as `{name}(…)`, or let it work on `this`");
+                self.error("unknown-function", position, name, message, help);
+            } else if counts.is_empty() {
                 let message = format!("nothing has a method `{name}`");
                 let help = self.meant_function(name);
                 self.error("unknown-function", position, name, message, help);
             } else {
-                let message =
-                    format!("`{name}` takes {} as a method, not {}", said(counts), call.args.len());
+                let message = format!("`{name}` takes {} as a method, not {count}", said(counts));
                 self.error("arity", position, name, message, String::new());
             }
+        } else if self.told_methods.insert((name.to_owned(), count)) {
+            self.same_method(name, count, position);
         }
         call.args.iter().for_each(|argument| self.expression(argument));
+    }
+
+    /// A function of the script and one of the library may have one name, of which a method call finds one.
+    fn same_method(&mut self, name: &str, count: usize, position: Position) {
+        let of_engine = self.table.functions.get(name);
+        if !of_engine.is_some_and(|counts| takes(counts, count + 1)) {
+            return;
+        }
+        let mut own = self.file.functions_named(name).filter(|own| own.parameters.len() == count);
+        let Some(function) = own.find(|own| !own.is_for_a_type) else { return };
+        let (message, help) = if function.uses_this {
+            (
+                format!(
+                    "`{name}` of this file takes the place of the library's, for values of all types"
+                ),
+                format!("give it another name, or a type: `fn \"array\".{name}(…)`"),
+            )
+        } else if self.file.uses_as_function(name) || self.project.is_module(self.file) {
+            return;
+        } else {
+            (
+                format!("this is the library's `{name}`: the function of this file has no `this`"),
+                format!("call the function as `{name}(…)`, or let it work on `this`"),
+            )
+        };
+        let problem = Problem::warning(&self.file.path, "same-method", message);
+        self.problems.push(problem.at(position, name.chars().count()).help(help));
     }
 
     /// What the names before `::` lead to.

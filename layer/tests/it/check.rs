@@ -142,8 +142,6 @@ fn handler(event) {
         [
             "2:5 unused-variable the variable `total` is never used; take it away, or call it `_total` \
          if it is meant so",
-            "6:26 unknown-variable a closure inside a function does not see the constant `RATE`; write \
-         `global::RATE`",
             "7:5 unknown-variable there is no variable `total`; functions do not see variables of the top \
          level; make it `const total`, or keep it in `this`",
             "7:13 unknown-function `double` is a variable, not a function; if it holds a closure: \
@@ -227,8 +225,6 @@ fn imports_are_followed() {
             "3:47 unknown-variable there is no variable `all` in `m`; lib/money.rhai does not export it: \
          `export let all = …;`",
             "lib/loop.rhai:1:1 import circular import: lib/loop.rhai -> lib/pool.rhai -> lib/loop.rhai",
-            "lib/money.rhai:4:20 unknown-variable a function of an imported module does not see the constant \
-         `VAT`; write `global::VAT`",
         ]
     );
     let external = &["a.rhai", "--external", "lib/mony"];
@@ -459,10 +455,71 @@ fn handler(event) {
     try { print(1) } catch { print(2); }
     try { print(1) } catch { return events::deny(event); }
 }
-fn a() { 1 }
+fn a() { this }
 ";
     let lost = "lost-value the value that a `catch` ends with is lost; write `return` before it";
     assert_eq!(problems(script), [format!("2:39 {lost}"), format!("3:30 {lost}")]);
+}
+
+#[test]
+fn where_one_name_stands_for_two_methods_it_is_said_which_one_is_meant() {
+    let script = "\
+fn push(x) { this.list += [x] }
+fn remove(id) { id }
+fn total() { 1 }
+fn used(id) { id }
+fn fill(x) { x }
+fn \"array\".clear() { 1 }
+fn handler(event) {
+    event.push(1);
+    event.push(2);
+    event.remove(\"a\");
+    event.total();
+    event.used(1);
+    event.clear();
+    used(1) + fill(event).len()
+}
+";
+    assert_eq!(
+        problems(script),
+        [
+            "8:11 same-method `push` of this file takes the place of the library's, for values of all types; \
+             give it another name, or a type: `fn \"array\".push(…)`",
+            "10:11 same-method this is the library's `remove`: the function of this file has no `this`; call the \
+             function as `remove(…)`, or let it work on `this`",
+            "11:11 unknown-function `total` is a function without `this`, which is no method of anything; call it \
+             as `total(…)`, or let it work on `this`",
+            "12:11 unknown-function `used` is a function without `this`, which is no method of anything; call it \
+             as `used(…)`, or let it work on `this`",
+        ]
+    );
+    // What is called as a function, is what Lambda calls, or is for others, is meant so.
+    for script in [
+        "fn remove(id) { id }\nfn handler(event) { event.remove(\"a\"); remove(1) }",
+        "fn remove(id) { id }\nfn handler(event) { event.remove(\"a\"); [1].map(remove) }",
+        "fn push(event) { event.items.push(1); event }\nfn handler(event) { push(event) }",
+    ] {
+        assert_eq!(problems(script), [] as [&str; 0], "{script}");
+    }
+    let module = "fn remove(id) { id }\nfn f(m) { m.remove(\"a\"); m }";
+    let main = "import \"lib/a\" as a;\nfn handler(e) { a::f(a::remove(e)) }";
+    assert_eq!(
+        problems_of(&[("a.rhai", main), ("lib/a.rhai", module)], &["a.rhai"]),
+        [] as [&str; 0]
+    );
+}
+
+#[test]
+fn a_module_does_not_see_the_functions_of_those_who_import_it() {
+    let module = "fn f() { helper() + Fn(\"helper\").call() }";
+    let main = "import \"lib/a\" as a;\nfn helper() { 1 }\nfn handler(e) { a::f() + helper() }";
+    assert_eq!(
+        problems_of(&[("a.rhai", main), ("lib/a.rhai", module)], &["a.rhai"]),
+        [
+            "lib/a.rhai:1:10 unknown-function there is no function `helper`",
+            "lib/a.rhai:1:24 unknown-function there is no function `helper`",
+        ]
+    );
 }
 
 #[test]

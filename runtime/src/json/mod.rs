@@ -6,7 +6,8 @@
 //! |---|---|---|
 //! | whole number within 64 bits, signed | `i64` | the same |
 //! | decimal whose value is the shortest form of a 64-bit float, `1.0`, `-0`, `1e3` | `f64` | the same value |
-//! | any other number: `18446744073709551615`, thirty digits, `1e400` | [`ExactNumber`] | the same, to the letter |
+//! | any other decimal, `29.949999999999999` | the nearest `f64` | the same, to the letter, if it was only passed on |
+//! | whole number beyond 64 bits, `18446744073709551615`, and `1e400` | [`BigInteger`] | the same, to the letter |
 //! | string | string | the same text |
 //! | object | map | keys in order of their bytes; of duplicates the last |
 //! | array, `true`, `false`, `null` | array, bool, `()` | the same |
@@ -21,10 +22,11 @@ mod number;
 mod read;
 mod write;
 
-pub use number::ExactNumber;
+pub use number::{BigInteger, end_event, end_init};
 pub use read::{ReadError, read, read_marked};
 pub use write::{
     WriteError, cut, push_key, push_text, shown, to_value, write, write_pretty, write_within,
+    write_worth,
 };
 
 /// How deeply arrays and maps may be nested, in both directions.

@@ -11,11 +11,11 @@ use base64::engine::general_purpose::STANDARD;
 use rhai::{Array, Blob, Dynamic, FnPtr, Map};
 use serde_json::Value;
 
-use super::{ExactNumber, MAX_DEPTH};
+use super::{BigInteger, MAX_DEPTH, number};
 use crate::bounds::{self, Pace};
 use crate::context::Context;
-use crate::memory;
 use crate::time::Time;
+use crate::{closures, memory};
 
 /// Why a value cannot be JSON, and which one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,10 +49,29 @@ pub fn write(value: &Dynamic, out: &mut Vec<u8>) -> Result<(), WriteError> {
 /// # Errors
 /// As [`write`], and one for text that would be longer.
 pub fn write_within(value: &Dynamic, out: &mut Vec<u8>, most: usize) -> Result<(), WriteError> {
-    put(value, out, 0, most).map_err(|refusal| {
-        let path = path(&refusal.steps);
-        WriteError { path, is_too_long: refusal.message == TOO_LONG, message: refusal.message }
-    })
+    put(value, out, 0, Manner { most, is_by_worth: false }).map_err(failed)
+}
+
+/// The same so that values are told apart by it: numbers that are equal are written alike.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_worth(value: &Dynamic, out: &mut Vec<u8>) -> Result<(), WriteError> {
+    put(value, out, 0, Manner { most: usize::MAX, is_by_worth: true }).map_err(failed)
+}
+
+fn failed(refusal: Box<Refusal>) -> WriteError {
+    let path = path(&refusal.steps);
+    WriteError { path, is_too_long: refusal.message == TOO_LONG, message: refusal.message }
+}
+
+/// How values are written.
+#[derive(Clone, Copy)]
+struct Manner {
+    /// With so many bytes it is given up.
+    most: usize,
+    /// Whether numbers that are equal are written alike, rather than as they came.
+    is_by_worth: bool,
 }
 
 /// The value as JSON indented by two spaces.
@@ -286,7 +305,13 @@ fn is_beyond(out: &[u8], bytes: usize, most: usize) -> bool {
     out.len().saturating_add(bytes) > most
 }
 
-fn put(value: &Dynamic, out: &mut Vec<u8>, depth: usize, most: usize) -> Result<(), Box<Refusal>> {
+fn put(
+    value: &Dynamic,
+    out: &mut Vec<u8>,
+    depth: usize,
+    manner: Manner,
+) -> Result<(), Box<Refusal>> {
+    let most = manner.most;
     if let Ok(int) = value.as_int() {
         put_serde(&int, out);
     } else if let Ok(text) = value.as_immutable_string_ref() {
@@ -313,7 +338,15 @@ fn put(value: &Dynamic, out: &mut Vec<u8>, depth: usize, most: usize) -> Result<
         if !float.is_finite() {
             return refuse(format!("the float {float}"));
         }
-        put_serde(&float, out);
+        let text = match manner.is_by_worth {
+            // Of a whole number all digits.
+            true => (float.fract() == 0.0).then(|| format!("{:.0}", float + 0.0)),
+            false => number::text_of(value),
+        };
+        match text {
+            Some(text) => out.extend_from_slice(text.as_bytes()),
+            None => put_serde(&float, out),
+        }
     } else if let Ok(flag) = value.as_bool() {
         out.extend_from_slice(if flag { b"true" } else { b"false" });
     } else if value.is_unit() {
@@ -336,7 +369,7 @@ fn put(value: &Dynamic, out: &mut Vec<u8>, depth: usize, most: usize) -> Result<
             if is_beyond(out, 0, most) {
                 return refuse(TOO_LONG.into());
             }
-            put(item, out, depth + 1, most)
+            put(item, out, depth + 1, manner)
                 .map_err(|refusal| refusal.within(Step::Key(key.to_string())))?;
         }
         out.push(b'}');
@@ -350,7 +383,7 @@ fn put(value: &Dynamic, out: &mut Vec<u8>, depth: usize, most: usize) -> Result<
             if is_beyond(out, 0, most) {
                 return refuse(TOO_LONG.into());
             }
-            put(item, out, depth + 1, most)
+            put(item, out, depth + 1, manner)
                 .map_err(|refusal| refusal.within(Step::Index(index)))?;
         }
         out.push(b']');
@@ -367,16 +400,17 @@ fn put(value: &Dynamic, out: &mut Vec<u8>, depth: usize, most: usize) -> Result<
         out.push(b'"');
         out.extend_from_slice(STANDARD.encode(&*blob).as_bytes());
         out.push(b'"');
-    } else if let Some(number) = value.read_lock::<ExactNumber>() {
+    } else if let Some(number) = value.read_lock::<BigInteger>() {
         out.extend_from_slice(number.as_str().as_bytes());
     } else if let Some(time) = value.read_lock::<Time>() {
         put_serde(&time.to_string(), out);
     } else if let Some(context) = value.read_lock::<Context>() {
-        put(&Dynamic::from_map(context.to_map()), out, depth, most)?;
+        put(&Dynamic::from_map(context.to_map()), out, depth, manner)?;
     } else if let Some(function) = value.read_lock::<FnPtr>() {
-        return refuse(match function.is_anonymous() {
-            true => "a closure".into(),
-            false => format!("the function pointer `{}`", function.fn_name()),
+        let name = function.fn_name();
+        return refuse(match closures::function_of(name) {
+            None if function.is_anonymous() => "a closure".into(),
+            named => format!("the function pointer `{}`", named.unwrap_or(name)),
         });
     } else if value.is::<Instant>() {
         return refuse("a timestamp".into());
@@ -427,6 +461,7 @@ mod tests {
             "-0.0",
             "0.1",
             "1e-7",
+            "29.949999999999999",
             "18446744073709551615",
             "123456789012345678901234567890",
             "1e400",
@@ -438,6 +473,26 @@ mod tests {
         ] {
             assert_eq!(written(&read(text.as_bytes()).unwrap()).unwrap(), text);
         }
+    }
+
+    #[test]
+    fn numbers_that_are_equal_are_written_alike_by_their_worth() {
+        let worth = |text: &str| {
+            let mut out = Vec::new();
+            write_worth(&read(text.as_bytes()).unwrap(), &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        for (one, other) in [
+            ("1", "1.0"),
+            ("0", "-0.0"),
+            ("29.95", "29.949999999999999"),
+            ("18446744073709551616", "18446744073709551616.0"),
+            ("[1e3]", "[1000]"),
+        ] {
+            assert_eq!(worth(one), worth(other));
+        }
+        assert_ne!(worth("9007199254740993"), worth("9007199254740992.0"));
+        assert_ne!(worth("1"), worth("\"1\""));
     }
 
     #[test]

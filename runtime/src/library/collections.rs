@@ -231,7 +231,7 @@ mod methods {
         for item in array.iter() {
             pace.step(RECORD + key.len())?;
             let is_it = |found: &Dynamic| {
-                Ok(compare(found, &value, &mut pace)?.is_some_and(Ordering::is_eq))
+                Ok(comparing::in_order(found, &value, &mut pace)?.is_some_and(Ordering::is_eq))
             };
             if look(item, key, is_it).unwrap_or(Ok::<_, Box<EvalAltResult>>(false))? {
                 found.push(copy(item)?);
@@ -481,9 +481,11 @@ impl Sum {
             }
             Some(Err(kind)) => {
                 let of = key.map(|key| format!("`{key}` of ")).unwrap_or_default();
-                return Err(
-                    format!("{what}: {of}item {index} is of type {kind}, not a number").into()
-                );
+                let kind = match kind.ends_with("BigInteger") {
+                    true => "a whole number beyond 64 bits, which is not computed with".to_owned(),
+                    false => format!("of type {kind}, not a number"),
+                };
+                return Err(format!("{what}: {of}item {index} is {kind}").into());
             }
         }
         Ok(())
@@ -507,26 +509,6 @@ fn sum(what: &str, array: &Array, key: Option<&str>) -> Fallible<Dynamic> {
     Ok(sum.total())
 }
 
-/// Which of two keys comes first; nothing where they cannot be compared.
-fn compare(left: &Dynamic, right: &Dynamic, pace: &mut Pace) -> Fallible<Option<Ordering>> {
-    if let (Ok(left), Ok(right)) = (left.as_int(), right.as_int()) {
-        return Ok(Some(left.cmp(&right)));
-    }
-    if let (Ok(left), Ok(right)) = (left.as_immutable_string_ref(), right.as_immutable_string_ref())
-    {
-        return comparing::order_of(&left, &right, pace).map(Some);
-    }
-    if let (Ok(left), Ok(right)) = (left.as_bool(), right.as_bool()) {
-        return Ok(Some(left.cmp(&right)));
-    }
-    let float =
-        |value: &Dynamic| value.as_float().or_else(|_| value.as_int().map(|int| int as f64));
-    Ok(match (float(left), float(right)) {
-        (Ok(left), Ok(right)) => left.partial_cmp(&right),
-        _ => None,
-    })
-}
-
 /// The keys of all records, checked to be of one kind.
 fn keys(what: &str, array: &Array, key: &str) -> Fallible<Vec<Dynamic>> {
     room_for(array.len(), DYNAMIC)?;
@@ -537,11 +519,11 @@ fn keys(what: &str, array: &Array, key: &str) -> Fallible<Vec<Dynamic>> {
         let found = look(item, key, Dynamic::clone)
             .ok_or_else(|| format!("{what}: item {index} has no `{key}`"))?;
         let first = keys.first().unwrap_or(&found);
-        if compare(first, &found, &mut pace)?.is_none() {
+        if comparing::in_order(first, &found, &mut pace)?.is_none() {
             return Err(format!(
-                "{what}: `{key}` of item {index} is {}, which does not compare with the {} of item 0",
-                found.type_name(),
-                first.type_name()
+                "{what}: `{key}` of item {index} is {}, which does not compare with {} of item 0",
+                comparing::kind(&found),
+                comparing::kind(first)
             )
             .into());
         }
@@ -555,7 +537,8 @@ fn sorted(array: &Array, key: &str, is_descending: bool) -> Fallible<Array> {
     let mut places: Vec<usize> = (0..array.len()).collect();
     comparing::sort_items(&mut places, |&left, &right, pace| {
         pace.step(RECORD)?;
-        let order = compare(&keys[left], &keys[right], pace)?.unwrap_or(Ordering::Equal);
+        let order =
+            comparing::in_order(&keys[left], &keys[right], pace)?.unwrap_or(Ordering::Equal);
         Ok(if is_descending { order.reverse() } else { order })
     })?;
     let mut pace = Pace::default();
@@ -575,7 +558,7 @@ fn extreme(array: &mut Array, key: &str, wanted: Ordering) -> Fallible<Dynamic> 
     let mut pace = Pace::default();
     for place in 1..keys.len() {
         pace.step(RECORD)?;
-        if compare(&keys[place], &keys[best], &mut pace)? == Some(wanted) {
+        if comparing::in_order(&keys[place], &keys[best], &mut pace)? == Some(wanted) {
             best = place;
         }
     }
@@ -588,11 +571,11 @@ fn unique(array: &mut Array, key: Option<&str>) -> Fallible<Array> {
     let mut pace = Pace::default();
     for (index, item) in array.iter().enumerate() {
         pace.step(RECORD + key.map_or(0, str::len))?;
-        // Its JSON tells 1 from "1", and values of any shape from each other.
+        // Its JSON tells 1 from "1", and values of any shape from each other; numbers are what they are worth.
         let mut text = Vec::new();
         let written = match key {
-            None => json::write(item, &mut text),
-            Some(key) => look(item, key, |value| json::write(value, &mut text))
+            None => json::write_worth(item, &mut text),
+            Some(key) => look(item, key, |value| json::write_worth(value, &mut text))
                 .ok_or_else(|| format!("unique_by: item {index} has no `{key}`"))?,
         };
         written.map_err(|error| format!("unique: item {index} {error}"))?;

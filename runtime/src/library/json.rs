@@ -8,9 +8,9 @@ use rhai::{Dynamic, Engine, EvalAltResult, FLOAT, INT, ImmutableString, Map, Pos
 use super::crypto::with_bytes;
 use super::native::exported;
 use super::{Fallible, Part, counted, malformed};
-use crate::json::{self, ExactNumber};
-use crate::memory;
+use crate::json::{self, BigInteger};
 use crate::vocabulary::Vocabulary;
+use crate::{memory, numbers};
 
 pub(super) const MODULE: Part = Part { words: &["json"], register: register_module };
 
@@ -28,13 +28,27 @@ pub(super) const VALUES: Part = Part {
         "!=",
         "<",
         ">",
+        "+",
+        "-",
+        "*",
+        "/",
+        "%",
     ],
     register: register_values,
 };
 
-/// Says what errors call the numbers that are kept as text.
+/// Says what scripts call whole numbers beyond 64 bits.
 pub fn name_numbers(engine: &mut Engine) {
-    engine.register_type_with_name::<ExactNumber>("ExactNumber");
+    engine.register_type_with_name::<BigInteger>("bigint");
+}
+
+/// Refuses to compute with a whole number beyond 64 bits, which would be rounded.
+fn not_computed(name: &str) -> Box<EvalAltResult> {
+    let message = format!(
+        "`{name}` does not take a whole number beyond 64 bits, which it would have to round: `to_string()` \
+         gives its text, and `to_float()` the nearest float to compute with"
+    );
+    Box::new(EvalAltResult::ErrorArithmetic(message, Position::NONE))
 }
 
 fn register_module(engine: &mut Engine, vocabulary: &Vocabulary) {
@@ -129,15 +143,18 @@ mod methods {
         pretty(value)
     }
 
-    /// The number as it was written. An ExactNumber is one that neither an integer of 64 bits nor a
-    /// float holds exactly; it is compared by `<` and `==` with numbers of any kind.
+    /// The number as it was written. A `bigint` is a whole number beyond 64 bits, such as an id: it can be
+    /// passed on, printed, and compared with numbers of any kind, exactly. To compute with it is an error,
+    /// since it would be rounded.
     ///
     /// ```rhai
-    /// json::parse("0.1000000000000000055511151231257827").to_string(); // => "0.1000000000000000055511151231257827"
+    /// json::parse("12345678901234567890123").to_string(); // => "12345678901234567890123"
     /// json::parse("18446744073709551615") > 7; // => true
+    /// type_of(json::parse("18446744073709551615")); // => "bigint"
+    /// json::parse("18446744073709551615") + 1; // => error: does not take a whole number beyond 64 bits
     /// ```
     #[rhai_fn(name = "to_string", name = "to_debug", pure)]
-    pub fn to_string(number: &mut ExactNumber) -> String {
+    pub fn to_string(number: &mut BigInteger) -> String {
         number.to_string()
     }
 
@@ -147,20 +164,20 @@ mod methods {
     /// json::parse("18446744073709551616").to_float(); // => 18446744073709551616.0
     /// ```
     #[rhai_fn(pure)]
-    pub fn to_float(number: &mut ExactNumber) -> FLOAT {
+    pub fn to_float(number: &mut BigInteger) -> FLOAT {
         number.to_float()
     }
 
-    /// The same number as an integer; an error where there is none within 64 bits.
+    /// An error: the number has no integer of 64 bits.
     ///
     /// ```rhai
-    /// json::parse("18446744073709551615").to_int(); // => error: is not a whole number within 64 bits
+    /// json::parse("18446744073709551615").to_int(); // => error: does not fit into an integer of 64 bits
     /// ```
     #[rhai_fn(pure, return_raw)]
-    pub fn to_int(number: &mut ExactNumber) -> Fallible<INT> {
-        number
-            .to_int()
-            .ok_or_else(|| format!("{number} is not a whole number within 64 bits").into())
+    pub fn to_int(number: &mut BigInteger) -> Fallible<INT> {
+        let digits = number.as_str().len();
+        Err(format!("to_int: a number of {digits} digits does not fit into an integer of 64 bits")
+            .into())
     }
 }
 
@@ -179,29 +196,55 @@ fn register_values(engine: &mut Engine, vocabulary: &Vocabulary) {
             compare(engine, operator, holds);
         }
     }
+    for operator in ["+", "-", "*", "/", "%", "**"] {
+        if vocabulary.has(operator) {
+            refuse(engine, operator);
+        }
+    }
 }
 
 /// What an operator asks of an order.
 type Holds = fn(Option<Ordering>) -> bool;
 
 fn compare(engine: &mut Engine, operator: &str, holds: Holds) {
-    let reversed = move |order: Option<Ordering>| holds(order.map(Ordering::reverse));
+    let compared = move |left: &Dynamic, right: &Dynamic| holds(numbers::order(left, right));
     engine
-        .register_fn(operator, move |left: ExactNumber, right: ExactNumber| {
-            holds(left.compare(&Dynamic::from(right)))
+        .register_fn(operator, move |left: BigInteger, right: BigInteger| {
+            compared(&Dynamic::from(left), &Dynamic::from(right))
         })
-        .register_fn(operator, move |left: ExactNumber, right: INT| {
-            holds(left.compare(&right.into()))
+        .register_fn(operator, move |left: BigInteger, right: INT| {
+            compared(&Dynamic::from(left), &right.into())
         })
-        .register_fn(operator, move |left: ExactNumber, right: FLOAT| {
-            holds(left.compare(&right.into()))
+        .register_fn(operator, move |left: BigInteger, right: FLOAT| {
+            compared(&Dynamic::from(left), &right.into())
         })
-        .register_fn(operator, move |left: INT, right: ExactNumber| {
-            reversed(right.compare(&left.into()))
+        .register_fn(operator, move |left: INT, right: BigInteger| {
+            compared(&left.into(), &Dynamic::from(right))
         })
-        .register_fn(operator, move |left: FLOAT, right: ExactNumber| {
-            reversed(right.compare(&left.into()))
+        .register_fn(operator, move |left: FLOAT, right: BigInteger| {
+            compared(&left.into(), &Dynamic::from(right))
         });
+}
+
+/// Has an operator refuse whole numbers beyond 64 bits.
+fn refuse(engine: &mut Engine, operator: &'static str) {
+    let refused = move || -> Fallible<()> { Err(not_computed(operator)) };
+    if operator == "-" {
+        engine.register_fn(operator, move |_: BigInteger| refused());
+    }
+    if operator != "+" {
+        engine
+            .register_fn(operator, move |_: BigInteger, _: Dynamic| refused())
+            .register_fn(operator, move |_: Dynamic, _: BigInteger| refused());
+        return;
+    }
+    // Added to text it is text.
+    engine
+        .register_fn(operator, move |_: BigInteger, _: BigInteger| refused())
+        .register_fn(operator, move |_: BigInteger, _: INT| refused())
+        .register_fn(operator, move |_: BigInteger, _: FLOAT| refused())
+        .register_fn(operator, move |_: INT, _: BigInteger| refused())
+        .register_fn(operator, move |_: FLOAT, _: BigInteger| refused());
 }
 
 fn read(text: &[u8]) -> Fallible<Dynamic> {

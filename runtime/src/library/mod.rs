@@ -47,7 +47,7 @@ use rhai::{Dynamic, Engine, EvalAltResult, INT, Map, Position};
 
 use crate::description;
 use crate::effects::Failure;
-use crate::json::ExactNumber;
+use crate::json::BigInteger;
 use crate::vocabulary::Vocabulary;
 
 /// One part of the library.
@@ -222,8 +222,8 @@ fn plain_text(value: &Dynamic) -> Option<String> {
         || value.is_bool()
         || value.is::<INT>()
         || value.is::<f64>()
-        || value.is::<ExactNumber>();
-    if let Some(number) = value.read_lock::<ExactNumber>() {
+        || value.is::<BigInteger>();
+    if let Some(number) = value.read_lock::<BigInteger>() {
         return Some(number.to_string());
     }
     is_plain.then(|| value.to_string())

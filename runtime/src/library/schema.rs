@@ -12,7 +12,8 @@ use rhai::{Array, Blob, Dynamic, Engine, EvalAltResult, INT, ImmutableString, Ma
 use super::native::exported;
 use super::{Fallible, Part, regex};
 use crate::bounds::{in_time, room_for};
-use crate::json::{self, ExactNumber, MAX_DEPTH};
+use crate::json::{self, BigInteger, MAX_DEPTH};
+use crate::numbers::{self, is_number};
 use crate::suggest;
 use crate::vocabulary::Vocabulary;
 
@@ -304,7 +305,7 @@ impl Check {
             if !is_number(bound) {
                 return Err(self.bad_schema(&format!("has as `{name}`"), "a number", bound));
             }
-            if !compare(value, bound).is_some_and(holds) {
+            if !numbers::order(value, bound).is_some_and(holds) {
                 self.problem(format!("is {}, {broken} {}", shown(value), shown(bound)))?;
             }
         }
@@ -335,30 +336,10 @@ impl Check {
     }
 }
 
-fn is_number(value: &Dynamic) -> bool {
-    value.is_int() || value.is_float() || value.is::<ExactNumber>()
-}
-
 fn is_whole(value: &Dynamic) -> bool {
     value.is_int()
         || value.as_float().is_ok_and(|float| float.fract() == 0.0)
-        || value.read_lock::<ExactNumber>().is_some_and(|number| number.is_whole())
-}
-
-/// Compares two numbers by value; `None` where one of them is none.
-fn compare(left: &Dynamic, right: &Dynamic) -> Option<Ordering> {
-    if let (Ok(left), Ok(right)) = (left.as_int(), right.as_int()) {
-        return Some(left.cmp(&right));
-    }
-    if let Some(left) = left.read_lock::<ExactNumber>() {
-        return left.compare(right);
-    }
-    if let Some(right) = right.read_lock::<ExactNumber>() {
-        return right.compare(left).map(Ordering::reverse);
-    }
-    let float =
-        |value: &Dynamic| value.as_float().or_else(|_| value.as_int().map(|int| int as f64));
-    float(left).ok()?.partial_cmp(&float(right).ok()?)
+        || value.is::<BigInteger>()
 }
 
 /// Whether two values are the same to JSON Schema: `1` and `1.0` are.
@@ -367,7 +348,7 @@ fn equal(left: &Dynamic, right: &Dynamic, depth: usize) -> Fallible<bool> {
     if depth > MAX_DEPTH {
         return Ok(false);
     }
-    if let Some(order) = compare(left, right) {
+    if let Some(order) = numbers::order(left, right) {
         return Ok(order.is_eq());
     }
     if let (Some(left), Some(right)) = (left.read_lock::<Array>(), right.read_lock::<Array>()) {

@@ -340,7 +340,8 @@ impl Lowering<'_> {
             return self.operator(call, token, position);
         }
         if call.namespace.is_empty() {
-            if let Some(place) = self.file.place_of(&call.name, call.args.len()) {
+            let place = self.file.place_of(&call.name, call.args.len());
+            if let Some(place) = place.filter(|_| !call.hashes.is_native_only()) {
                 if call.args.len() > VALUES.len() {
                     return None;
                 }
@@ -358,7 +359,7 @@ impl Lowering<'_> {
                 })));
             }
             if call.name == "contains"
-                && !self.file.defines("contains")
+                && !self.file.may_run(call)
                 && let [container, part] = &*call.args
                 && let Some((root, steps)) = self.path(container)
                 && let part_node = self.expression(part)?
@@ -494,7 +495,7 @@ impl Lowering<'_> {
             _ => return None,
         };
         let is_simple = before.iter().all(ChainPart::is_simple);
-        if last.is_optional || !is_simple || self.file.defines(&call.name) {
+        if last.is_optional || !is_simple || self.file.may_run(call) {
             return None;
         }
         let root = self.root(root)?;
@@ -534,8 +535,10 @@ impl Lowering<'_> {
             .collect();
         let is_known = matches!(*names, ["filter"] | ["map"] | ["filter", "map"]);
         let is_plain = before.iter().all(ChainPart::is_simple)
-            && after.iter().all(|part| !part.is_optional)
-            && !names.iter().any(|name| self.file.defines(name));
+            && after.iter().all(|part| match part.expression {
+                Expr::MethodCall(call, _) => !part.is_optional && !self.file.may_run(call),
+                _ => false,
+            });
         if !is_known || !is_plain {
             return None;
         }
@@ -808,7 +811,7 @@ fn calls_nothing_else(expression: &Expr, file: &File) -> bool {
         Some(ASTNode::Expr(Expr::FnCall(call, _) | Expr::MethodCall(call, _))) => {
             call.namespace.is_empty()
                 && (call.op_token.is_some() || loans::PURE.contains(&call.name.as_str()))
-                && !file.defines(&call.name)
+                && !file.may_run(call)
         }
         Some(ASTNode::Stmt(_)) => false,
         _ => true,

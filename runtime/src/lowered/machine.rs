@@ -101,10 +101,11 @@ impl<'a> Machine<'a> {
     }
 
     /// Calls a function whose arguments are on the stack from `base` on, as a script does at
-    /// `position`.
+    /// `position`, by this name.
     pub fn call(
         &mut self,
         function: &Function,
+        name: &str,
         base: usize,
         position: Position,
     ) -> Bounded<Dynamic> {
@@ -120,7 +121,7 @@ impl<'a> Machine<'a> {
                 return error;
             }
             let source = self.global.source().unwrap_or_default().to_owned();
-            let name = function.name.to_string();
+            let name = name.to_owned();
             Box::new(EvalAltResult::ErrorInFunctionCall(name, source, error, position))
         })
     }
@@ -444,7 +445,7 @@ impl<'a> Machine<'a> {
         }
         let (this, lent) = (self.this.take(), self.lent.take());
         self.global.level += 1;
-        let result = self.call(function, base, call.position);
+        let result = self.call(function, &function.name, base, call.position);
         self.global.level -= 1;
         self.spare.stack.truncate(base);
         (self.this, self.lent) = (this, lent);
@@ -593,7 +594,8 @@ impl<'a> Machine<'a> {
         let this = self.this.take();
         let lent = self.lent.replace(closure.captured.len());
         self.global.level += 1;
-        let result = self.call(&closure.function, base, closure.position);
+        let function = &*closure.function;
+        let result = self.call(function, &function.name, base, closure.position);
         self.global.level -= 1;
         (self.this, self.lent) = (this, lent);
         *item = self.spare.stack[place].take();

@@ -21,7 +21,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 
 use rhai::{
-    Caches, Dynamic, EvalContext, Expr, ImmutableString, NativeCallContext, Position, ScriptFuncDef,
+    Caches, Dynamic, EvalContext, Expr, FnCallExpr, ImmutableString, NativeCallContext, Position,
+    ScriptFuncDef,
 };
 
 use crate::bounds::{Bounded, Bounds};
@@ -107,6 +108,11 @@ impl File {
     /// Whether the file has a function of this name.
     fn defines(&self, name: &str) -> bool {
         self.names.contains(name)
+    }
+
+    /// Whether a call may run one of the file's functions.
+    fn may_run(&self, call: &FnCallExpr) -> bool {
+        !call.hashes.is_native_only() && self.defines(&call.name)
     }
 
     /// Makes a function known to those that call it.
@@ -204,6 +210,8 @@ impl Function {
 /// A closure that a native function calls again and again.
 pub struct Callback<'a> {
     function: Rc<Function>,
+    /// What the pointer calls it.
+    name: ImmutableString,
     context: &'a NativeCallContext<'a>,
     global: rhai::GlobalRuntimeState,
     spare: Spare,
@@ -211,14 +219,18 @@ pub struct Callback<'a> {
 
 impl<'a> Callback<'a> {
     /// A closure of the file that the native function is called from.
-    pub fn new(function: Rc<Function>, context: &'a NativeCallContext<'a>) -> Option<Self> {
+    pub fn new(
+        function: Rc<Function>,
+        name: &str,
+        context: &'a NativeCallContext<'a>,
+    ) -> Option<Self> {
         if context.call_source() != Some(function.file()) {
             return None;
         }
         let mut global = context.global_runtime_state().clone();
         global.level += 1;
         let spare = function.file.spare.borrow_mut().pop().unwrap_or_default();
-        Some(Self { function, context, global, spare })
+        Some(Self { function, name: name.into(), context, global, spare })
     }
 
     /// Calls it. The argument that is lent is given back.
@@ -237,7 +249,7 @@ impl<'a> Callback<'a> {
         let _variables = function.file.bounds.depth().enter(Root::Stack(&raw const spare.stack));
         let mut machine = Machine::new(self.context.engine(), global, spare, &function.file);
         machine.lent = lent;
-        let result = machine.call(function, 0, self.context.call_position());
+        let result = machine.call(function, &self.name, 0, self.context.call_position());
         let given_back = lent.and_then(|index| self.spare.stack.get_mut(index)).map(std::mem::take);
         (result, given_back)
     }

@@ -143,7 +143,7 @@ fn is_json(value: &Dynamic, room: &mut usize, depth: usize) -> bool {
         || value.is_int()
         || value.is_float()
         || value.is_string()
-        || value.is::<json::ExactNumber>()
+        || value.is::<json::BigInteger>()
 }
 
 fn separate(out: &mut Vec<u8>) {

@@ -57,7 +57,10 @@ fn sorting_is_stable_and_says_what_it_cannot_compare() {
     gives(&format!("{rows}.sort_by(\"n\", \"desc\").pluck(\"x\")"), "[1,3,2]");
     gives("[#{ n: \"b\" }, #{ n: \"B\" }].sort_by(\"n\").pluck(\"n\")", r#"["B","b"]"#);
     gives("let a = [3, 1]; a.sort_by(|x, y| x - y); a", "[1,3]");
-    fails("[#{ n: 1 }, #{ n: \"1\" }].sort_by(\"n\")", "`n` of item 1 is string");
+    fails(
+        "[#{ n: 1 }, #{ n: \"1\" }].sort_by(\"n\")",
+        "`n` of item 1 is text, which does not compare with a number of item 0",
+    );
     fails("[#{ n: 1 }].sort_by(\"n\", \"up\")", "asc or desc, not `up`");
     fails("[#{ n: 1 }, 7].sort_by(\"n\")", "item 1 has no `n`");
 }
@@ -65,7 +68,7 @@ fn sorting_is_stable_and_says_what_it_cannot_compare() {
 #[test]
 fn arrays_are_cut_and_maps_are_put_together() {
     gives("[1, 2, 3, 4, 5].chunk(2)", "[[1,2],[3,4],[5]]");
-    gives("[1, 1.0, \"1\", [1], [1], #{ a: 1 }, #{ a: 1 }].unique()", r#"[1,1.0,"1",[1],{"a":1}]"#);
+    gives("[1, 1.0, \"1\", [1], [1], #{ a: 1 }, #{ a: 1 }].unique()", r#"[1,"1",[1],{"a":1}]"#);
     gives("#{ a: 1, b: 1 }.merge(#{ b: 2, c: 3 })", r#"{"a":1,"b":2,"c":3}"#);
     gives("#{ a: #{ b: [5, #{ c: 6 }] } }.get_path(\"a.b.1.c\")", "6");
     gives("[#{}.get_path(\"a.b\", 7), #{ a: () }.get_path(\"a\", 8)]", "[7,8]");

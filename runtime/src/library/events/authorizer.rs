@@ -6,7 +6,7 @@ use rhai::{Dynamic, INT, Map};
 
 use super::{field, source};
 use crate::effects::Failure;
-use crate::json::ExactNumber;
+use crate::json::BigInteger;
 use crate::library::Fallible;
 use crate::library::grow::put;
 
@@ -75,7 +75,7 @@ fn checked(context: Map) -> Fallible<Map> {
         let is_plain = value.is_string()
             || value.is_bool()
             || value.is_int()
-            || value.is::<ExactNumber>()
+            || value.is::<BigInteger>()
             || value.as_float().is_ok_and(f64::is_finite);
         if is_plain {
             put(&mut checked, &name, value);

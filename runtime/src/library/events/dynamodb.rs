@@ -6,7 +6,7 @@ use rhai::{Array, Blob, Dynamic, EvalAltResult, ImmutableString, Map};
 
 use super::plain::{decoded, malformed};
 use crate::bounds::room_for;
-use crate::json::{self, ExactNumber};
+use crate::json::{self, BigInteger};
 use crate::library::{Fallible, collections, grow};
 use crate::time::Time;
 
@@ -176,7 +176,7 @@ fn typed_scalar(value: &Dynamic) -> Fallible<(&'static str, ImmutableString)> {
     if let Some(time) = value.read_lock::<Time>() {
         return Ok(("S", time.to_string().into()));
     }
-    if value.is_int() || value.is_float() || value.is::<ExactNumber>() {
+    if value.is_int() || value.is_float() || value.is::<BigInteger>() {
         let mut text = Vec::new();
         json::write(value, &mut text).map_err(|error| error.to_string())?;
         return Ok(("N", String::from_utf8_lossy(&text).into_owned().into()));

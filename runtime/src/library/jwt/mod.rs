@@ -30,7 +30,7 @@ use self::keys::{Algorithm, SigningKey, VerifyingKey};
 use super::Part;
 use super::native::exported;
 use crate::bounds::{Bounded, room_for};
-use crate::json::{self, ExactNumber};
+use crate::json::{self, BigInteger};
 use crate::vocabulary::Vocabulary;
 
 pub use published::each as each_key_set;
@@ -219,7 +219,7 @@ fn time(claims: &Map, name: &str) -> Bounded<Option<f64>> {
     let int = value.as_int().ok().map(|int| int as f64);
     let time = int
         .or_else(|| value.as_float().ok())
-        .or_else(|| value.read_lock::<ExactNumber>().map(|number| number.to_float()));
+        .or_else(|| value.read_lock::<BigInteger>().map(|number| number.to_float()));
     time.map(Some)
         .ok_or_else(|| Refusal::Malformed.saying(format!("the claim `{name}` is not a number")))
 }
