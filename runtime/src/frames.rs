@@ -19,6 +19,7 @@ use crate::bounds::{self, Bounds};
 use crate::captured::{self, Captured, Shares};
 use crate::depth::Root;
 use crate::error::{Frame, Location};
+use crate::loops::{self, Listing, Parting};
 use crate::modules::Roots;
 use crate::origin::Origin;
 use crate::tail::{self, Tail};
@@ -144,9 +145,13 @@ pub struct Wrapped {
 /// Teaches an engine what the word in a wrapped function's body does.
 pub fn register(engine: &mut Engine, trace: &Rc<RefCell<Trace>>, bounds: &Rc<Bounds>) {
     let (trace, bounds) = (trace.clone(), bounds.clone());
-    let registered = engine.register_custom_syntax_handler(NODE, false, move |context, _, body| {
+    let run = move |context: &mut EvalContext, inputs: &[Expression], body: &Dynamic| {
+        if let Some(listing) = body.read_lock::<Listing>() {
+            return listing.run(context, inputs);
+        }
         run_body(context, body, &trace, &bounds)
-    });
+    };
+    let registered = engine.register_custom_syntax_handler(NODE, false, run);
     debug_assert!(registered.is_ok(), "a handler that leaves the scope alone is always taken");
 }
 
@@ -163,6 +168,10 @@ fn run_body(
     let Some(body) = body.read_lock::<SharedBody>() else {
         if let Some(shares) = body.read_lock::<Shares>() {
             shares.run(bounds.captured(), context);
+            return Ok(Dynamic::UNIT);
+        }
+        if let Some(parting) = body.read_lock::<Parting>() {
+            parting.run(context);
             return Ok(Dynamic::UNIT);
         }
         return Err(format!("`{NODE}` is a word of the runtime's own").into());
@@ -473,6 +482,7 @@ impl Frames {
             if has_closures && lowered.is_none() {
                 statements = captured::noted(statements, &word, &|_| true);
             }
+            loops::go_through_maps(&mut statements, &word);
             let tail = match (self.builds, &lowered) {
                 (true, None) => Tail::of(&statements, &function.params),
                 _ => None,
@@ -508,6 +518,7 @@ impl Frames {
             }));
             statements = captured::noted(statements, &word, &|name| changed.contains(name));
         }
+        loops::go_through_maps(&mut statements, &word);
         compile::in_time()?;
         let first_constant = statements.iter().position(is_constant);
         if let Some(first) = first_constant {

@@ -33,6 +33,7 @@ mod invoke_loop;
 mod json;
 mod library;
 mod logs;
+mod loops;
 mod lowered;
 mod math;
 mod metrics;
