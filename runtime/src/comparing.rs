@@ -158,7 +158,8 @@ fn sorting(engine: &mut Engine, vocabulary: &Vocabulary) {
     }
 }
 
-fn copy(array: &Array) -> Bounded<Array> {
+/// A copy of an array.
+pub(crate) fn copy(array: &Array) -> Bounded<Array> {
     let mut pace = Pace::default();
     let mut copied = Array::with_capacity(array.len());
     for item in array {
@@ -219,7 +220,7 @@ fn texts_are_equal(
 }
 
 /// The same for what is an element: values of different types are not equal, whatever they are.
-fn items_are_equal(
+pub(crate) fn items_are_equal(
     context: &NativeCallContext,
     left: &mut Dynamic,
     right: &mut Dynamic,
@@ -374,7 +375,8 @@ pub(crate) fn order_of(
     Ok(left.as_str().cmp(right.as_str()))
 }
 
-fn sort(array: &mut Array, is_descending: bool) -> Bounded<()> {
+/// Sorts numbers, texts and their like.
+pub(crate) fn sort(array: &mut Array, is_descending: bool) -> Bounded<()> {
     if array.len() <= 1 {
         return Ok(());
     }
@@ -429,7 +431,12 @@ pub(crate) fn is_stopping(error: &EvalAltResult) -> bool {
     innermost.is_system_exception() && !matches!(innermost, EvalAltResult::ErrorParsing(..))
 }
 
-fn sort_by(context: &NativeCallContext, array: &mut Array, comparer: &FnPtr) -> Bounded<()> {
+/// Sorts by a function that compares two elements.
+pub(crate) fn sort_by(
+    context: &NativeCallContext,
+    array: &mut Array,
+    comparer: &FnPtr,
+) -> Bounded<()> {
     if array.len() <= 1 {
         return Ok(());
     }
