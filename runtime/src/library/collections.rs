@@ -14,7 +14,7 @@ use rhai::{
 
 use super::grow::{self, MAP};
 use super::native::exported;
-use super::{Fallible, Part};
+use super::{Fallible, Part, number};
 use crate::bounds::{Pace, room_for};
 use crate::callbacks::Callback;
 use crate::vocabulary::Vocabulary;
@@ -653,6 +653,13 @@ fn is_descending(order: &str) -> Fallible<bool> {
 
 /// Looks at the value that a path leads to; `None` where there is nothing.
 fn look<T>(value: &Dynamic, path: &str, see: impl FnOnce(&Dynamic) -> T) -> Option<T> {
+    let (mut see, mut seen) = (Some(see), None);
+    find(value, path, &mut |found| seen = see.take().map(|see| see(found)));
+    seen
+}
+
+/// The same, once for all that look.
+fn find(value: &Dynamic, path: &str, see: &mut dyn FnMut(&Dynamic)) {
     let (step, rest) = match path.split_once('.') {
         Some((step, rest)) => (step, Some(rest)),
         None => (path, None),
@@ -663,11 +670,11 @@ fn look<T>(value: &Dynamic, path: &str, see: impl FnOnce(&Dynamic) -> T) -> Opti
         (Some(map), _) => map.get(step),
         (_, Some(array)) => step.parse::<usize>().ok().and_then(|index| array.get(index)),
         _ => None,
-    }?;
-    match rest {
-        Some(rest) => look(next, rest, see),
-        None if next.is_unit() => None,
-        None => Some(see(next)),
+    };
+    match (next, rest) {
+        (Some(next), Some(rest)) => find(next, rest, see),
+        (Some(next), None) if !next.is_unit() => see(next),
+        _ => {}
     }
 }
 
@@ -780,10 +787,8 @@ pub(super) fn compare(
     if let (Ok(left), Ok(right)) = (left.as_bool(), right.as_bool()) {
         return Ok(Some(left.cmp(&right)));
     }
-    let float =
-        |value: &Dynamic| value.as_float().or_else(|_| value.as_int().map(|int| int as f64));
-    Ok(match (float(left), float(right)) {
-        (Ok(left), Ok(right)) => left.partial_cmp(&right),
+    Ok(match (number::float_of(left), number::float_of(right)) {
+        (Some(left), Some(right)) => left.partial_cmp(&right),
         _ => None,
     })
 }
