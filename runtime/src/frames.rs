@@ -26,7 +26,7 @@ use crate::tail::{self, Tail};
 use crate::{closures, compile, loans, lowered, suggest};
 
 /// The word that stands for a wrapped body.
-const NODE: &str = "__rhambda_frame__";
+pub const NODE: &str = "__rhambda_frame__";
 
 /// What a name has behind it that would be taken for that word.
 const UNSEEN: char = '\u{200b}';

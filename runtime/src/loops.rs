@@ -91,7 +91,7 @@ impl Parting {
 /// What goes through maps where nobody has looked at the loop: in a text that is evaluated.
 pub fn refuse_maps(iterable: &mut Module) {
     iterable.set_iter_result(TypeId::of::<Map>(), |_| {
-        let refused = "a loop in `eval` or in a function of the shell goes through no map; write \
+        let refused = "a loop in `eval` or in a function of the shell cannot go through a map; write \
                        `for key in map.keys()`";
         Box::new(std::iter::once(Err(refused.into())))
     });

@@ -60,8 +60,14 @@ fn the_map_may_change_meanwhile() {
 
 #[test]
 fn closures_share_the_variables() {
-    gives("let f = []; for (k, v) in #{ a: 1 } { f.push(|| `${k}${v}`); } f[0].call()", "\"a1\"");
-    gives("let n = 0; for (k, v) in #{ a: 1, b: 2 } { let f = || n += v; f.call(); } n", "3");
+    gives(
+        "let m = #{ a: 1 }; let f = []; for (k, v) in m { f.push(|| `${k}${v}`); } f[0].call()",
+        "\"a1\"",
+    );
+    gives(
+        "let m = #{ a: 1, b: 2 }; let n = 0; for (k, v) in m { let f = || n += v; f.call(); } n",
+        "3",
+    );
     gives(
         "[event].map(|m| { let t = []; for (k, v) in m { t.push(k); } t })",
         r#"[["a","b","c"]]"#,
@@ -80,7 +86,8 @@ fn at_the_top_level_and_in_modules_too() {
     "#;
     let module = r#"
         let sum = 0;
-        for (k, v) in #{ a: 1, b: 2 } { sum += v; }
+        let all = #{ a: 1, b: 2 };
+        for (k, v) in all { sum += v; }
         export const SUM = sum;
         fn names(map) { let t = []; for (k, v) in map { switch k { "b" => (), _ => t.push(k) } } t }
     "#;
@@ -110,7 +117,7 @@ fn what_cannot_be_gone_through_is_an_error_at_its_place() {
 
 #[test]
 fn evaluated_text_says_what_it_cannot() {
-    let script = r#"fn handler(event) { eval("for (k, v) in #{ a: 1 } + #{} { }") }"#;
+    let script = r#"fn handler(event) { eval("for (k, v) in #{ a: 1 } + #{} { k; }") }"#;
     let run = Function::of(script).event("1").run();
     run.failed("Function.ScriptError").saying("write `for key in map.keys()`").kept_serving();
 }
