@@ -32,6 +32,7 @@ mod http;
 mod init;
 mod invoke_loop;
 mod json;
+mod language;
 mod library;
 mod logs;
 mod loops;
