@@ -16,28 +16,16 @@ pub fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
     if vocabulary.has("map") {
         pure("map").register_into_engine(
             engine,
-            |context: NativeCallContext, array: &mut Array, mapper: FnPtr| -> Bounded<Array> {
-                let mut mapped = Array::with_capacity(array.len());
-                let mut callback = Callback::new("map", &context, &mapper, 0);
-                for (index, item) in array.iter_mut().enumerate() {
-                    mapped.push(callback.call(item, index, None)?);
-                }
-                Ok(mapped)
+            |context: NativeCallContext, array: &mut Array, mapper: FnPtr| {
+                map(&context, array, &mapper)
             },
         );
     }
     if vocabulary.has("filter") {
         pure("filter").register_into_engine(
             engine,
-            |context: NativeCallContext, array: &mut Array, filter: FnPtr| -> Bounded<Array> {
-                let mut kept = Array::new();
-                let mut callback = Callback::new("filter", &context, &filter, 0);
-                for (index, item) in array.iter_mut().enumerate() {
-                    if callback.holds(item, index)? {
-                        kept.push(item.clone());
-                    }
-                }
-                Ok(kept)
+            |context: NativeCallContext, array: &mut Array, test: FnPtr| {
+                filter(&context, array, &test)
             },
         );
     }
@@ -45,17 +33,8 @@ pub fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
         if vocabulary.has(name) {
             pure(name).register_into_engine(
                 engine,
-                move |context: NativeCallContext,
-                      array: &mut Array,
-                      test: FnPtr|
-                      -> Bounded<bool> {
-                    let mut callback = Callback::new(name, &context, &test, 0);
-                    for (index, item) in array.iter_mut().enumerate() {
-                        if callback.holds(item, index)? == ends_at {
-                            return Ok(ends_at);
-                        }
-                    }
-                    Ok(!ends_at)
+                move |context: NativeCallContext, array: &mut Array, test: FnPtr| {
+                    ends(&context, name, array, &test, ends_at)
                 },
             );
         }
@@ -63,14 +42,8 @@ pub fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
     if vocabulary.has("find") {
         pure("find").register_into_engine(
             engine,
-            |context: NativeCallContext, array: &mut Array, test: FnPtr| -> Bounded<Dynamic> {
-                let mut callback = Callback::new("find", &context, &test, 0);
-                for (index, item) in array.iter_mut().enumerate() {
-                    if callback.holds(item, index)? {
-                        return Ok(item.clone());
-                    }
-                }
-                Ok(Dynamic::UNIT)
+            |context: NativeCallContext, array: &mut Array, test: FnPtr| {
+                find(&context, array, &test)
             },
         );
     }
@@ -88,6 +61,68 @@ pub fn register(engine: &mut Engine, vocabulary: &Vocabulary) {
             },
         );
     }
+}
+
+/// What a function makes of each element.
+pub(crate) fn map(
+    context: &NativeCallContext,
+    array: &mut Array,
+    mapper: &FnPtr,
+) -> Bounded<Array> {
+    let mut mapped = Array::with_capacity(array.len());
+    let mut callback = Callback::new("map", context, mapper, 0);
+    for (index, item) in array.iter_mut().enumerate() {
+        mapped.push(callback.call(item, index, None)?);
+    }
+    Ok(mapped)
+}
+
+/// The elements for which a function holds.
+pub(crate) fn filter(
+    context: &NativeCallContext,
+    array: &mut Array,
+    test: &FnPtr,
+) -> Bounded<Array> {
+    let mut kept = Array::new();
+    let mut callback = Callback::new("filter", context, test, 0);
+    for (index, item) in array.iter_mut().enumerate() {
+        if callback.holds(item, index)? {
+            kept.push(item.clone());
+        }
+    }
+    Ok(kept)
+}
+
+/// Whether a function gives `ends_at` for some element; else the contrary.
+pub(crate) fn ends(
+    context: &NativeCallContext,
+    name: &'static str,
+    array: &mut Array,
+    test: &FnPtr,
+    ends_at: bool,
+) -> Bounded<bool> {
+    let mut callback = Callback::new(name, context, test, 0);
+    for (index, item) in array.iter_mut().enumerate() {
+        if callback.holds(item, index)? == ends_at {
+            return Ok(ends_at);
+        }
+    }
+    Ok(!ends_at)
+}
+
+/// The first element for which a function holds; `()` if there is none.
+pub(crate) fn find(
+    context: &NativeCallContext,
+    array: &mut Array,
+    test: &FnPtr,
+) -> Bounded<Dynamic> {
+    let mut callback = Callback::new("find", context, test, 0);
+    for (index, item) in array.iter_mut().enumerate() {
+        if callback.holds(item, index)? {
+            return Ok(item.clone());
+        }
+    }
+    Ok(Dynamic::UNIT)
 }
 
 fn reduce(
@@ -150,7 +185,8 @@ impl<'a> Callback<'a> {
         Self { name, context, function, place, way }
     }
 
-    fn holds(&mut self, item: &mut Dynamic, index: usize) -> Bounded<bool> {
+    /// Whether the function gives `true` for an element.
+    pub(crate) fn holds(&mut self, item: &mut Dynamic, index: usize) -> Bounded<bool> {
         Ok(self.call(item, index, None)?.as_bool().unwrap_or(false))
     }
 
@@ -162,7 +198,16 @@ impl<'a> Callback<'a> {
         index: usize,
         before: Option<Dynamic>,
     ) -> Bounded<Dynamic> {
-        let index = Dynamic::from_int(INT::try_from(index).unwrap_or(INT::MAX));
+        self.call_with(item, Dynamic::from_int(INT::try_from(index).unwrap_or(INT::MAX)), before)
+    }
+
+    /// The same with something else than an index.
+    pub(crate) fn call_with(
+        &mut self,
+        item: &mut Dynamic,
+        index: Dynamic,
+        before: Option<Dynamic>,
+    ) -> Bounded<Dynamic> {
         let Way::Known { takes_index, lends, lowered } = &mut self.way else {
             let (name, context, place) = (self.name, self.context, Some(self.place));
             let item = Some(item);

@@ -160,7 +160,8 @@ fn sorting(engine: &mut Engine, vocabulary: &Vocabulary) {
     }
 }
 
-fn copy(array: &Array) -> Bounded<Array> {
+/// A copy of an array.
+pub(crate) fn copy(array: &Array) -> Bounded<Array> {
     let mut pace = Pace::default();
     let mut copied = Array::with_capacity(array.len());
     for item in array {
@@ -224,7 +225,7 @@ fn texts_are_equal(
 }
 
 /// The same for what is an element: values of different types are not equal, whatever they are.
-fn items_are_equal(
+pub(crate) fn items_are_equal(
     context: &NativeCallContext,
     left: &mut Dynamic,
     right: &mut Dynamic,
@@ -379,7 +380,8 @@ pub(crate) fn order_of(
     Ok(left.as_str().cmp(right.as_str()))
 }
 
-fn sort(name: &str, array: &mut Array, is_descending: bool) -> Bounded<()> {
+/// Sorts numbers, texts and their like; the name is of the function that does it.
+pub(crate) fn sort(name: &str, array: &mut Array, is_descending: bool) -> Bounded<()> {
     if array.len() <= 1 {
         return Ok(());
     }
@@ -473,7 +475,12 @@ pub(crate) fn is_stopping(error: &EvalAltResult) -> bool {
     innermost.is_system_exception() && !matches!(innermost, EvalAltResult::ErrorParsing(..))
 }
 
-fn sort_by(context: &NativeCallContext, array: &mut Array, comparer: &FnPtr) -> Bounded<()> {
+/// Sorts by a function that compares two elements.
+pub(crate) fn sort_by(
+    context: &NativeCallContext,
+    array: &mut Array,
+    comparer: &FnPtr,
+) -> Bounded<()> {
     if array.len() <= 1 {
         return Ok(());
     }

@@ -24,6 +24,8 @@ use crate::error::{ErrorType, InitError, InvocationError, Report};
 use crate::frames::{self, Frames, Trace};
 use crate::handler::Handler;
 use crate::invocation::Invocation;
+#[cfg(feature = "tool")]
+use crate::loops;
 use crate::modules::{Modules, Roots, Source};
 use crate::recording::Recorder;
 use crate::sink::Sink;
@@ -551,6 +553,19 @@ pub fn whole_with_modules(limits: &Limits, roots: &Rc<Roots>) -> Engine {
     let frames = Rc::new(Frames::new(&engine, false, &bounds, &trace));
     engine.set_module_resolver(Modules::new(roots.clone(), frames));
     engine
+}
+
+/// The same script, whose loops at the top level go through maps as those of `bootstrap` do.
+#[cfg(feature = "tool")]
+#[must_use]
+pub fn with_loops(ast: &AST) -> AST {
+    let mut statements = ast.statements().to_vec();
+    loops::go_through_maps(&mut statements, &frames::NODE.into());
+    let mut ready = AST::new(statements, ast.shared_lib().clone());
+    if let Some(source) = ast.source() {
+        ready.set_source(source);
+    }
+    ready
 }
 
 /// The functions of the engine's standard library that are in the vocabulary.

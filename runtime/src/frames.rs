@@ -21,13 +21,14 @@ use crate::captured::{self, Captured, Shares};
 use crate::caught::{Attempt, Places, Wrapping};
 use crate::depth::Root;
 use crate::error::{Frame, Location};
+use crate::loops::{self, Listing, Parting};
 use crate::modules::Roots;
 use crate::origin::Origin;
 use crate::tail::{self, Tail};
 use crate::{closures, compile, loans, lowered};
 
 /// The word that stands for a wrapped body.
-const NODE: &str = "__rhambda_frame__";
+pub const NODE: &str = "__rhambda_frame__";
 
 /// What a name has behind it that would be taken for that word.
 const UNSEEN: char = '\u{200b}';
@@ -213,9 +214,13 @@ impl Wrapped {
 pub fn register(engine: &mut Engine, trace: &Rc<RefCell<Trace>>, bounds: &Rc<Bounds>) {
     engine.set_default_tag(Dynamic::from(trace.clone()));
     let (trace, bounds) = (trace.clone(), bounds.clone());
-    let registered = engine.register_custom_syntax_handler(NODE, false, move |context, _, body| {
+    let run = move |context: &mut EvalContext, inputs: &[Expression], body: &Dynamic| {
+        if let Some(listing) = body.read_lock::<Listing>() {
+            return listing.run(context, inputs);
+        }
         run_body(context, body, &trace, &bounds)
-    });
+    };
+    let registered = engine.register_custom_syntax_handler(NODE, false, run);
     debug_assert!(registered.is_ok(), "a handler that leaves the scope alone is always taken");
 }
 
@@ -237,6 +242,10 @@ fn run_body(
         if let Some(attempt) = body.read_lock::<Rc<Attempt>>() {
             let attempt = attempt.clone();
             return attempt.run(context, trace, bounds);
+        }
+        if let Some(parting) = body.read_lock::<Parting>() {
+            parting.run(context);
+            return Ok(Dynamic::UNIT);
         }
         return Err(format!("`{NODE}` is a word of the runtime's own").into());
     };
@@ -562,6 +571,7 @@ impl Frames {
             if has_closures && lowered.is_none() {
                 statements = captured::noted(statements, &word, &|_| true);
             }
+            loops::go_through_maps(&mut statements, &word);
             let tail = match (self.builds, &lowered) {
                 (true, None) if !statements.last().is_some_and(has_try) => {
                     Tail::of(&statements, &function.params)
@@ -612,6 +622,7 @@ impl Frames {
             }));
             statements = captured::noted(statements, &word, &|name| changed.contains(name));
         }
+        loops::go_through_maps(&mut statements, &word);
         if statements.iter().any(has_try) {
             let (function, file) = (ImmutableString::new(), file.clone());
             let wrapping = Wrapping { word: &word, function, file, parameters: Rc::new([]) };

@@ -42,6 +42,7 @@ pub mod json;
 mod library;
 mod loans;
 pub mod logging;
+mod loops;
 mod lowered;
 pub mod memory;
 pub mod modules;

@@ -235,24 +235,41 @@ fn is_copied(call: &FnCallExpr, argument: &Expr) -> bool {
 }
 
 /// Methods that change nothing of what they are called on, nor anything else.
-pub const PURE: [&str; 17] = [
+pub const PURE: [&str; 34] = [
+    "average",
+    "capitalize",
     "contains",
     "ends_with",
+    "entries",
+    "first",
     "get",
+    "get_path",
     "index_of",
     "is_empty",
+    "join",
     "keys",
+    "last",
     "len",
+    "lines",
+    "pluck",
+    "replaced",
+    "round",
     "starts_with",
     "sub_string",
+    "sum",
     "to_debug",
+    "to_fixed",
     "to_float",
     "to_int",
     "to_json",
     "to_lower",
     "to_string",
     "to_upper",
+    "trimmed",
     "values",
+    "without_prefix",
+    "without_suffix",
+    "words",
 ];
 
 /// Whether a chain behind a variable reads properties and elements, and calls nothing that could

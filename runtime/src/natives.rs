@@ -12,7 +12,7 @@ use rhai::{
 
 use crate::bounds::{self, Bounded, Pace, ROUND, room_for};
 use crate::vocabulary::Vocabulary;
-use crate::{callbacks, caught, closures, comparing, json, memory};
+use crate::{callbacks, caught, closures, comparing, json, loops, memory};
 
 const DYNAMIC: usize = size_of::<Dynamic>();
 
@@ -548,8 +548,9 @@ pub fn iterable() -> Module {
             let text = value.cast::<ImmutableString>();
             Box::new(Characters::new(text, 0, INT::MAX).map(Dynamic::from))
         })
-        .set_iterator::<Characters>()
-        .build_index();
+        .set_iterator::<Characters>();
+    loops::refuse_maps(&mut iterable);
+    iterable.build_index();
     iterable
 }
 

@@ -572,7 +572,7 @@ impl Generator {
             _ => self.expression(),
         };
         let on = if on.starts_with(['-', '|', '{', '#']) { format!("({on})") } else { on };
-        let call = match self.chance.below(31) {
+        let call = match self.chance.below(39) {
             0..=2 => "len()".to_owned(),
             3 => "is_empty()".to_owned(),
             4..=5 => format!("push({})", self.expression()),
@@ -598,7 +598,15 @@ impl Generator {
             26 => format!("split({})", self.chance.one_of(&["\"b\"", "'b'", "1", "\"\""])),
             27 => format!("{}({})", self.chance.one_of(&LIKE_METHODS), self.expression()),
             28 => format!("find({})", self.closure(1)),
-            29 => self
+            29 => format!("any({})", self.closure(1)),
+            30 => format!("sorted_by({})", self.closure(1)),
+            31 => format!("count({})", self.expression()),
+            32 => self.chance.one_of(&["entries()", "first()", "last()", "reversed()"]).to_owned(),
+            33 => self.chance.one_of(&["sorted()", "max()", "average()", "join(\"-\")"]).to_owned(),
+            34 => format!("flat_map({})", self.closure(1)),
+            35 => format!("take_while({})", self.closure(1)),
+            36 => format!("get({}, {})", self.literal(), self.expression()),
+            37 => self
                 .chance
                 .one_of(&[
                     "sort()",
@@ -674,6 +682,7 @@ impl Generator {
             9 => self.chance.one_of(&["\"añb\"", "\"abc\".chars()", "5.bits(0..3)"]).to_owned(),
             10 => format!("0..{}", self.literal()),
             11 => format!("{}.keys()", self.variable()),
+            12 => self.of(Kind::Map),
             _ => format!("[{}, {}]", self.expression(), self.expression()),
         }
     }

@@ -10,6 +10,7 @@ mod function;
 pub mod fuzz;
 pub mod generator;
 mod http;
+pub mod language;
 mod process;
 pub mod reference;
 mod root;

@@ -6,11 +6,13 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
+use crate::language;
+
 /// Other names of a method that says its text, for the engine's own use.
 const SILENT: [&str; 3] = ["print", "debug", "to_debug"];
 
 /// What the engine calls types, and how a script's author knows them.
-const TYPES: [(&str, &str); 14] = [
+const TYPES: [(&str, &str); 16] = [
     ("", "()"),
     ("Text", "string"),
     ("ImmutableString", "string"),
@@ -25,6 +27,8 @@ const TYPES: [(&str, &str); 14] = [
     ("FnPtr", "Fn"),
     ("FLOAT", "float"),
     ("Dynamic", "?"),
+    ("Range<i64>", "range"),
+    ("RangeInclusive<i64>", "range"),
 ];
 
 /// Words of the language server's own, which no parameter in a definition can be called.
@@ -252,8 +256,12 @@ pub fn files() -> Vec<(&'static str, String)> {
         title: "The library",
         source: "runtime/src/library",
         intro:
-            "What a script finds at hand beyond Rhai's own functions. Each example is run by the \
-                tests."
+            "What a script finds at hand beyond [Rhai's own functions](rhai.md). Each example is run by \
+                the tests.\n\n**Names.** What changes the value it is called on is a verb, and gives `()` or what \
+                it took out: `trim`, `replace`, `sort`, `reverse`, `truncate`. Its past participle leaves the \
+                value as it is and gives a new one: `trimmed`, `replaced`, `sorted`, `reversed`, `truncated`. \
+                Everything else, such as `join`, `split`, `repeat` or `round`, gives a new value. Only \
+                `set_path` and what [Rhai's page](rhai.md) says to work in place change anything."
                 .to_owned(),
         global: Global::OfValues,
         page: "runtime/docs/library.md",
@@ -279,6 +287,7 @@ pub fn files() -> Vec<(&'static str, String)> {
     files.extend(tests.files(&of_tests.expect(told)));
     let of_all = rhambda_runtime::documented_engine().gen_fn_metadata_to_json(true);
     files.push(("runtime/src/names.txt", names(&of_all.expect(told))));
+    files.push(("runtime/docs/rhai.md", of_the_language()));
     files
 }
 
@@ -347,6 +356,30 @@ fn script_type(name: &str) -> Option<String> {
         _ => name.split('<').next()?.rsplit("::").next()?,
     };
     Some(word.to_owned())
+}
+
+/// The reference of what the language itself has.
+fn of_the_language() -> String {
+    let mut page = String::from(
+        "# What Rhai itself has\n\n<!-- Written by `make docs` from tests/src/language.rs. -->\n\nThe functions \
+         of the language for each kind of value; those that it lacks are in [the library](library.md). Each \
+         example is run by the tests. New to Rhai? [For those who know Python or \
+         JavaScript](../../docs/rhai-for-python-and-javascript.md).\n",
+    );
+    for section in &language::SECTIONS {
+        let _ = writeln!(page, "\n## {}\n\n{}\n", section.title, section.intro);
+        for (call, gives, docs, example) in section.functions {
+            let gives = match *gives {
+                "()" | "" => String::new(),
+                gives => format!(" → {gives}"),
+            };
+            let _ = writeln!(page, "### `{call}`{gives}\n\n{docs}\n");
+            if !example.is_empty() {
+                let _ = writeln!(page, "```rhai\n{example}\n```\n");
+            }
+        }
+    }
+    page.trim_end().to_owned() + "\n"
 }
 
 fn article(noun: &str) -> &'static str {

@@ -120,7 +120,7 @@ impl Session {
     fn evaluate(&mut self, input: &str, ast: &AST) -> Answer {
         INTERRUPTED.store(false, Ordering::Relaxed);
         let before = self.functions.clone();
-        self.functions = self.functions.merge(ast);
+        self.functions = self.functions.merge(&engine::with_loops(ast));
         let result = self.engine.eval_ast_with_scope::<Dynamic>(&mut self.scope, &self.functions);
         self.functions.clear_statements();
         match result {
@@ -234,6 +234,7 @@ impl Session {
         };
         ast.set_source(source.file.as_str());
         // Functions see what a module that is registered globally exports.
+        let ast = engine::with_loops(&ast);
         let module = Module::eval_ast_as_new(Scope::new(), &exporting(&ast), &self.engine);
         match module {
             Ok(module) => {

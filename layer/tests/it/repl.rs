@@ -108,3 +108,11 @@ fn what_a_script_declares_holds_for_the_session_that_loaded_it() {
     assert_eq!(said.stderr.matches("write at its top: //! allow: env PATH").count(), 2);
     assert!(said.stderr.contains("this looks like an `allow` line"), "{}", said.stderr);
 }
+
+#[test]
+fn a_loop_goes_through_a_map_but_in_a_function_of_the_session() {
+    let lines = "let m = #{ a: 1 };\nfor (k, v) in m { print(`${k}=${v}`) }\nfn f(m) { for k in m { k; } }\nf(m)\n";
+    let said = typed(&desk(), &[], lines);
+    assert_eq!(said.stdout, "a=1\n");
+    assert!(said.stderr.contains("write `for key in map.keys()`"), "{}", said.stderr);
+}

@@ -1,21 +1,24 @@
 //! Whole arrays of records at a time: what scripts loop for, at the speed of native code.
 //!
-//! A `key` is a property's name or a path such as `customer.address.city`. The arrays and maps they
-//! are called on stay as they are.
+//! A `key` is a property's name or a path such as `customer.address.city`, or a function that gives the
+//! key of a record. The arrays and maps they are called on stay as they are.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use rhai::plugin::*;
-use rhai::{Array, Dynamic, Engine, EvalAltResult, INT, ImmutableString, Map, Position};
+use rhai::{
+    Array, Dynamic, Engine, EvalAltResult, FnPtr, INT, ImmutableString, Map, NativeCallContext,
+    Position,
+};
 
 use super::grow::{self, MAP};
 use super::native::exported;
-use super::{Fallible, Part};
+use super::{Fallible, Part, number};
 use crate::bounds::{Pace, room_for};
-use crate::comparing;
+use crate::callbacks::Callback;
 use crate::vocabulary::Vocabulary;
-use crate::{json, memory};
+use crate::{comparing, json, loans, memory};
 
 type Text = ImmutableString;
 
@@ -33,6 +36,7 @@ pub(super) const PART: Part = Part {
         "min_by",
         "max_by",
         "sort_by",
+        "sorted_by",
         "index_by",
         "pluck",
         "filter_by",
@@ -67,22 +71,23 @@ mod methods {
     /// ```
     #[rhai_fn(pure, return_raw)]
     pub fn group_by(array: &mut Array, key: &str) -> Fallible<Map> {
-        room_for(array.len(), DYNAMIC)?;
-        let mut places: HashMap<Text, usize> = HashMap::new();
-        let mut groups: Vec<Array> = Vec::new();
-        let mut pace = Pace::default();
-        for index in 0..array.len() {
-            let name = named("group_by", array, index, key, &mut pace)?;
-            let place = *places.entry(name).or_insert_with(|| {
-                groups.push(Array::new());
-                groups.len() - 1
-            });
-            groups[place].push(copy(&array[index])?);
-        }
-        Ok(places
-            .into_iter()
-            .map(|(name, place)| (name.as_str().into(), std::mem::take(&mut groups[place]).into()))
-            .collect())
+        group(array, Keys::by(array, key))
+    }
+
+    /// The same by what a function gives of each record: text, a whole number or a boolean.
+    ///
+    /// ```rhai
+    /// [1, 2, 3].group_by(|n| if n % 2 == 0 { "even" } else { "odd" }); // => #{ even: [2], odd: [1, 3] }
+    /// [1].group_by(|n| ()); // => error: the function gives `()` for item 0
+    /// ```
+    #[rhai_fn(name = "group_by", pure, return_raw)]
+    pub fn group_by_function(
+        context: NativeCallContext,
+        array: &mut Array,
+        function: FnPtr,
+    ) -> Fallible<Map> {
+        let keys = computed("group_by", &context, array, &function)?;
+        group(array, Keys::of(&keys))
     }
 
     /// How many records have each value of the key.
@@ -92,12 +97,21 @@ mod methods {
     /// ```
     #[rhai_fn(pure, return_raw)]
     pub fn count_by(array: &mut Array, key: &str) -> Fallible<Map> {
-        let mut counts: HashMap<Text, INT> = HashMap::new();
-        let mut pace = Pace::default();
-        for index in 0..array.len() {
-            *counts.entry(named("count_by", array, index, key, &mut pace)?).or_default() += 1;
-        }
-        Ok(counts.into_iter().map(|(name, count)| (name.as_str().into(), count.into())).collect())
+        count(Keys::by(array, key))
+    }
+
+    /// The same by what a function gives of each record.
+    ///
+    /// ```rhai
+    /// ["a", "bb", "c"].count_by(|it| it.len()); // => #{ "1": 2, "2": 1 }
+    /// ```
+    #[rhai_fn(name = "count_by", pure, return_raw)]
+    pub fn count_by_function(
+        context: NativeCallContext,
+        array: &mut Array,
+        function: FnPtr,
+    ) -> Fallible<Map> {
+        count(Keys::of(&computed("count_by", &context, array, &function)?))
     }
 
     /// A map from each value of the key to its record; of several the last.
@@ -107,13 +121,22 @@ mod methods {
     /// ```
     #[rhai_fn(pure, return_raw)]
     pub fn index_by(array: &mut Array, key: &str) -> Fallible<Map> {
-        let mut map = Map::new();
-        let mut pace = Pace::default();
-        for index in 0..array.len() {
-            let name = named("index_by", array, index, key, &mut pace)?;
-            map.insert(name.as_str().into(), copy(&array[index])?);
-        }
-        Ok(map)
+        index(array, Keys::by(array, key))
+    }
+
+    /// The same by what a function gives of each record.
+    ///
+    /// ```rhai
+    /// ["ann", "bo"].index_by(|it| it[0].to_string()); // => #{ a: "ann", b: "bo" }
+    /// ```
+    #[rhai_fn(name = "index_by", pure, return_raw)]
+    pub fn index_by_function(
+        context: NativeCallContext,
+        array: &mut Array,
+        function: FnPtr,
+    ) -> Fallible<Map> {
+        let keys = computed("index_by", &context, array, &function)?;
+        index(array, Keys::of(&keys))
     }
 
     /// The sum of the array's numbers. Whole numbers stay whole, and a sum beyond 64 bits is an error.
@@ -124,7 +147,7 @@ mod methods {
     /// ```
     #[rhai_fn(name = "sum", pure, return_raw)]
     pub fn sum_of_all(array: &mut Array) -> Fallible<Dynamic> {
-        sum("sum", array, None)
+        sum("sum", Keys::of(array))
     }
 
     /// The sum of a key over all records; those without it count for nothing.
@@ -134,7 +157,21 @@ mod methods {
     /// ```
     #[rhai_fn(pure, return_raw)]
     pub fn sum_by(array: &mut Array, key: &str) -> Fallible<Dynamic> {
-        sum("sum_by", array, Some(key))
+        sum("sum_by", Keys::by(array, key))
+    }
+
+    /// The sum of what a function gives of each record; `()` counts for nothing.
+    ///
+    /// ```rhai
+    /// [#{ price: 5, count: 2 }, #{ price: 3, count: 1 }].sum_by(|it| it.price * it.count); // => 13
+    /// ```
+    #[rhai_fn(name = "sum_by", pure, return_raw)]
+    pub fn sum_by_function(
+        context: NativeCallContext,
+        array: &mut Array,
+        function: FnPtr,
+    ) -> Fallible<Dynamic> {
+        sum("sum_by", Keys::of(&computed("sum_by", &context, array, &function)?))
     }
 
     /// The sum of a key for each value of another, as a map by that value's text.
@@ -148,7 +185,7 @@ mod methods {
         let mut sums: HashMap<Text, Sum> = HashMap::new();
         let mut pace = Pace::default();
         for index in 0..array.len() {
-            let name = named("sum_by", array, index, group, &mut pace)?;
+            let name = named("sum_by", Keys::by(array, group), index, &mut pace)?;
             pace.step(key.len())?;
             sums.entry(name).or_default().add("sum_by", &array[index], index, Some(key))?;
         }
@@ -162,7 +199,22 @@ mod methods {
     /// ```
     #[rhai_fn(pure, return_raw)]
     pub fn min_by(array: &mut Array, key: &str) -> Fallible<Dynamic> {
-        extreme(array, key, Ordering::Less)
+        extreme(array, Keys::by(array, key), Ordering::Less)
+    }
+
+    /// The same by what a function gives of each record.
+    ///
+    /// ```rhai
+    /// ["ccc", "a", "bb"].min_by(|it| it.len()); // => "a"
+    /// ```
+    #[rhai_fn(name = "min_by", pure, return_raw)]
+    pub fn min_by_function(
+        context: NativeCallContext,
+        array: &mut Array,
+        function: FnPtr,
+    ) -> Fallible<Dynamic> {
+        let keys = computed("min_by", &context, array, &function)?;
+        extreme(array, Keys::of(&keys), Ordering::Less)
     }
 
     /// The record whose key is the largest, the first of several; `()` of an empty array.
@@ -172,33 +224,84 @@ mod methods {
     /// ```
     #[rhai_fn(pure, return_raw)]
     pub fn max_by(array: &mut Array, key: &str) -> Fallible<Dynamic> {
-        extreme(array, key, Ordering::Greater)
+        extreme(array, Keys::by(array, key), Ordering::Greater)
+    }
+
+    /// The same by what a function gives of each record.
+    ///
+    /// ```rhai
+    /// ["ccc", "a", "bb"].max_by(|it| it.len()); // => "ccc"
+    /// ```
+    #[rhai_fn(name = "max_by", pure, return_raw)]
+    pub fn max_by_function(
+        context: NativeCallContext,
+        array: &mut Array,
+        function: FnPtr,
+    ) -> Fallible<Dynamic> {
+        let keys = computed("max_by", &context, array, &function)?;
+        extreme(array, Keys::of(&keys), Ordering::Greater)
     }
 
     /// The records in the order of a key: numbers by size, text by its characters' codes. Records of equal
-    /// keys keep their order.
+    /// keys keep their order. The array itself stays as it is.
     ///
     /// ```rhai
-    /// [#{ n: 2 }, #{ n: 1 }].sort_by("n").pluck("n"); // => [1, 2]
-    /// [#{ n: 2 }, #{}].sort_by("n"); // => error: item 1 has no `n`
+    /// [#{ n: 2 }, #{ n: 1 }].sorted_by("n").pluck("n"); // => [1, 2]
+    /// [#{ n: 2 }, #{}].sorted_by("n"); // => error: item 1 has no `n`
     /// ```
-    #[rhai_fn(pure, return_raw)]
+    #[rhai_fn(name = "sorted_by", name = "sort_by", pure, return_raw)]
     pub fn sort_by(array: &mut Array, key: &str) -> Fallible<Array> {
-        sorted(array, key, false)
+        sorted(array, Keys::by(array, key), false)
     }
 
     /// The same with the order said, `"asc"` or `"desc"`; with `"desc"` the largest comes first.
     ///
     /// ```rhai
-    /// [#{ n: 2 }, #{ n: 3 }].sort_by("n", "desc").pluck("n"); // => [3, 2]
+    /// [#{ n: 2 }, #{ n: 3 }].sorted_by("n", "desc").pluck("n"); // => [3, 2]
     /// ```
-    #[rhai_fn(name = "sort_by", pure, return_raw)]
+    #[rhai_fn(name = "sorted_by", name = "sort_by", pure, return_raw)]
     pub fn sort_by_in_order(array: &mut Array, key: &str, order: &str) -> Fallible<Array> {
-        match order {
-            "asc" => sorted(array, key, false),
-            "desc" => sorted(array, key, true),
-            other => Err(format!("sort_by: the order is asc or desc, not `{other}`").into()),
+        sorted(array, Keys::by(array, key), is_descending(order)?)
+    }
+
+    /// The records in the order of what a function gives of each. One that takes two records compares
+    /// them, as for `sorted`. `sort_by` with a function changes the array itself.
+    ///
+    /// ```rhai
+    /// ["ccc", "a", "bb"].sorted_by(|it| it.len()); // => ["a", "bb", "ccc"]
+    /// [1, 3, 2].sorted_by(|a, b| b - a); // => [3, 2, 1]
+    /// ```
+    #[rhai_fn(name = "sorted_by", pure, return_raw)]
+    pub fn sorted_by_function(
+        context: NativeCallContext,
+        array: &mut Array,
+        function: FnPtr,
+    ) -> Fallible<Array> {
+        let given = function.curry().len();
+        if loans::known(function.fn_name(), given).is_some_and(|it| it.parameters == given + 2) {
+            let mut sorted = comparing::copy(array)?;
+            comparing::sort_by(&context, &mut sorted, &function)?;
+            return Ok(sorted);
         }
+        let keys = computed("sorted_by", &context, array, &function)?;
+        sorted(array, Keys::of(&keys), false)
+    }
+
+    /// The records in the order of what a function gives of each, `"asc"` or `"desc"`.
+    ///
+    /// ```rhai
+    /// ["a", "ccc", "bb"].sorted_by(|it| it.len(), "desc"); // => ["ccc", "bb", "a"]
+    /// ```
+    #[rhai_fn(name = "sorted_by", pure, return_raw)]
+    pub fn sorted_by_function_in_order(
+        context: NativeCallContext,
+        array: &mut Array,
+        function: FnPtr,
+        order: &str,
+    ) -> Fallible<Array> {
+        let is_descending = is_descending(order)?;
+        let keys = computed("sorted_by", &context, array, &function)?;
+        sorted(array, Keys::of(&keys), is_descending)
     }
 
     /// The key's value of each record, `()` where there is none.
@@ -271,7 +374,7 @@ mod methods {
     /// ```
     #[rhai_fn(name = "unique", pure, return_raw)]
     pub fn unique_values(array: &mut Array) -> Fallible<Array> {
-        unique(array, None)
+        unique(array, Keys::of(array))
     }
 
     /// The first record of each value of the key, in their order.
@@ -281,7 +384,22 @@ mod methods {
     /// ```
     #[rhai_fn(pure, return_raw)]
     pub fn unique_by(array: &mut Array, key: &str) -> Fallible<Array> {
-        unique(array, Some(key))
+        unique(array, Keys::by(array, key))
+    }
+
+    /// The first record of each value that a function gives.
+    ///
+    /// ```rhai
+    /// ["ann", "bo", "al"].unique_by(|it| it[0]); // => ["ann", "bo"]
+    /// ```
+    #[rhai_fn(name = "unique_by", pure, return_raw)]
+    pub fn unique_by_function(
+        context: NativeCallContext,
+        array: &mut Array,
+        function: FnPtr,
+    ) -> Fallible<Array> {
+        let keys = computed("unique_by", &context, array, &function)?;
+        unique(array, Keys::of(&keys))
     }
 
     /// The items of both arrays in pairs, as many as the shorter one has.
@@ -356,6 +474,30 @@ mod methods {
         get_path(map, path, default)
     }
 
+    /// The same in an array, whose items have their index as a name.
+    ///
+    /// ```rhai
+    /// [#{ id: 7 }].get_path("0.id"); // => 7
+    /// ```
+    #[rhai_fn(name = "get_path", pure, return_raw)]
+    pub fn get_path_in_array(array: &mut Array, path: &str) -> Fallible<Dynamic> {
+        path_in_array(array, path, Dynamic::UNIT)
+    }
+
+    /// The same; this where there is nothing.
+    ///
+    /// ```rhai
+    /// [].get_path("0.id", "none"); // => "none"
+    /// ```
+    #[rhai_fn(name = "get_path", pure, return_raw)]
+    pub fn get_path_in_array_or(
+        array: &mut Array,
+        path: &str,
+        default: Dynamic,
+    ) -> Fallible<Dynamic> {
+        path_in_array(array, path, default)
+    }
+
     /// Puts a value where a path leads, as `get_path` finds it there. Maps that are missing on the way are
     /// made; an array takes the index of an item, or of the one after its last.
     ///
@@ -398,8 +540,126 @@ mod methods {
     }
 }
 
+/// The key of each record.
+#[derive(Clone, Copy)]
+pub(super) struct Keys<'a> {
+    /// The records, or their keys themselves.
+    pub(super) of: &'a Array,
+    /// Where a record has its key; without a path, it is there itself.
+    pub(super) path: Option<&'a str>,
+}
+
+impl<'a> Keys<'a> {
+    fn by(records: &'a Array, path: &'a str) -> Self {
+        Self { of: records, path: Some(path) }
+    }
+
+    pub(super) fn of(keys: &'a Array) -> Self {
+        Self { of: keys, path: None }
+    }
+
+    /// About how many bytes are worked on to find one.
+    fn cost(self) -> usize {
+        RECORD + self.path.map_or(0, str::len)
+    }
+
+    fn look<T>(self, index: usize, see: impl FnOnce(&Dynamic) -> T) -> Option<T> {
+        let record = &self.of[index];
+        match self.path {
+            Some(path) => look(record, path, see),
+            None if record.is_unit() => None,
+            None => Some(see(record)),
+        }
+    }
+
+    /// Says that a record has none.
+    fn missing(self, what: &str, index: usize) -> String {
+        match self.path {
+            Some(path) => format!("{what}: item {index} has no `{path}`"),
+            None => format!("{what}: the function gives `()` for item {index}"),
+        }
+    }
+
+    /// What the key of a record is called.
+    fn name_of(self, index: usize) -> String {
+        match self.path {
+            Some(path) => format!("`{path}` of item {index}"),
+            None => format!("what the function gives for item {index}"),
+        }
+    }
+}
+
+/// What a function gives of each record.
+fn computed(
+    what: &'static str,
+    context: &NativeCallContext,
+    array: &mut Array,
+    function: &FnPtr,
+) -> Fallible<Array> {
+    room_for(array.len(), DYNAMIC)?;
+    let mut keys = Array::with_capacity(array.len());
+    let mut callback = Callback::new(what, context, function, 0);
+    for (index, item) in array.iter_mut().enumerate() {
+        keys.push(callback.call(item, index, None)?.flatten());
+    }
+    Ok(keys)
+}
+
+fn group(records: &Array, keys: Keys) -> Fallible<Map> {
+    room_for(records.len(), DYNAMIC)?;
+    let mut places: HashMap<Text, usize> = HashMap::new();
+    let mut groups: Vec<Array> = Vec::new();
+    let mut pace = Pace::default();
+    for (index, record) in records.iter().enumerate() {
+        let name = named("group_by", keys, index, &mut pace)?;
+        let place = *places.entry(name).or_insert_with(|| {
+            groups.push(Array::new());
+            groups.len() - 1
+        });
+        groups[place].push(copy(record)?);
+    }
+    Ok(places
+        .into_iter()
+        .map(|(name, place)| (name.as_str().into(), std::mem::take(&mut groups[place]).into()))
+        .collect())
+}
+
+fn count(keys: Keys) -> Fallible<Map> {
+    let mut counts: HashMap<Text, INT> = HashMap::new();
+    let mut pace = Pace::default();
+    for index in 0..keys.of.len() {
+        *counts.entry(named("count_by", keys, index, &mut pace)?).or_default() += 1;
+    }
+    Ok(counts.into_iter().map(|(name, count)| (name.as_str().into(), count.into())).collect())
+}
+
+fn index(records: &Array, keys: Keys) -> Fallible<Map> {
+    let mut map = Map::new();
+    let mut pace = Pace::default();
+    for (index, record) in records.iter().enumerate() {
+        let name = named("index_by", keys, index, &mut pace)?;
+        map.insert(name.as_str().into(), copy(record)?);
+    }
+    Ok(map)
+}
+
+fn is_descending(order: &str) -> Fallible<bool> {
+    match order {
+        "asc" => Ok(false),
+        "desc" => Ok(true),
+        other => Err(format!("sorted_by: the order is asc or desc, not `{other}`").into()),
+    }
+}
+
 /// Looks at the value that a path leads to; `None` where there is nothing.
 fn look<T>(value: &Dynamic, path: &str, see: impl FnOnce(&Dynamic) -> T) -> Option<T> {
+    let (mut see, mut seen) = (Some(see), None);
+    find(value, path, &mut |found| seen = see.take().map(|see| see(found)));
+    seen
+}
+
+/// The same, once for all that look.
+fn find(value: &Dynamic, path: &str, see: &mut dyn FnMut(&Dynamic)) {
     let (step, rest) = match path.split_once('.') {
         Some((step, rest)) => (step, Some(rest)),
         None => (path, None),
@@ -410,16 +670,16 @@ fn look<T>(value: &Dynamic, path: &str, see: impl FnOnce(&Dynamic) -> T) -> Opti
         (Some(map), _) => map.get(step),
         (_, Some(array)) => step.parse::<usize>().ok().and_then(|index| array.get(index)),
         _ => None,
-    }?;
-    match rest {
-        Some(rest) => look(next, rest, see),
-        None if next.is_unit() => None,
-        None => Some(see(next)),
+    };
+    match (next, rest) {
+        (Some(next), Some(rest)) => find(next, rest, see),
+        (Some(next), None) if !next.is_unit() => see(next),
+        _ => {}
     }
 }
 
 /// What a record is filed under: text as it is, whole numbers and booleans as text.
-fn file_name(value: &Dynamic) -> Option<Text> {
+pub(super) fn file_name(value: &Dynamic) -> Option<Text> {
     if let Ok(text) = value.as_immutable_string_ref() {
         return Some(text.clone());
     }
@@ -429,24 +689,24 @@ fn file_name(value: &Dynamic) -> Option<Text> {
     value.as_bool().ok().map(|is| if is { "true".into() } else { "false".into() })
 }
 
-fn named(what: &str, array: &Array, index: usize, key: &str, pace: &mut Pace) -> Fallible<Text> {
-    let record = &array[index];
-    pace.step(RECORD + key.len())?;
-    match look(record, key, file_name) {
+fn named(what: &str, keys: Keys, index: usize, pace: &mut Pace) -> Fallible<Text> {
+    pace.step(keys.cost())?;
+    match keys.look(index, file_name) {
         Some(Some(name)) => {
             // It will be hashed, and compared with another.
             pace.step(2 * name.len())?;
             Ok(name)
         }
         Some(None) => {
-            let kind = look(record, key, |value| value.type_name().to_owned()).unwrap_or_default();
+            let kind = keys.look(index, |value| value.type_name().to_owned()).unwrap_or_default();
             let kind = kind.rsplit("::").next().unwrap_or_default();
+            let name = keys.name_of(index);
             Err(format!(
-                "{what}: `{key}` of item {index} is of type {kind}; it takes text, whole numbers and booleans"
+                "{what}: {name} is of type {kind}; it takes text, whole numbers and booleans"
             )
             .into())
         }
-        None => Err(format!("{what}: item {index} has no `{key}`").into()),
+        None => Err(keys.missing(what, index).into()),
     }
 }
 
@@ -499,41 +759,55 @@ impl Sum {
     }
 }
 
-fn sum(what: &str, array: &Array, key: Option<&str>) -> Fallible<Dynamic> {
+pub(super) fn sum(what: &str, keys: Keys) -> Fallible<Dynamic> {
     let mut sum = Sum::default();
     let mut pace = Pace::default();
-    for (index, item) in array.iter().enumerate() {
-        pace.step(RECORD + key.map_or(0, str::len))?;
-        sum.add(what, item, index, key)?;
+    let skips = what == "sum_by";
+    for (index, item) in keys.of.iter().enumerate() {
+        pace.step(keys.cost())?;
+        // A function may have nothing to add.
+        if !(skips && item.is_unit()) {
+            sum.add(what, item, index, keys.path)?;
+        }
     }
     Ok(sum.total())
 }
 
+/// Which of two keys comes first; nothing where they cannot be compared.
+pub(super) fn compare(
+    left: &Dynamic,
+    right: &Dynamic,
+    pace: &mut Pace,
+) -> Fallible<Option<Ordering>> {
+    comparing::in_order(left, right, pace)
+}
+
 /// The keys of all records, checked to be of one kind.
-fn keys(what: &str, array: &Array, key: &str) -> Fallible<Vec<Dynamic>> {
-    room_for(array.len(), DYNAMIC)?;
-    let mut keys: Vec<Dynamic> = Vec::with_capacity(array.len());
+fn checked(what: &str, keys: Keys) -> Fallible<Vec<Dynamic>> {
+    let count = keys.of.len();
+    room_for(count, DYNAMIC)?;
+    let mut found: Vec<Dynamic> = Vec::with_capacity(count);
     let mut pace = Pace::default();
-    for (index, item) in array.iter().enumerate() {
-        pace.step(RECORD + key.len())?;
-        let found = look(item, key, Dynamic::clone)
-            .ok_or_else(|| format!("{what}: item {index} has no `{key}`"))?;
-        let first = keys.first().unwrap_or(&found);
-        if comparing::in_order(first, &found, &mut pace)?.is_none() {
+    for index in 0..count {
+        pace.step(keys.cost())?;
+        let key = keys.look(index, Dynamic::clone).ok_or_else(|| keys.missing(what, index))?;
+        let first = found.first().unwrap_or(&key);
+        if compare(first, &key, &mut pace)?.is_none() {
             return Err(format!(
-                "{what}: `{key}` of item {index} is {}, which does not compare with {} of item 0",
-                comparing::kind(&found),
+                "{what}: {} is {}, which does not compare with the {} of item 0",
+                keys.name_of(index),
+                comparing::kind(&key),
                 comparing::kind(first)
             )
             .into());
         }
-        keys.push(found);
+        found.push(key);
     }
-    Ok(keys)
+    Ok(found)
 }
 
-fn sorted(array: &Array, key: &str, is_descending: bool) -> Fallible<Array> {
-    let keys = keys("sort_by", array, key)?;
+fn sorted(array: &Array, keys: Keys, is_descending: bool) -> Fallible<Array> {
+    let keys = checked("sorted_by", keys)?;
     let mut places: Vec<usize> = (0..array.len()).collect();
     comparing::sort_items(&mut places, |&left, &right, pace| {
         pace.step(RECORD)?;
@@ -551,9 +825,9 @@ fn sorted(array: &Array, key: &str, is_descending: bool) -> Fallible<Array> {
         .collect()
 }
 
-fn extreme(array: &mut Array, key: &str, wanted: Ordering) -> Fallible<Dynamic> {
+fn extreme(array: &Array, keys: Keys, wanted: Ordering) -> Fallible<Dynamic> {
     let what = if wanted.is_lt() { "min_by" } else { "max_by" };
-    let keys = keys(what, array, key)?;
+    let keys = checked(what, keys)?;
     let mut best = 0;
     let mut pace = Pace::default();
     for place in 1..keys.len() {
@@ -565,27 +839,48 @@ fn extreme(array: &mut Array, key: &str, wanted: Ordering) -> Fallible<Dynamic> 
     array.get(best).map_or(Ok(Dynamic::UNIT), copy)
 }
 
-fn unique(array: &mut Array, key: Option<&str>) -> Fallible<Array> {
+/// What tells a value from others: its JSON tells 1 from "1", and values of any shape from each other.
+pub(super) fn identity(
+    what: &str,
+    item: &Dynamic,
+    index: usize,
+    pace: &mut Pace,
+) -> Fallible<Vec<u8>> {
+    let mut text = Vec::new();
+    json::write_worth(item, &mut text).map_err(|error| format!("{what}: item {index} {error}"))?;
+    room_for(text.len(), 1)?;
+    pace.step(RECORD + 4 * text.len())?;
+    Ok(text)
+}
+
+fn unique(array: &Array, keys: Keys) -> Fallible<Array> {
     let mut seen = std::collections::HashSet::new();
     let mut kept = Array::new();
     let mut pace = Pace::default();
     for (index, item) in array.iter().enumerate() {
-        pace.step(RECORD + key.map_or(0, str::len))?;
-        // Its JSON tells 1 from "1", and values of any shape from each other; numbers are what they are worth.
-        let mut text = Vec::new();
-        let written = match key {
-            None => json::write_worth(item, &mut text),
-            Some(key) => look(item, key, |value| json::write_worth(value, &mut text))
-                .ok_or_else(|| format!("unique_by: item {index} has no `{key}`"))?,
+        pace.step(keys.cost())?;
+        let text = match keys.path {
+            None => identity("unique", &keys.of[index], index, &mut pace)?,
+            Some(_) => keys
+                .look(index, |value| identity("unique_by", value, index, &mut pace))
+                .ok_or_else(|| keys.missing("unique_by", index))??,
         };
-        written.map_err(|error| format!("unique: item {index} {error}"))?;
-        room_for(text.len(), 1)?;
-        pace.step(4 * text.len())?;
         if seen.insert(text) {
             kept.push(copy(item)?);
         }
     }
     Ok(kept)
+}
+
+fn path_in_array(array: &Array, path: &str, default: Dynamic) -> Fallible<Dynamic> {
+    let (step, rest) = path.split_once('.').map_or((path, None), |(step, rest)| (step, Some(rest)));
+    let item = step.parse::<usize>().ok().and_then(|index| array.get(index));
+    let found = item.and_then(|value| match rest {
+        Some(rest) => look(value, rest, copy),
+        None if value.is_unit() => None,
+        None => Some(copy(value)),
+    });
+    found.unwrap_or(Ok(default))
 }
 
 fn get_path(map: &mut Map, path: &str, default: Dynamic) -> Fallible<Dynamic> {

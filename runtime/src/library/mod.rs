@@ -23,12 +23,15 @@ mod keys;
 mod log;
 mod metrics;
 mod native;
+mod number;
 mod random;
 mod regex;
 mod response;
 mod router;
 mod schema;
+mod sequences;
 mod stream;
+mod strings;
 mod text;
 mod time;
 mod url;
@@ -90,12 +93,15 @@ const PARTS: &[Part] = &[
     jwt::PART,
     log::PART,
     metrics::PART,
+    number::PART,
     random::PART,
     regex::PART,
     response::PART,
     router::PART,
     schema::PART,
+    sequences::PART,
     stream::PART,
+    strings::PART,
     text::PART,
     time::PART,
     url::PART,

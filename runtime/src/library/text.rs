@@ -172,7 +172,7 @@ mod functions {
     }
 }
 
-fn pad(text: Text, length: INT, fill: &str, at_end: bool) -> Bounded<Text> {
+pub(super) fn pad(text: Text, length: INT, fill: &str, at_end: bool) -> Bounded<Text> {
     let missing = sized(length).saturating_sub(text.chars().count());
     if missing == 0 {
         return Ok(text);
@@ -270,7 +270,7 @@ fn plain(letter: char) -> Option<&'static str> {
     })
 }
 
-fn title(text: &str) -> Bounded<Text> {
+pub(super) fn title(text: &str) -> Bounded<Text> {
     room_for(text.len(), 3)?;
     let mut out = String::with_capacity(text.len());
     let mut is_first = true;
@@ -358,7 +358,7 @@ fn entity(name: &str) -> Option<char> {
     })
 }
 
-fn lines(text: &str) -> Bounded<Array> {
+pub(super) fn lines(text: &str) -> Bounded<Array> {
     let count = text.bytes().filter(|&byte| byte == b'\n').count() + 1;
     room_for(count, size_of::<Dynamic>() + 48)?;
     room_for(text.len(), 1)?;
@@ -371,7 +371,7 @@ fn lines(text: &str) -> Bounded<Array> {
         .collect()
 }
 
-fn repeat(text: &str, times: INT) -> Bounded<Text> {
+pub(super) fn repeat(text: &str, times: INT) -> Bounded<Text> {
     if text.is_empty() {
         return Ok(Text::new());
     }
@@ -411,19 +411,19 @@ fn dedent(text: &str) -> Bounded<Text> {
     Ok(out.into())
 }
 
-fn is_blank(text: &str) -> bool {
+pub(super) fn is_blank(text: &str) -> bool {
     text.trim().is_empty()
 }
 
 /// What text is filled up with.
-fn filling(fill: &Dynamic) -> Bounded<Text> {
+pub(super) fn filling(fill: &Dynamic) -> Bounded<Text> {
     grow::scalar(fill)
         .map(Option::unwrap_or_default)
         .map_err(|kind| format!("the fill has to be text, not {kind}").into())
 }
 
 /// A count as the script gave it; none below zero.
-fn sized(count: INT) -> usize {
+pub(super) fn sized(count: INT) -> usize {
     usize::try_from(count.max(0)).unwrap_or(usize::MAX)
 }
 

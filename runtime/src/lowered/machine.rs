@@ -721,6 +721,9 @@ impl<'a> Machine<'a> {
             let mut array = list.into_array().unwrap_or_default();
             return self.go_through_array(head, &mut array);
         }
+        if list.is_map() {
+            return self.go_through_map(head, list.cast());
+        }
         // The engine knows what else can be gone through.
         let kind = list.type_id();
         let items = iterators(|known| known.get_iter(kind).map(|iterate| iterate(list)));
@@ -741,11 +744,27 @@ impl<'a> Machine<'a> {
         Ok(Dynamic::UNIT)
     }
 
+    /// Goes through a map, whose entries have a key and a value.
+    fn go_through_map(&mut self, head: &For, map: Map) -> Evaluated {
+        for (key, value) in map {
+            *self.at(head.item) = ImmutableString::from(key).into();
+            if let Some(value) = self.round(head, flat(value))? {
+                return Ok(value);
+            }
+        }
+        Ok(Dynamic::UNIT)
+    }
+
     /// Runs a loop's body once; a value ends the loop.
     fn one_round(&mut self, head: &For, index: usize) -> Evaluated<Option<Dynamic>> {
+        self.round(head, Dynamic::from_int(INT::try_from(index).unwrap_or(INT::MAX)))
+    }
+
+    /// The same with what the loop's second variable is, if there is one.
+    fn round(&mut self, head: &For, second: Dynamic) -> Evaluated<Option<Dynamic>> {
         self.tick(head.position)?;
         if let Some(counter) = head.counter {
-            *self.at(counter) = Dynamic::from_int(INT::try_from(index).unwrap_or(INT::MAX));
+            *self.at(counter) = second;
         }
         match self.evaluate(&head.body) {
             Ok(_) | Err(Exit::Continue) => Ok(None),
@@ -845,7 +864,7 @@ impl ScopeOf<'_> {
 
 /// Gives what knows how values that are no arrays are gone through: the standard library, and what
 /// stands in for parts of it.
-fn iterators<T>(find: impl FnOnce(&GlobalRuntimeState) -> T) -> T {
+pub fn iterators<T>(find: impl FnOnce(&GlobalRuntimeState) -> T) -> T {
     thread_local! {
         static KNOWN: GlobalRuntimeState = {
             let mut known = Engine::new_raw().new_global_runtime_state();

@@ -32,6 +32,7 @@ use machine::Machine;
 use node::Node;
 
 pub use lower::lower;
+pub use machine::iterators;
 
 /// The functions of one script file.
 pub struct File {

@@ -1,5 +1,6 @@
 //! Everything a user of rhambda can see, through the real `bootstrap` process.
 
+mod basics;
 mod batch;
 mod bounds;
 mod cache;
@@ -35,8 +36,10 @@ mod http_all;
 mod init;
 mod invoke_loop;
 mod json;
+mod language;
 mod library;
 mod logs;
+mod loops;
 mod lowered;
 mod math;
 mod metrics;

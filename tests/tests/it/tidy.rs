@@ -203,7 +203,7 @@ fn every_test_that_security_md_names_is_there() {
 
 #[test]
 fn the_top_level_has_the_folders_that_were_agreed_on() {
-    const FOLDERS: [&str; 4] = ["runtime", "layer", "scripts", "tests"];
+    const FOLDERS: [&str; 5] = ["runtime", "layer", "scripts", "tests", "docs"];
     for path in files() {
         let Some((folder, _)) = path.split_once('/') else { continue };
         assert!(folder.starts_with('.') || FOLDERS.contains(&folder), "{path}");
