@@ -1,5 +1,6 @@
 //! Everything a user of rhambda can see, through the real `bootstrap` process.
 
+mod aws_events;
 mod batch;
 mod bounds;
 mod cache;
