@@ -484,6 +484,13 @@ pub(super) fn form_decoded_loosely(text: &str) -> Bounded<String> {
     }
 }
 
+/// A path that is decoded as a client would have sent it.
+pub(super) fn path_encoded(text: &str) -> Bounded<ImmutableString> {
+    let mut out = String::new();
+    push_encoded(&mut out, text, b"/:@!$&'()*+,;=")?;
+    Ok(out.into())
+}
+
 /// The text behind a field of a form, where `+` is a space.
 pub(super) fn form_decoded(text: &str) -> Bounded<String> {
     match text.contains('+') {

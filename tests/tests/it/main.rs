@@ -29,6 +29,7 @@ mod handler_names;
 mod hostile;
 mod hostile_scripts;
 mod http;
+mod http_paths;
 mod init;
 mod invoke_loop;
 mod json;
