@@ -43,6 +43,7 @@ mod protocol_model;
 mod records;
 mod replay;
 mod router;
+mod same_everywhere;
 mod scripts;
 mod soak;
 mod stream;
