@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext};
 use rhambda_runtime::config::{Config, Environment, Logging, stack_bytes};
-use rhambda_runtime::effects::{self, World};
+use rhambda_runtime::effects::{self, TaskFiles, World};
 use rhambda_runtime::engine::Script;
 use rhambda_runtime::error::{ErrorType, InitError, InvocationError, Report};
 use rhambda_runtime::invocation::Invocation;
@@ -29,6 +29,7 @@ use super::difference::{self, By, shown};
 use super::functions::{self, Snapshots};
 use super::mocks;
 use super::recorded::{self, Recorded};
+use crate::bundle::Bundle;
 use crate::environment::Function;
 use crate::event::MAX_EVENT;
 use crate::recording::Recording;
@@ -49,6 +50,8 @@ pub(crate) struct Job {
     pub(crate) timeout: Duration,
     pub(crate) memory_mb: u32,
     pub(crate) variables: Vec<(String, String)>,
+    /// Patterns of files that are packaged besides those that scripts name.
+    pub(crate) include: Vec<String>,
     /// What stands for `/tmp`.
     pub(crate) folder: PathBuf,
     /// Where the verdict goes.
@@ -69,6 +72,15 @@ impl Job {
         function.timeout = self.timeout;
         function.variables.clone_from(&self.variables);
         function
+    }
+
+    /// What the package of the script would have, if there is a script.
+    fn task_files(&self) -> Option<TaskFiles> {
+        let root = self.case.folder.canonicalize().ok()?;
+        let script = format!("{}.rhai", self.case.script);
+        let bundle = Bundle::of_run(&root, &script, &self.include);
+        let names: Vec<&str> = bundle.names().into_iter().collect();
+        (!names.is_empty()).then(|| TaskFiles::of_lines(&names.join("\n")))
     }
 }
 
@@ -367,7 +379,11 @@ fn script(function: &str, recording: Option<&Recording>) -> Result<Warm, InitErr
         (config(&running.job, recording, handler), running.job.covers.then(|| running.seen.clone()))
     })
     .ok_or_else(lost)?;
-    let config = config?;
+    let mut config = config?;
+    if recording.is_none() {
+        // A test may read what it likes; the script sees what its package would have.
+        config.task_files = running(|running| running.job.task_files()).flatten();
+    }
     let script = Rc::new(Script::load_with(&config, true, |engine| {
         if let Some(seen) = &seen {
             coverage::watch(engine, seen);

@@ -39,6 +39,7 @@ mod lowered;
 mod math;
 mod metrics;
 mod natives;
+mod package_files;
 mod protocol_model;
 mod records;
 mod replay;
