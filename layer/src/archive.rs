@@ -38,18 +38,17 @@ impl Archive {
     /// Zips the entries in the order of their names, all dated 1980-01-01.
     pub(crate) fn of(mut entries: Vec<Entry>) -> Result<Archive, Failure> {
         entries.sort_by(|a, b| a.name.cmp(&b.name));
-        let unzipped = entries.iter().map(|entry| entry.contents.len()).sum();
-        if unzipped > MAX_UNZIPPED {
-            return Err(Failure::usage(format!(
-                "the contents have {unzipped} bytes, and Lambda takes {MAX_UNZIPPED} (250 MB)"
-            )));
-        }
+        let sizes: Vec<(String, usize)> =
+            entries.iter().map(|entry| (entry.name.clone(), entry.contents.len())).collect();
+        let unzipped = check_unzipped(&sizes)?;
         let bytes = zipped(&entries);
         let bytes = bytes.map_err(|error| Failure::broken(format!("cannot zip: {error}")))?;
         if bytes.len() > MAX_ZIPPED {
             return Err(Failure::usage(format!(
-                "the zip file would have {} bytes, and Lambda takes {MAX_ZIPPED} (50 MB)",
-                bytes.len()
+                "the zip file would have {} bytes, and Lambda takes {MAX_ZIPPED} (50 MB); the \
+                 largest files are {}",
+                bytes.len(),
+                largest(&sizes)
             )));
         }
         let names = entries.into_iter().map(|entry| entry.name).collect();
@@ -99,6 +98,27 @@ impl Archive {
             failed(error)
         })
     }
+}
+
+/// How many bytes files have, if Lambda takes so many.
+pub(crate) fn check_unzipped(sizes: &[(String, usize)]) -> Result<usize, Failure> {
+    let unzipped = sizes.iter().fold(0, |sum: usize, (_, size)| sum.saturating_add(*size));
+    if unzipped <= MAX_UNZIPPED {
+        return Ok(unzipped);
+    }
+    Err(Failure::usage(format!(
+        "the contents have {unzipped} bytes, and Lambda takes {MAX_UNZIPPED} (250 MB); the largest \
+         files are {}",
+        largest(sizes)
+    )))
+}
+
+/// The three largest files, for a message.
+fn largest(sizes: &[(String, usize)]) -> String {
+    let mut sizes: Vec<&(String, usize)> = sizes.iter().collect();
+    sizes.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
+    let shown = sizes.iter().take(3).map(|(name, size)| format!("`{name}` ({size} bytes)"));
+    shown.collect::<Vec<_>>().join(", ")
 }
 
 /// The level from which the `zip` crate searches for the shortest form (Zopfli) instead of a short one:

@@ -1,14 +1,17 @@
-//! The files a function needs: its script, what that imports, what those import.
+//! The files a function needs: its script, what that imports, what those import, and the files that
+//! they read or include.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::archive::Entry;
 use crate::excerpt::excerpt;
 use crate::failure::Failure;
 use crate::script::{Import, Script};
-use crate::source_file;
+use crate::task_files::{self, Matching};
+use crate::{archive, source_file};
 
 /// Scripts of one task root, with everything they import.
 #[derive(Debug)]
@@ -17,6 +20,12 @@ pub(crate) struct Bundle<'a> {
     /// Imports that a layer will provide.
     external: &'a [String],
     scripts: BTreeMap<String, Loaded>,
+    /// What is no script, by its path below the root, with where it really is.
+    files: BTreeMap<String, PathBuf>,
+    /// Where such files were looked for.
+    folders: BTreeSet<PathBuf>,
+    /// What is missing is left out with a warning, for a run that may never need it.
+    is_lenient: bool,
     /// The externals that were in fact imported.
     pub(crate) left_to_a_layer: Vec<String>,
     /// What cannot be known before the script runs.
@@ -32,8 +41,119 @@ struct Loaded {
 impl<'a> Bundle<'a> {
     /// An empty bundle of a task root, which has to be an absolute path without symlinks.
     pub(crate) fn of(root: &'a Path, external: &'a [String]) -> Bundle<'a> {
-        let scripts = BTreeMap::new();
-        Bundle { root, external, scripts, left_to_a_layer: Vec::new(), warnings: Vec::new() }
+        Bundle {
+            root,
+            external,
+            scripts: BTreeMap::new(),
+            files: BTreeMap::new(),
+            folders: BTreeSet::new(),
+            is_lenient: false,
+            left_to_a_layer: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// What the package of a script would have, for a run on this machine: what cannot be packaged is
+    /// left out, with a warning. The root is an absolute path without links.
+    pub(crate) fn of_run(root: &'a Path, script: &str, include: &[String]) -> Bundle<'a> {
+        let mut bundle = Bundle { is_lenient: true, ..Bundle::of(root, &[]) };
+        let added = bundle.add(script).map(drop).and_then(|()| bundle.add_files(include));
+        // The runtime says what is wrong with a script, and better.
+        drop(added);
+        bundle
+    }
+
+    /// Adds the files that the scripts read by constant paths, those that they include, and those of
+    /// these patterns of the command line.
+    pub(crate) fn add_files(&mut self, include: &[String]) -> Result<(), Failure> {
+        let mut patterns: Vec<(String, String)> =
+            include.iter().map(|pattern| ("--include".to_owned(), pattern.clone())).collect();
+        let mut reads = Vec::new();
+        for (path, loaded) in &self.scripts {
+            for include in &loaded.script.includes {
+                let place = format!("{path}:{}:{}", include.line, include.column);
+                if include.is_too_late {
+                    self.warnings.push(format!(
+                        "{place}: an `include` line has to stand above the first statement of the \
+                         script; this one includes nothing"
+                    ));
+                } else {
+                    patterns.push((place, include.pattern.clone()));
+                }
+            }
+            let place = |read: &task_files::Read| format!("{path}:{}:{}", read.line, read.column);
+            reads.extend(loaded.script.reads.iter().map(|read| (place(read), read.clone())));
+        }
+        for (place, pattern) in patterns {
+            let refused = match task_files::matching(self.root, &pattern) {
+                Ok(found) if found.files.is_empty() => {
+                    self.take(found);
+                    format!("no file of the root `{}` is meant", self.root.display())
+                }
+                Ok(found) => {
+                    self.take(found);
+                    continue;
+                }
+                Err(why) => why,
+            };
+            let message = format!("{place}: cannot include `{pattern}`: {refused}");
+            if !self.is_lenient {
+                return Err(Failure::usage(message));
+            }
+            self.warnings.push(message);
+        }
+        for (place, read) in reads {
+            let found = match read.is_pattern {
+                true => task_files::matching(self.root, &read.path),
+                // A path is no pattern, whatever letters it has.
+                false => task_files::matching(self.root, &glob::Pattern::escape(&read.path)),
+            };
+            match found {
+                Ok(found) => {
+                    let is_there = !found.files.is_empty() || self.root.join(&read.path).is_dir();
+                    if !is_there && !read.is_pattern && read.needs_it && !self.is_lenient {
+                        self.warnings.push(format!(
+                            "{place}: `{}` reads `{}`, which is not there",
+                            read.function, read.path
+                        ));
+                    }
+                    self.take(found);
+                }
+                Err(why) if self.is_lenient => {
+                    self.warnings.push(format!("{place}: cannot package `{}`: {why}", read.path));
+                }
+                Err(why) => {
+                    return Err(Failure::usage(format!(
+                        "{place}: cannot package `{}`: {why}",
+                        read.path
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, found: Matching) {
+        let scripts = &self.scripts;
+        self.files.extend(found.files.into_iter().filter(|(path, _)| !scripts.contains_key(path)));
+        self.folders.extend(found.folders);
+    }
+
+    /// Leaves out a file, such as the zip that is written.
+    pub(crate) fn leave_out(&mut self, file: &Path) {
+        if let Ok(real) = file.canonicalize() {
+            self.files.retain(|_, there| *there != real);
+        }
+    }
+
+    /// The paths of all files below the root.
+    pub(crate) fn names(&self) -> BTreeSet<&str> {
+        self.scripts.keys().chain(self.files.keys()).map(String::as_str).collect()
+    }
+
+    /// The folders in which files were looked for, where more may appear.
+    pub(crate) fn folders(&self) -> impl Iterator<Item = &Path> {
+        self.folders.iter().map(PathBuf::as_path)
     }
 
     /// Adds a script by its path below the root, with all it imports.
@@ -43,13 +163,26 @@ impl<'a> Bundle<'a> {
     }
 
     /// The files, ready to be zipped.
-    pub(crate) fn into_entries(self) -> Vec<Entry> {
-        let entry = |(name, loaded): (String, Loaded)| Entry {
-            name,
-            contents: loaded.source.into_bytes(),
-            is_executable: false,
-        };
-        self.scripts.into_iter().map(entry).collect()
+    pub(crate) fn into_entries(self) -> Result<Vec<Entry>, Failure> {
+        // Before so much is read that this machine has no room for it.
+        let mut sizes = Vec::new();
+        for (name, path) in &self.files {
+            let size =
+                fs::metadata(path).map_err(|error| Failure::reading(Path::new(name), &error))?;
+            sizes.push((name.clone(), usize::try_from(size.len()).unwrap_or(usize::MAX)));
+        }
+        archive::check_unzipped(&sizes)?;
+        let entry =
+            |name: String, contents: Vec<u8>| Entry { name, contents, is_executable: false };
+        let mut entries = Vec::new();
+        for (name, path) in self.files {
+            let contents =
+                fs::read(path).map_err(|error| Failure::reading(Path::new(&name), &error))?;
+            entries.push(entry(name, contents));
+        }
+        let scripts = self.scripts.into_iter();
+        entries.extend(scripts.map(|(name, loaded)| entry(name, loaded.source.into_bytes())));
+        Ok(entries)
     }
 
     /// `loading` are the scripts whose top level is waiting for this one.
@@ -123,6 +256,9 @@ impl<'a> Bundle<'a> {
             if !self.left_to_a_layer.contains(&normal) {
                 self.left_to_a_layer.push(normal);
             }
+            return Ok(None);
+        }
+        if self.is_lenient {
             return Ok(None);
         }
         refuse(format!(

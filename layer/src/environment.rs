@@ -79,9 +79,18 @@ impl Function {
     /// The variables of the process: Lambda's, then the function's own. An OS-only runtime gets no
     /// `AWS_EXECUTION_ENV`, and sets `_X_AMZN_TRACE_ID` itself.
     fn all_variables(&self, runtime_api: &str, task_root: &str) -> Vec<(String, String)> {
+        self.all_variables_in(runtime_api, task_root, &log_stream_name(SystemTime::now()))
+    }
+
+    /// The same with this log stream.
+    pub(crate) fn all_variables_in(
+        &self,
+        runtime_api: &str,
+        task_root: &str,
+        log_stream: &str,
+    ) -> Vec<(String, String)> {
         let memory = self.memory_mb.to_string();
         let log_group = format!("/aws/lambda/{}", self.name);
-        let log_stream = log_stream_name(SystemTime::now());
         let lambda = [
             ("AWS_LAMBDA_RUNTIME_API", runtime_api),
             ("_HANDLER", &self.handler),
@@ -92,7 +101,7 @@ impl Function {
             ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &memory),
             ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
             ("AWS_LAMBDA_LOG_GROUP_NAME", &log_group),
-            ("AWS_LAMBDA_LOG_STREAM_NAME", &log_stream),
+            ("AWS_LAMBDA_LOG_STREAM_NAME", log_stream),
             ("AWS_REGION", REGION),
             ("AWS_DEFAULT_REGION", REGION),
             ("TZ", ":UTC"),

@@ -69,6 +69,7 @@ mod scripts;
 mod source_file;
 mod stream_view;
 pub mod surroundings;
+mod task_files;
 mod templates;
 pub mod terminal;
 mod testing;

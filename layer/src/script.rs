@@ -8,6 +8,7 @@ use crate::excerpt::excerpt;
 use crate::failure::Failure;
 use crate::format::without_documentation;
 use crate::parsing::Deadline;
+use crate::task_files::{self, Include, Read};
 
 /// Deeper expressions than any limit the runtime may be given, with a stack to match.
 const MAX_EXPRESSION_DEPTH: usize = 512;
@@ -18,6 +19,10 @@ const PARSER_STACK: usize = 256 << 20;
 pub(crate) struct Script {
     pub(crate) functions: Vec<Function>,
     pub(crate) imports: Vec<Import>,
+    /// The files that it is seen to read.
+    pub(crate) reads: Vec<Read>,
+    /// The files that it says it needs.
+    pub(crate) includes: Vec<Include>,
 }
 
 /// A function of a script.
@@ -129,7 +134,8 @@ fn parse(source: &str) -> Result<Script, (String, Position)> {
     let mut imports = imports(&ast.clone_statements_only(), true);
     imports.extend(self::imports(&ast.clone_functions_only(), false));
     imports.sort_by_key(|import| (import.line, import.column));
-    Ok(Script { functions: functions.collect(), imports })
+    let (reads, includes) = (task_files::reads(&ast), task_files::includes(source));
+    Ok(Script { functions: functions.collect(), imports, reads, includes })
 }
 
 fn imports(ast: &AST, at_top_level: bool) -> Vec<Import> {

@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use log::LevelFilter;
 
+use crate::effects::TaskFiles;
 use crate::error::{ErrorType, InitError, Report};
 use crate::recording::KEY_BYTES;
 use crate::suggest;
@@ -46,6 +47,11 @@ pub const MAX_RESPONSE_BYTES: usize = 6 * 1024 * 1024 + 100;
 
 /// Marks a `bootstrap` that the exec wrapper has already started, so that it is not wrapped again.
 pub const WRAPPED: &str = "RHAMBDA_WRAPPED";
+
+/// The files of the task root that a script may read, one path a line, for a run on a desk: those that
+/// its package would have. On Lambda all that is there is in the package. Behind an empty line it is the
+/// file that has the lines.
+pub const TASK_FILES: &str = "RHAMBDA_TASK_FILES";
 
 /// The process's environment, read once.
 #[derive(Debug, Default)]
@@ -168,6 +174,8 @@ pub struct Config {
     pub is_strict: bool,
     /// `RHAMBDA_RECORD`: whether invocations are recorded, and for whom.
     pub record: Option<Record>,
+    /// [`TASK_FILES`]: the files of the task root that may be read, where that is not all of them.
+    pub task_files: Option<TaskFiles>,
     /// `RHAMBDA_TRACE` is set: outgoing calls and counted operations are told to the tool.
     pub is_traced: bool,
     /// What a script may use up.
@@ -290,7 +298,7 @@ impl Config {
         runtime_api: &str,
     ) -> Result<Self, InitError> {
         for name in environment.names().filter(|name| name.starts_with("RHAMBDA_")) {
-            if !SETTINGS.contains(&name) && name != WRAPPED {
+            if !SETTINGS.contains(&name) && ![WRAPPED, TASK_FILES].contains(&name) {
                 let hint = suggest::nearest(name, SETTINGS)
                     .map(|near| format!("did you mean `{near}`?"))
                     .unwrap_or_else(|| format!("the settings are {}", SETTINGS.join(", ")));
@@ -327,6 +335,7 @@ impl Config {
                 .ok_or_else(|| invalid("`_HANDLER` is not set; it takes `file.function`".into()))?,
             roots: vec![task_root, layer_root],
             snap_start: environment.get("AWS_LAMBDA_INITIALIZATION_TYPE") == Some("snap-start"),
+            task_files: environment.get(TASK_FILES).map(TaskFiles::of_setting),
             function: Function {
                 name: environment.owned("AWS_LAMBDA_FUNCTION_NAME"),
                 version: environment.owned("AWS_LAMBDA_FUNCTION_VERSION"),

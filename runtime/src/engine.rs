@@ -134,6 +134,7 @@ impl Script {
         let world = World::new(Policy::of(&declaration, config.is_strict))
             .without_runtime_api(&config.runtime_api)
             .with_roots(config.roots.clone())
+            .with_task_files(config.task_files.clone())
             .with_bounds(self.bounds.clone())
             .traced(config.is_traced);
         #[cfg(feature = "tool")]

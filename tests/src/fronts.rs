@@ -111,11 +111,15 @@ impl Front {
     pub fn event(self, asked: &Asked) -> Value {
         match self {
             Self::Rest => rest(asked),
-            Self::Http => version_2(asked, "$default", "api.execute-api.eu-west-1.amazonaws.com"),
-            Self::HttpWithStage => {
-                version_2(asked, "prod", "api.execute-api.eu-west-1.amazonaws.com")
+            // Of them all only an HTTP API decodes the path.
+            Self::Http | Self::HttpWithStage => {
+                let stage = if self == Self::Http { "$default" } else { "prod" };
+                let path = decoded(&asked.path().replace('+', "%2B"));
+                version_2(asked, &path, stage, "api.execute-api.eu-west-1.amazonaws.com")
             }
-            Self::Url => version_2(asked, "$default", "k5.lambda-url.eu-west-1.on.aws"),
+            Self::Url => {
+                version_2(asked, asked.path(), "$default", "k5.lambda-url.eu-west-1.on.aws")
+            }
             Self::Alb => alb(asked, false),
             Self::AlbWithMany => alb(asked, true),
         }
@@ -230,7 +234,7 @@ fn decoded(text: &str) -> String {
             }
         }
     }
-    String::from_utf8(bytes).expect("text")
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// The parameters of a query, in their order.
@@ -318,10 +322,10 @@ fn rest(asked: &Asked) -> Value {
     })
 }
 
-fn version_2(asked: &Asked, stage: &str, domain: &str) -> Value {
+fn version_2(asked: &Asked, path: &str, stage: &str, domain: &str) -> Value {
     let (body, is_encoded) = asked.event_body();
     let prefix = if stage == "$default" { String::new() } else { format!("/{stage}") };
-    let path = format!("{prefix}{}", asked.path());
+    let path = format!("{prefix}{path}");
     let lower: Vec<(String, String)> = headers(asked, false)
         .into_iter()
         .map(|(name, value)| (name.to_lowercase(), value))

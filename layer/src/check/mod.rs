@@ -6,9 +6,11 @@
 //! walk         names in each script against the table, the scopes and the other scripts
 //! shape        paths of the event against the events that its trigger sends
 //! permissions  what is reached against what is declared
+//! files        what is read and included against what is there
 //! report       the same problems for people, programs and code hosts
 //! ```
 
+mod files;
 mod permissions;
 mod problem;
 mod project;
@@ -73,6 +75,7 @@ fn run(root: &Path, request: &Request) -> Result<Findings, Failure> {
             problems.extend(permissions::check_other(file));
             continue;
         }
+        problems.extend(files::check(file, root));
         problems.extend(project.missing_handler(file, request));
         if project.is_imported_by_functions(file) {
             problems.extend(permissions::check_other(file));

@@ -94,6 +94,9 @@ impl Invoke {
         )?;
         let settings = self.settings.resolve(surroundings)?;
         let mut function = settings.function(&script.root, script.handler())?;
+        for warning in settings.as_packaged(&mut function, &script.path) {
+            surroundings.terminal.warning(&warning);
+        }
         let key = self.record.as_ref().map(|_| Key::new()).transpose();
         let key =
             key.map_err(|error| Failure::broken(format!("no key to record with: {error}")))?;

@@ -13,7 +13,11 @@ use crate::failure::{Exit, Failure};
 use crate::script_name::ScriptName;
 use crate::surroundings::Surroundings;
 
-/// Zips a script with every file it imports, ready for Lambda.
+/// Zips a script with every file it imports, and with the files it reads, ready for Lambda.
+///
+/// Files of the task root go along where `fs::...` and `response::file` name them by constants:
+/// `fs::read_text("pages/hello.html")`, and all of `pages/` for `` `pages/${name}.html` ``. Others
+/// are named by --include, or by a line at the top of the script: `//! include: keys/*.pem`.
 ///
 /// The same files give the same bytes on every machine. What Lambda would refuse is refused here:
 /// syntax errors, missing handlers and imports, names that cannot be a handler, too large a zip.
@@ -23,6 +27,7 @@ Examples:
   rhambda package hello.rhai
   rhambda package orders refunds.main --root . -o build/shop.zip
   rhambda package report --external shared/layout
+  rhambda package site --include 'pages/**' --include 'data/*.json'
   aws lambda update-function-code --function-name hello --zip-file fileb://hello.zip
 
 Imports are found where their path is written out: `import \"lib/money\" as money;`. Name the \
@@ -45,6 +50,11 @@ pub struct Package {
     /// An import that a layer provides in /opt, so that it is not packaged
     #[arg(long, value_name = "IMPORT")]
     external: Vec<String>,
+
+    /// Files that go along: a path, a folder, or a pattern in quotes, in which `*` is anything but
+    /// `/` and `**` any folders. What begins with a dot is meant only where it is written out
+    #[arg(long, value_name = "GLOB")]
+    include: Vec<String>,
 
     /// Prints one JSON object about what was written
     #[arg(long)]
@@ -98,6 +108,7 @@ impl Package {
         if let (true, Some(refusal)) = (handlers.is_empty(), refusal) {
             return Err(Failure::usage(refusal));
         }
+        bundle.add_files(&self.include)?;
         for warning in &bundle.warnings {
             surroundings.terminal.warning(warning);
         }
@@ -108,7 +119,8 @@ impl Package {
         });
         let target = surroundings.directory.join(&output);
         Archive::check_target(&target)?;
-        let archive = Archive::of(bundle.into_entries())?;
+        bundle.leave_out(&target);
+        let archive = Archive::of(bundle.into_entries()?)?;
         archive.write(&target)?;
 
         let said = if self.json {

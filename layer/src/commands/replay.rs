@@ -271,6 +271,7 @@ impl Replay {
             timeout: Duration::ZERO,
             memory_mb: 128,
             variables: settings::given(&self.variables, surroundings)?,
+            include: Vec::new(),
             updates: false,
             covers: false,
             fails_fast: false,

@@ -5,11 +5,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use rhambda_runtime::config::TASK_FILES;
 
 use crate::bootstrap::{self, Arch};
+use crate::bundle::Bundle;
 use crate::environment::Function;
 use crate::failure::Failure;
 use crate::surroundings::Surroundings;
+use crate::task_files;
 
 /// The flags.
 #[derive(Debug, Clone, Args)]
@@ -31,6 +34,10 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "FILE")]
     env_file: Option<PathBuf>,
 
+    /// Files that `rhambda package` is told to include: the function sees what its zip would have
+    #[arg(long, value_name = "GLOB")]
+    include: Vec<String>,
+
     /// A folder that stands for `/opt`, where layers are
     #[arg(long, value_name = "DIR")]
     layer_root: Option<PathBuf>,
@@ -50,6 +57,7 @@ pub(crate) struct Resolved {
     env_file: Option<(PathBuf, PathBuf)>,
     /// Those that win over the file's.
     variables: Vec<(String, String)>,
+    include: Vec<String>,
 }
 
 impl Settings {
@@ -70,6 +78,7 @@ impl Settings {
             memory_mb: self.memory,
             env_file: self.env_file.as_ref().map(from_here),
             variables,
+            include: self.include.clone(),
         })
     }
 }
@@ -88,6 +97,28 @@ impl Resolved {
     /// The env file, from where we are.
     pub(crate) fn env_file(&self) -> Option<&Path> {
         self.env_file.as_ref().map(|(_, path)| path.as_path())
+    }
+
+    /// The patterns of files that are packaged besides those that scripts name.
+    pub(crate) fn include(&self) -> &[String] {
+        &self.include
+    }
+
+    /// Has a function see of its task root what its package would have. Gives what is odd about that.
+    pub(crate) fn as_packaged(&self, function: &mut Function, script: &str) -> Vec<String> {
+        let Ok(root) = function.task_root.canonicalize() else { return Vec::new() };
+        let bundle = Bundle::of_run(&root, script, &self.include);
+        let names: Vec<&str> = bundle.names().into_iter().collect();
+        let mut warnings = bundle.warnings.clone();
+        match task_files::as_variable(&names) {
+            Ok(Some(list)) => function.variables.push((TASK_FILES.to_owned(), list)),
+            Ok(None) => {}
+            Err(error) => warnings.push(format!(
+                "the function sees all of its folder, not its package alone: the list of files \
+                 cannot be written: {error}"
+            )),
+        }
+        warnings
     }
 
     /// A function with these settings, and with what the env file says now.

@@ -110,6 +110,10 @@ pub struct Test {
     #[arg(long, value_name = "FILE")]
     env_file: Option<PathBuf>,
 
+    /// Files that `rhambda package` is told to include: scripts see what their zip would have
+    #[arg(long, value_name = "GLOB")]
+    include: Vec<String>,
+
     /// Runs the one test that standard input describes
     #[arg(long, hide = true)]
     worker: bool,
@@ -262,6 +266,7 @@ impl Test {
             timeout: self.timeout,
             memory_mb: self.memory,
             variables,
+            include: self.include.clone(),
             updates: self.update,
             covers: self.coverage || self.lcov.is_some(),
             fails_fast: self.fail_fast,

@@ -1,15 +1,15 @@
-//! The files that a running function was made from.
+//! The files that a running function was made from, and the folders of those that it may read.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::bundle::normalised;
+use crate::bundle::{Bundle, normalised};
 use crate::script::Script;
 use crate::source_file;
 use crate::watch::Watched;
 
 /// Notes the script and all it imports, as far as imports can be read off the sources.
-pub(super) fn watch(root: &Path, script: &str, others: &[PathBuf]) -> Watched {
+pub(super) fn watch(root: &Path, script: &str, others: &[PathBuf], include: &[String]) -> Watched {
     let mut watched = Watched::default();
     for other in others {
         watched.note(other.clone());
@@ -35,6 +35,13 @@ pub(super) fn watch(root: &Path, script: &str, others: &[PathBuf]) -> Watched {
                 // It may be any script.
                 None => collect(root, &mut waiting),
             }
+        }
+    }
+    // A file that comes or goes there changes what the function may read. What is in a file is read
+    // anew each time.
+    if let Ok(root) = root.canonicalize() {
+        for folder in Bundle::of_run(&root, script, include).folders() {
+            watched.note(folder.to_owned());
         }
     }
     watched

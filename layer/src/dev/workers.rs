@@ -204,7 +204,8 @@ impl Workers {
         let counts = event.counts_operations;
         let (worker, generation, outdated) = pool.take_idle(counts, || {
             let env_file = self.settings.env_file().map(PathBuf::from);
-            dependencies::watch(&self.root, &found.path, env_file.as_slice())
+            let include = self.settings.include();
+            dependencies::watch(&self.root, &found.path, env_file.as_slice(), include)
         });
         if !outdated.is_empty() {
             self.journal.note(&found.name, "changed, starting anew");
@@ -234,6 +235,9 @@ impl Workers {
         let function = self.settings.function(&self.root, found.handler.clone());
         let mut function = function.map_err(|failure| failure.message)?;
         function.name = found.lambda_name();
+        for warning in self.settings.as_packaged(&mut function, &found.path) {
+            self.journal.note(&found.name, &warning);
+        }
         function.variables.push((trace::VARIABLE.to_owned(), "1".to_owned()));
         if counts && !function.variables.iter().any(|(name, _)| name == trace::LIMIT) {
             let usual = u64::from(function.memory_mb).saturating_mul(OPERATIONS_PER_MB);

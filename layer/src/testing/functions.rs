@@ -277,8 +277,8 @@ mod global {
     }
 }
 
-/// What stands in for the world: each test begins without mocks, with the real time, without variables
-/// but those of `NAME.env`, and with an empty `/tmp`.
+/// What stands in for the world: each test begins without mocks, with the real time, with the
+/// variables that Lambda sets and those of `NAME.env`, and with an empty `/tmp`.
 #[allow(clippy::unwrap_used)] // What the macro writes has it.
 #[export_module]
 mod mock {

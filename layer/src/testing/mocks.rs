@@ -9,7 +9,9 @@ use std::time::{Duration, SystemTime};
 
 use rhai::{Dynamic, FnPtr, Map};
 use rhambda_runtime::aws;
-use rhambda_runtime::effects::{Effects, Failure, FileInfo, Request, Response, System};
+use rhambda_runtime::effects::{
+    self, Effects, Failure, FileInfo, Request, Response, System, World,
+};
 use rhambda_runtime::engine::Script;
 use rhambda_runtime::json;
 
@@ -50,13 +52,15 @@ pub(super) struct Mocks {
     pub(super) variables: BTreeMap<String, String>,
     /// What is `/tmp` to the script.
     pub(super) folder: PathBuf,
+    /// The folder of the scripts, without links.
+    pub(super) task_root: PathBuf,
     /// A world that was recorded, which answers instead.
     pub(super) recorded: Option<Recorded>,
 }
 
 thread_local! {
     static MOCKS: RefCell<Mocks> = RefCell::default();
-    static TESTS: RefCell<Option<Rc<Script>>> = const { RefCell::new(None) };
+    static TESTS: RefCell<Option<(Rc<Script>, Rc<World>)>> = const { RefCell::new(None) };
 }
 
 /// Changes or asks the world of this thread's test.
@@ -66,7 +70,7 @@ pub(super) fn with<T>(act: impl FnOnce(&mut Mocks) -> T) -> T {
 
 /// Keeps the test file, whose closures may be asked for answers.
 pub(super) fn keep(tests: Rc<Script>) {
-    TESTS.set(Some(tests));
+    TESTS.set(Some((tests, effects::world())));
 }
 
 impl Mocks {
@@ -84,6 +88,11 @@ impl Mocks {
         };
         let url = format!("{service}:{operation}");
         self.http.insert(0, Mock { method: AWS.into(), url, answer, asked: 0 });
+    }
+
+    /// Whether a path is one of the scripts' folder.
+    fn is_of_task(&self, path: &Path) -> bool {
+        !self.task_root.as_os_str().is_empty() && path.starts_with(&self.task_root)
     }
 
     /// What was answered in the recording, if one is run again.
@@ -158,12 +167,12 @@ pub(super) fn effects() -> Box<dyn Effects> {
 
 const TMP: &str = "/tmp";
 
-/// Where a path below `/tmp` really is.
+/// Where a path below `/tmp` really is. A project may be there itself.
 fn inside(path: &Path) -> PathBuf {
-    match path.strip_prefix(TMP) {
-        Ok(rest) => with(|mocks| mocks.folder.join(rest)),
-        Err(_) => path.to_owned(),
-    }
+    with(|mocks| match path.strip_prefix(TMP) {
+        Ok(rest) if !mocks.is_of_task(path) => mocks.folder.join(rest),
+        _ => path.to_owned(),
+    })
 }
 
 impl Effects for Mocked {
@@ -350,10 +359,14 @@ fn told(request: &Request, url: &str) -> Map {
 fn asked(function: &FnPtr, call: Map, is_aws: bool) -> Result<Map, Failure> {
     let tests = TESTS.with_borrow(Clone::clone);
     let wrong = |why: String| Failure::new("Mock.Failed", why);
-    let tests = tests.ok_or_else(|| wrong("the test file is still being loaded".into()))?;
-    let answer = tests
-        .call_pointer(function, call.into())
-        .map_err(|error| wrong(format!("the mock's function failed: {error}")))?;
+    let (tests, world) =
+        tests.ok_or_else(|| wrong("the test file is still being loaded".into()))?;
+    // The function is the test's, and may do what the test may.
+    let of_script = effects::world();
+    effects::reinstall(world);
+    let answer = tests.call_pointer(function, call.into());
+    effects::reinstall(of_script);
+    let answer = answer.map_err(|error| wrong(format!("the mock's function failed: {error}")))?;
     let kind = answer.type_name();
     let answer: Map = answer
         .try_cast()

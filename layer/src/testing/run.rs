@@ -39,6 +39,8 @@ pub(crate) struct Plan {
     pub(crate) timeout: Duration,
     pub(crate) memory_mb: u32,
     pub(crate) variables: Vec<(String, String)>,
+    /// Patterns of files that are packaged besides those that scripts name.
+    pub(crate) include: Vec<String>,
     pub(crate) updates: bool,
     pub(crate) covers: bool,
     pub(crate) fails_fast: bool,
@@ -175,6 +177,7 @@ fn run(plan: &Plan, case: &Case, folder: &Path) -> Result<Done, Failure> {
         timeout,
         memory_mb: plan.memory_mb,
         variables,
+        include: plan.include.clone(),
         folder: tmp,
         verdict: folder.join("verdict.json"),
         snapshots: snapshots(case)?,

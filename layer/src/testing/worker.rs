@@ -12,10 +12,11 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext};
 use rhambda_runtime::config::{Config, Environment, Logging, stack_bytes};
-use rhambda_runtime::effects;
+use rhambda_runtime::effects::{self, TaskFiles, World};
 use rhambda_runtime::engine::Script;
 use rhambda_runtime::error::{ErrorType, InitError, InvocationError, Report};
 use rhambda_runtime::invocation::Invocation;
+use rhambda_runtime::invoke_loop::{guarded, keep_panics_quiet};
 use rhambda_runtime::json;
 use rhambda_runtime::logging;
 use rhambda_runtime::sink::{Broken, Sink};
@@ -28,8 +29,17 @@ use super::difference::{self, By, shown};
 use super::functions::{self, Snapshots};
 use super::mocks;
 use super::recorded::{self, Recorded};
+use crate::bundle::Bundle;
+use crate::environment::Function;
+use crate::event::MAX_EVENT;
 use crate::recording::Recording;
 use crate::source_file;
+
+/// Where nobody listens.
+const RUNTIME_API: &str = "127.0.0.1:9";
+
+/// The same in each run, for snapshots.
+const LOG_STREAM: &str = "2026/01/01/[$LATEST]00000000000000000000000000000000";
 
 /// What a worker is told, on its standard input.
 #[derive(Debug, Serialize, Deserialize)]
@@ -40,6 +50,8 @@ pub(crate) struct Job {
     pub(crate) timeout: Duration,
     pub(crate) memory_mb: u32,
     pub(crate) variables: Vec<(String, String)>,
+    /// Patterns of files that are packaged besides those that scripts name.
+    pub(crate) include: Vec<String>,
     /// What stands for `/tmp`.
     pub(crate) folder: PathBuf,
     /// Where the verdict goes.
@@ -49,6 +61,27 @@ pub(crate) struct Job {
     /// Whether values of snapshots are taken as they are.
     pub(crate) updates: bool,
     pub(crate) covers: bool,
+}
+
+impl Job {
+    /// The script as a function of Lambda.
+    fn function(&self) -> Function {
+        let handler = format!("{}.handler", self.case.script);
+        let mut function = Function::new("bootstrap", &self.case.folder, handler);
+        function.memory_mb = self.memory_mb;
+        function.timeout = self.timeout;
+        function.variables.clone_from(&self.variables);
+        function
+    }
+
+    /// What the package of the script would have, if there is a script.
+    fn task_files(&self) -> Option<TaskFiles> {
+        let root = self.case.folder.canonicalize().ok()?;
+        let script = format!("{}.rhai", self.case.script);
+        let bundle = Bundle::of_run(&root, &script, &self.include);
+        let names: Vec<&str> = bundle.names().into_iter().collect();
+        (!names.is_empty()).then(|| TaskFiles::of_lines(&names.join("\n")))
+    }
 }
 
 /// How a case ended.
@@ -81,10 +114,20 @@ pub(super) enum Snapshot {
     Other(Value),
 }
 
+/// The script with one of its functions as its handler: an environment of Lambda, which stays warm.
+#[derive(Clone)]
+struct Warm {
+    script: Rc<Script>,
+    /// What the script may reach. Between its invocations the test has its own world.
+    world: Rc<World>,
+    is_cold: Rc<Cell<bool>>,
+}
+
 /// What is known while a case runs.
 struct Running {
     job: Job,
-    script: Option<(String, Rc<Script>)>,
+    /// By the names of their functions.
+    warm: BTreeMap<String, Warm>,
     cause: Option<Value>,
     response: Option<String>,
     streamed: bool,
@@ -145,24 +188,27 @@ fn run(job: Job) -> Verdict {
     };
     let environment = environment(&job, recording.as_ref());
     logging::start(Logging::from_environment(&environment));
+    keep_panics_quiet();
     effects::stand_in(mocks::effects);
     mocks::with(|mocks| {
         mocks.random.seed(0);
         mocks.folder.clone_from(&job.folder);
-        let lambda = [("AWS_REGION", "us-east-1"), ("AWS_LAMBDA_FUNCTION_NAME", &job.case.script)];
-        let lambda = lambda.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        if recording.is_none() {
+            mocks.task_root = task_root(&job);
+        }
         match &recording {
             Some(recording) => {
                 mocks.recorded = Some(Recorded::new(&recording.init, recording.started_ms));
             }
-            None => mocks.variables.extend(lambda),
+            // The script asks for the same variables as on Lambda.
+            None => mocks.variables.extend(variables(&job)),
         }
         mocks.variables.extend(job.variables.iter().cloned());
     });
     let case = job.case.clone();
     RUNNING.set(Some(Running {
         job,
-        script: None,
+        warm: BTreeMap::new(),
         cause: None,
         response: None,
         streamed: false,
@@ -255,12 +301,25 @@ impl Running {
     }
 }
 
+fn task_root(job: &Job) -> PathBuf {
+    job.case.folder.canonicalize().unwrap_or_else(|_| job.case.folder.clone())
+}
+
+/// The variables that Lambda sets, and those of the case.
+fn variables(job: &Job) -> Vec<(String, String)> {
+    job.function().all_variables_in(RUNTIME_API, &task_root(job).to_string_lossy(), LOG_STREAM)
+}
+
 fn environment(job: &Job, recording: Option<&Recording>) -> Environment {
-    let function = recording.map(|recording| recording.function.clone()).unwrap_or_default();
+    let Some(recording) = recording else {
+        let pairs = variables(job).into_iter().map(|(name, value)| (name.into(), value.into()));
+        return Environment::read(pairs);
+    };
+    let function = recording.function.clone();
     let memory = function.memory_mb.unwrap_or(job.memory_mb).to_string();
     let root = job.case.folder.to_string_lossy();
     let lambda = [
-        ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9"),
+        ("AWS_LAMBDA_RUNTIME_API", RUNTIME_API),
         ("LAMBDA_TASK_ROOT", &root),
         ("AWS_LAMBDA_FUNCTION_NAME", function.name.as_deref().unwrap_or(&job.case.script)),
         ("AWS_LAMBDA_FUNCTION_VERSION", function.version.as_deref().unwrap_or("$LATEST")),
@@ -270,7 +329,7 @@ fn environment(job: &Job, recording: Option<&Recording>) -> Environment {
     ];
     let all = lambda.into_iter().map(|(name, value)| (name.into(), value.into()));
     let pair = |(name, value): (&String, &String)| (name.into(), value.into());
-    let settings = recording.into_iter().flat_map(|recording| &recording.settings).map(pair);
+    let settings = recording.settings.iter().map(pair);
     let own = job.variables.iter().map(|(name, value)| (name.into(), value.into()));
     Environment::read(all.chain(settings).chain(own))
 }
@@ -278,7 +337,7 @@ fn environment(job: &Job, recording: Option<&Recording>) -> Environment {
 fn config(job: &Job, recording: Option<&Recording>, handler: String) -> Result<Config, InitError> {
     let environment = environment(job, recording);
     let environment = environment.with("_HANDLER", &handler);
-    let mut config = Config::from_environment(&environment, "127.0.0.1:9")?;
+    let mut config = Config::from_environment(&environment, RUNTIME_API)?;
     if job.covers {
         // The engine has to come by each line itself.
         config.limits.counts_each_operation = true;
@@ -308,28 +367,31 @@ fn lost() -> InitError {
     InitError(Box::new(Report::new(ErrorType::Panic, "no case is running")))
 }
 
-/// The script with this function as its handler, loaded once for a case.
-fn script(function: &str, recording: Option<&Recording>) -> Result<Rc<Script>, InitError> {
-    let loaded = running(|running| match &running.script {
-        Some((loaded, script)) if loaded == function => Some(script.clone()),
-        _ => None,
-    });
-    if let Some(script) = loaded.flatten() {
-        return Ok(script);
+/// The script with this function as its handler, loaded once for a case, in the world that it declares.
+fn script(function: &str, recording: Option<&Recording>) -> Result<Warm, InitError> {
+    let warm = running(|running| running.warm.get(function).cloned()).flatten();
+    if let Some(warm) = warm {
+        effects::reinstall(warm.world.clone());
+        return Ok(warm);
     }
     let (config, seen) = running(|running| {
         let handler = format!("{}.{function}", running.job.case.script);
         (config(&running.job, recording, handler), running.job.covers.then(|| running.seen.clone()))
     })
     .ok_or_else(lost)?;
-    let config = config?;
+    let mut config = config?;
+    if recording.is_none() {
+        // A test may read what it likes; the script sees what its package would have.
+        config.task_files = running(|running| running.job.task_files()).flatten();
+    }
     let script = Rc::new(Script::load_with(&config, true, |engine| {
         if let Some(seen) = &seen {
             coverage::watch(engine, seen);
         }
     })?);
-    running(|running| running.script = Some((function.to_owned(), script.clone())));
-    Ok(script)
+    let warm = Warm { script, world: effects::world(), is_cold: Rc::new(Cell::new(true)) };
+    running(|running| running.warm.insert(function.to_owned(), warm.clone()));
+    Ok(warm)
 }
 
 /// What came of an event.
@@ -339,40 +401,49 @@ enum Came {
 }
 
 fn send(function: &str, event: Vec<u8>) -> Result<Came, Box<Report>> {
-    let script = script(function, None).map_err(|InitError(report)| report)?;
+    let warm = script(function, None).map_err(|InitError(report)| report)?;
     let timeout = running(|running| running.job.timeout).unwrap_or_default();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let count = INVOCATIONS.get();
     INVOCATIONS.set(count + 1);
-    let name = running(|running| running.job.case.script.clone()).unwrap_or_default();
+    let arn = running(|running| running.job.function().arn());
     let request_id = format!("00000000-0000-4000-8000-{count:012}");
     let invocation = Invocation {
         request_path: request_id.clone(),
         request_id,
         deadline_ms: u64::try_from((now + timeout).as_millis()).ok(),
-        function_arn: Some(format!("arn:aws:lambda:us-east-1:123456789012:function:{name}")),
+        function_arn: arn,
+        trace_id: Some(format!("Root=1-00000000-{count:024};Parent={count:016};Sampled=0")),
         payload: event,
         ..Invocation::default()
     };
-    deliver(&script, invocation, count == 0)
+    deliver(function, &warm, invocation, warm.is_cold.replace(false))
 }
 
+/// Does what the runtime's loop does with an event.
 fn deliver(
-    script: &Script,
+    function: &str,
+    Warm { script, .. }: &Warm,
     mut invocation: Invocation,
     is_cold_start: bool,
 ) -> Result<Came, Box<Report>> {
+    logging::set_request(&invocation.request_id, invocation.tenant_id.as_deref());
     let sink = Rc::new(RefCell::new(Collected::default()));
     let offered: Option<Rc<RefCell<dyn Sink>>> =
         script.may_stream().then(|| sink.clone() as Rc<RefCell<dyn Sink>>);
     script.leave_out_what_others_hold(&invocation.payload);
-    let response = script.invoke(&mut invocation, is_cold_start, offered);
+    let response = guarded(|| script.invoke(&mut invocation, is_cold_start, offered))
+        .unwrap_or_else(|report| Err(InvocationError(report)));
+    if let Err(InvocationError(report)) = &response {
+        logging::error_report(report);
+    }
     let ran_out_of_memory = response.as_ref().is_err_and(InvocationError::is_out_of_memory);
     if script.end_invocation(ran_out_of_memory).is_some() {
         // Lambda would start another environment, too.
         script.write_off();
-        running(|running| running.script = None);
+        running(|running| running.warm.remove(function));
     }
+    logging::set_request("", None);
     let response = response.map_err(|InvocationError(report)| report)?;
     let collected = sink.take();
     Ok(if collected.has_begun { Came::Stream(collected) } else { Came::Response(response) })
@@ -396,6 +467,11 @@ pub(super) fn invoke(
     let mut text = Vec::new();
     json::write(event, &mut text)
         .map_err(|error| thrown("Test.Event", format!("the event has {error}"), None))?;
+    if text.len() > MAX_EVENT {
+        let length = text.len();
+        let message = format!("the event has {length} bytes, and Lambda takes {MAX_EVENT} (6 MiB)");
+        return Err(thrown("Test.Event", message, None));
+    }
     let world = effects::world();
     let came = send(function, text);
     effects::reinstall(world);
@@ -434,14 +510,14 @@ fn run_recording(
     };
     lay_out(&recording.init.files)?;
     let (_, function) = recording.script_and_function();
-    let script = script(function, Some(recording)).map_err(|InitError(report)| body(&report))?;
+    let warm = script(function, Some(recording)).map_err(|InitError(report)| body(&report))?;
     lay_out(&recording.answers.files)?;
     mocks::with(|mocks| {
         if let Some(recorded) = &mut mocks.recorded {
             recorded.go_on(&recording.answers);
         }
     });
-    script.restore(&recording.values());
+    warm.script.restore(&recording.values());
     let facts = recording.invocation.clone();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let invocation = Invocation {
@@ -456,8 +532,7 @@ fn run_recording(
         payload: recording.event(),
         ..Invocation::default()
     };
-    logging::set_request(&invocation.request_id, invocation.tenant_id.as_deref());
-    let came = deliver(&script, invocation, facts.cold_start);
+    let came = deliver(function, &warm, invocation, facts.cold_start);
     if let Ok(came) = &came {
         let (response, streamed) = match came {
             Came::Response(text) => (text, false),

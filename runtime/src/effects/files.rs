@@ -3,6 +3,7 @@
 //! A path is followed to where it really leads before it is used, so that neither `..` nor a link
 //! leaves those folders. Nothing but a script could change a link in between, and it waits.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 use std::path::{Component, Path, PathBuf};
 
@@ -13,6 +14,47 @@ const TMP: &str = "/tmp";
 /// As Linux takes at most.
 const LONGEST_PATH: usize = 4096;
 const LAYERS: &str = "/opt";
+
+/// The files of a task root that a script may read, and so the folders that it sees: on a desk, those
+/// that its package would have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskFiles(BTreeSet<String>);
+
+impl TaskFiles {
+    /// Those whose paths below the task root are these lines.
+    #[must_use]
+    pub fn of_lines(lines: &str) -> Self {
+        Self(lines.lines().map(str::to_owned).collect())
+    }
+
+    /// The same, or behind an empty line the file that has the lines, where they are too many for a
+    /// variable.
+    #[must_use]
+    pub fn of_setting(setting: &str) -> Self {
+        match setting.strip_prefix('\n') {
+            // Of a list that is gone nothing is left to read, which is said at the first file.
+            Some(list) => Self::of_lines(&std::fs::read_to_string(list).unwrap_or_default()),
+            None => Self::of_lines(setting),
+        }
+    }
+
+    /// Whether this is one of them, or a folder with one of them in it.
+    fn has(&self, path: &str) -> bool {
+        let below = format!("{path}/");
+        let mut inside = self.0.range(below.clone()..);
+        path.is_empty()
+            || self.0.contains(path)
+            || inside.next().is_some_and(|file| file.starts_with(&below))
+    }
+}
+
+/// A path below a folder as [`TaskFiles`] has it.
+fn below(folder: &Path, path: &Path) -> Option<String> {
+    let parts = path.strip_prefix(folder).ok()?.components();
+    let names = parts.filter(|part| *part != Component::CurDir);
+    let names: Vec<&str> = names.map(|part| part.as_os_str().to_str()).collect::<Option<_>>()?;
+    Some(names.join("/"))
+}
 
 /// What is to be done with a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +103,18 @@ impl World {
     pub fn list_folder(&self, path: &str) -> Result<Vec<String>, Failure> {
         let real = self.confined(path, Access::Read)?;
         let mut names = self.effects.list(&real).map_err(|error| failed(path, &error))?;
+        if let Some(files) = &self.task_files {
+            let (task_root, wanted) = (self.task_root(), self.wanted(path));
+            if let Some(folder) =
+                below(task_root, &wanted).filter(|_| wanted.starts_with(task_root))
+            {
+                let whole = |name: &String| match folder.as_str() {
+                    "" => name.clone(),
+                    folder => format!("{folder}/{name}"),
+                };
+                names.retain(|name| files.has(&whole(name)));
+            }
+        }
         names.sort_unstable();
         Ok(names)
     }
@@ -109,13 +163,7 @@ impl World {
         if given.components().any(|part| part == Component::ParentDir) {
             return Err(outside("it leads upwards by `..`"));
         }
-        let task_root = self.roots.first().map_or(Path::new("/var/task"), PathBuf::as_path);
-        let layer_root = self.roots.get(1).map_or(Path::new(LAYERS), PathBuf::as_path);
-        let wanted = match given.strip_prefix(LAYERS) {
-            Ok(below) => layer_root.join(below),
-            // A path that is not absolute is one below the task root.
-            Err(_) => task_root.join(given),
-        };
+        let wanted = self.wanted(path);
         let roots = self.roots.iter().map(|root| (root.as_path(), Folder::Task));
         // In a test's sandbox the task root is itself below /tmp.
         let (root, folder) = roots
@@ -137,9 +185,35 @@ impl World {
             }
             Err(error) => return Err(failed(path, &error)),
         };
-        match real.starts_with(&real_root) {
-            true => Ok(real),
-            false => Err(outside("a link leads outside")),
+        if !real.starts_with(&real_root) {
+            return Err(outside("a link leads outside"));
+        }
+        match (&self.task_files, below(self.task_root(), &wanted)) {
+            (Some(files), Some(name)) if folder == Folder::Task && !files.has(&name) => {
+                let message = format!(
+                    "there is no file `{path}` in the package: it is on this machine, but the zip of \
+                     the function would not have it; `//! include: {name}` at the top of the script, \
+                     or `--include`, takes it along"
+                );
+                // Whether the script minds or not, on Lambda it would be so.
+                log::warn!("{message}");
+                Err(Failure::new("Fs.NotFound", message))
+            }
+            _ => Ok(real),
+        }
+    }
+
+    fn task_root(&self) -> &Path {
+        self.roots.first().map_or(Path::new("/var/task"), PathBuf::as_path)
+    }
+
+    /// Where a script's path leads, with its links.
+    fn wanted(&self, path: &str) -> PathBuf {
+        let layer_root = self.roots.get(1).map_or(Path::new(LAYERS), PathBuf::as_path);
+        match Path::new(path).strip_prefix(LAYERS) {
+            Ok(below) => layer_root.join(below),
+            // A path that is not absolute is one below the task root.
+            Err(_) => self.task_root().join(path),
         }
     }
 

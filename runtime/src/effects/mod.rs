@@ -33,7 +33,7 @@ pub use declaration::{Declaration, Item, Malformed};
 pub(crate) use dns::Dns;
 #[cfg(feature = "tool")]
 pub use dns::parsers as dns_parsers;
-pub use files::failed;
+pub use files::{TaskFiles, failed};
 pub use policy::{Folder, Policy, is_credential};
 pub use reach::OutOfReach;
 pub use system::System;
@@ -229,6 +229,8 @@ pub struct World {
     policy: Policy,
     /// The task root and the layers' root.
     roots: Vec<PathBuf>,
+    /// The files of the task root that may be read, where that is not all of them.
+    task_files: Option<TaskFiles>,
     out_of_reach: Arc<OutOfReach>,
     /// Where the event of this invocation wants its answer.
     reply_to: RefCell<Option<ReplyTo>>,
@@ -313,6 +315,7 @@ impl World {
             effects: Box::new(System::default()),
             policy,
             roots: Vec::new(),
+            task_files: None,
             out_of_reach: Arc::default(),
             reply_to: RefCell::default(),
             bounds: None,
@@ -340,6 +343,12 @@ impl World {
     #[must_use]
     pub fn with_roots(self, roots: Vec<PathBuf>) -> Self {
         Self { roots, ..self }
+    }
+
+    /// Lets of the task root only these files be read.
+    #[must_use]
+    pub fn with_task_files(self, task_files: Option<TaskFiles>) -> Self {
+        Self { task_files, ..self }
     }
 
     /// Ends waiting before the script's deadline.

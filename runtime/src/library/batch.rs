@@ -37,7 +37,7 @@ mod functions {
     /// nothing else. It needs `FunctionResponseTypes: [ReportBatchItemFailures]` in the event source
     /// mapping.
     ///
-    /// A record whose function throws has failed; the log gets its id and the error, but not its body.
+    /// A record whose function throws, or whose body cannot be decoded, has failed; the log gets its id and the error, but not its body.
     /// Where order counts, what follows a failure waits for it: all later records of a FIFO queue or a
     /// shard, those of the same partition of Kafka. Shortly before the deadline what is left is
     /// returned as failed, so that what was done is not done again.
@@ -189,6 +189,11 @@ impl Batch<'_> {
     fn handle(&mut self, index: usize, deadline: Option<Instant>) -> Fallible<bool> {
         let mut handle = || -> Fallible<Dynamic> {
             let mut record = self.records.plain(index)?;
+            // What a record is there for; other fields that cannot be read are the function's to mind.
+            if let Some(why) = field::text(&record, "unreadable/body") {
+                let message = format!("`body` of the record cannot be read: {why}");
+                return Err(Failure::new("Events.Malformed", message).into());
+            }
             self.callback.call(&mut record, index, None)
         };
         let (result, is_late) = match (world().bounds(), deadline) {

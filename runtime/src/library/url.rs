@@ -206,6 +206,15 @@ fn query(parameters: &Map) -> Bounded<ImmutableString> {
 }
 
 pub(super) fn parse_query(text: &str) -> Bounded<Map> {
+    parameters(text, form_decoded)
+}
+
+/// The same as servers read what a client has sent: one bad escape changes nothing else.
+pub(super) fn parse_query_loosely(text: &str) -> Bounded<Map> {
+    parameters(text, form_decoded_loosely)
+}
+
+fn parameters(text: &str, decode: fn(&str) -> Bounded<String>) -> Bounded<Map> {
     let text = text.strip_prefix('?').unwrap_or(text);
     room_for(text.bytes().filter(|&byte| byte == b'&').count() + 1, PARAMETER)?;
     room_for(text.len(), 1)?;
@@ -213,10 +222,11 @@ pub(super) fn parse_query(text: &str) -> Bounded<Map> {
     for parameter in text.split('&').filter(|parameter| !parameter.is_empty()) {
         bounds::step(64 + parameter.len())?;
         let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-        let value = Dynamic::from(ImmutableString::from(form_decoded(value)?));
-        match parameters.get_mut(form_decoded(key)?.as_str()) {
+        let value = Dynamic::from(ImmutableString::from(decode(value)?));
+        let key = decode(key)?;
+        match parameters.get_mut(key.as_str()) {
             None => {
-                parameters.insert(form_decoded(key)?.into(), value);
+                parameters.insert(key.into(), value);
             }
             Some(values) => {
                 if !values.is_array() {
@@ -458,6 +468,43 @@ pub(super) fn decoded(text: &str) -> Bounded<Cow<'_, str>> {
             format!("{} stands for bytes that are not UTF-8, so for no text", excerpt(text));
         malformed(MALFORMED, message, [])
     })
+}
+
+/// The same as clients and servers of the web read what others have sent (WHATWG, URL, 1.3): a `%`
+/// before no two hexadecimal digits stays one, and bytes that are not UTF-8 become `\u{FFFD}`.
+pub(super) fn decoded_loosely(text: &str) -> Bounded<Cow<'_, str>> {
+    if !text.contains('%') {
+        return Ok(text.into());
+    }
+    // What is not UTF-8 becomes three bytes.
+    room_for(text.len(), 2)?;
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        if at % bounds::ROUND == 0 {
+            bounds::in_time()?;
+        }
+        let value = escaped(&bytes[at..]);
+        out.push(value.unwrap_or(byte));
+        at += if value.is_some() { 3 } else { 1 };
+    }
+    Ok(String::from_utf8_lossy(&out).into_owned().into())
+}
+
+/// The same of a field of a form, where `+` is a space.
+pub(super) fn form_decoded_loosely(text: &str) -> Bounded<String> {
+    match text.contains('+') {
+        true => decoded_loosely(&text.replace('+', " ")).map(Cow::into_owned),
+        false => decoded_loosely(text).map(Cow::into_owned),
+    }
+}
+
+/// A path that is decoded as a client would have sent it.
+pub(super) fn path_encoded(text: &str) -> Bounded<ImmutableString> {
+    let mut out = String::new();
+    push_encoded(&mut out, text, b"/:@!$&'()*+,;=")?;
+    Ok(out.into())
 }
 
 /// The text behind a field of a form, where `+` is a space.

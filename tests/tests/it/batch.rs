@@ -112,7 +112,7 @@ fn a_stream_stops_at_the_first_failure_which_is_its_checkpoint() {
 fn a_record_that_cannot_be_decoded_has_failed() {
     numbers(&stream(&["MQ==", "!"]))
         .responded_json(&failures(&["1"]))
-        .printed("record 1 failed: `body` of a record, from `kinesis/data`: this is not base64");
+        .printed("record 1 failed: `body` of the record cannot be read: this is not base64");
 }
 
 #[test]

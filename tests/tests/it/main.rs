@@ -1,6 +1,7 @@
 //! Everything a user of rhambda can see, through the real `bootstrap` process.
 
 mod basics;
+mod aws_events;
 mod batch;
 mod bounds;
 mod cache;
@@ -33,6 +34,7 @@ mod hostile;
 mod hostile_scripts;
 mod http;
 mod http_all;
+mod http_paths;
 mod init;
 mod invoke_loop;
 mod json;
@@ -46,11 +48,13 @@ mod metrics;
 mod natives;
 mod numbers;
 mod own_file;
+mod package_files;
 mod protocol_model;
 mod records;
 mod replay;
 mod router;
 mod rows;
+mod same_everywhere;
 mod scripts;
 mod signatures;
 mod soak;

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use rhai::{Array, Blob, Dynamic, EvalAltResult, ImmutableString, Map};
 
-use super::plain::{decoded, malformed};
+use super::plain::{Notes, decoded, malformed};
 use crate::bounds::room_for;
 use crate::json::{self, BigInteger};
 use crate::library::{Fallible, collections, grow};
@@ -16,6 +16,21 @@ pub(in crate::library) fn item_to_plain(item: &Dynamic) -> Fallible<Map> {
         .read_lock::<Map>()
         .ok_or_else(|| format!("an item is a map of typed values, not {}", item.type_name()))?;
     map_to_plain(&map, 0)
+}
+
+/// The same where a value that cannot be read stays as it came, and is noted.
+pub(super) fn item_to_plain_noting(item: &Dynamic, notes: &mut Notes) -> Fallible<Dynamic> {
+    let Some(map) = item.read_lock::<Map>() else {
+        return notes.or(item_to_plain(item).map(Dynamic::from_map), || collections::copy(item));
+    };
+    room_for(map.len(), grow::MAP / 4)?;
+    let mut plain = Map::new();
+    for (name, value) in map.iter() {
+        let read = to_plain(value, 0);
+        let value = notes.within(name, |notes| notes.or(read, || collections::copy(value)))?;
+        grow::put(&mut plain, name, value);
+    }
+    Ok(plain.into())
 }
 
 fn map_to_plain(map: &Map, depth: usize) -> Fallible<Map> {

@@ -49,8 +49,9 @@ fn name(source: &str) -> Dynamic {
 mod functions {
     /// The service that an event is from: `"api_gateway_v1"` (REST), `"api_gateway_v2"` (HTTP),
     /// `"function_url"`, `"alb"`, `"websocket"`, `"sqs"`, `"kinesis"`, `"dynamodb"`, `"kafka"`,
-    /// `"sns"`, `"s3"`, `"eventbridge"`, `"cloudwatch_logs"` and many more; `()` where the event is
-    /// of none, or lacks something that all events of a source have.
+    /// `"sns"`, `"s3"`, `"eventbridge"`, `"cloudwatch_logs"` and many more
+    /// ([all of them](events.md)); `()` where the event is of none, or lacks something that all events
+    /// of a source have. Records that EventBridge Pipes sends are of the service that they come from.
     ///
     /// ```rhai
     /// let event = #{ "detail-type": "Scheduled Event", source: "aws.events", id: "53dc", account: "1",
@@ -70,8 +71,8 @@ mod functions {
     /// | field | what |
     /// |---|---|
     /// | `source` | as of `events::source` |
-    /// | `method`, `path` | `"GET"`, and the path as it was sent, without the stage; of WebSockets `"CONNECT"`, `"MESSAGE"` or `"DISCONNECT"`, and `/` with the route |
-    /// | `route`, `params`, `stage` | what API Gateway has matched, and its path's parameters |
+    /// | `method`, `path` | `"GET"`, and the path as it was sent, encoded, without the stage; of WebSockets `"CONNECT"`, `"MESSAGE"` or `"DISCONNECT"`, and `/` with the route |
+    /// | `route`, `params`, `stage` | what API Gateway has matched, and its path's parameters, decoded |
     /// | `query` | decoded: text, or an array of what is there more than once |
     /// | `headers`, `cookies` | by their names, those of headers in lower case |
     /// | `body` | text, a blob where it is none, `()` where there is none |
@@ -80,6 +81,12 @@ mod functions {
     /// | `claims`, `authorizer` | what an authorizer says of the caller, and all of it |
     /// | `connection` | of a WebSocket |
     /// | `request_context` | the event's own `requestContext` |
+    ///
+    /// What is encoded is decoded once behind every front. HTTP APIs decode the path before they send
+    /// it, so that it is encoded again; a `/` that the client had sent as `%2F` stays a `/` there. A
+    /// `%` without two digits stays a `%`, and bytes that are no UTF-8 become `\u{FFFD}`: one bad escape
+    /// changes nothing else. A body that is said to be base64 but is not stays as it came, and
+    /// `unreadable.body` says why.
     ///
     /// ```rhai
     /// let event = #{ version: "2.0", routeKey: "$default", rawPath: "/cart", rawQueryString: "n=1&n=2",
@@ -103,7 +110,12 @@ mod functions {
 
     /// The records of an event as an array of plain maps, one where its source sends no records.
     /// Base64 and gzip are decoded, keys of S3 too, typed values of DynamoDB are plain, times are
-    /// milliseconds since the epoch in fields that end in `_ms`, and what is absent is `()`.
+    /// milliseconds since the epoch in fields that end in `_ms`, and what is absent is `()`. The fields
+    /// of each source are [in a table](events.md).
+    ///
+    /// One field that cannot be read leaves the others as they are: a number or a time becomes `()`,
+    /// what cannot be decoded stays as it came, and `unreadable` of the record says of each why. The
+    /// log names the fields of the first such record.
     ///
     /// ```rhai
     /// let event = #{ Records: [#{ eventSource: "aws:s3", eventName: "ObjectCreated:Put",
@@ -282,8 +294,7 @@ mod methods {
             "application/x-www-form-urlencoded" => {
                 let text = std::str::from_utf8(&body)
                     .map_err(|_| refuse("the body is no form: it is not UTF-8".to_owned()))?;
-                url::parse_query(text)
-                    .map_err(|error| refuse(format!("the body is no form: {error}")))
+                url::parse_query_loosely(text)
             }
             other => Err(refuse(format!("the body is no form: its content type is `{other}`"))),
         }

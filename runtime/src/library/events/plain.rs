@@ -6,14 +6,57 @@ use rhai::{Array, Blob, Dynamic, EvalAltResult, Map};
 
 use super::dynamodb;
 use super::field::{at, look, text};
-use super::shapes::{Field, Shape};
+use super::shapes::{Shape, Way};
 use crate::bounds::room_for;
 use crate::effects::Failure;
-use crate::json;
+use crate::json::{self, ExactNumber};
 use crate::library::{Fallible, collections, grow, gzip, url};
 use crate::time::Time;
 
-/// The record of this shape; `name` is that of the array that it is in.
+/// What cannot be read of a record, by the names of its fields: why.
+#[derive(Default)]
+pub(super) struct Notes {
+    /// The field that is read, and what of it.
+    at: Vec<String>,
+    all: Map,
+}
+
+impl Notes {
+    /// Reads a part of what is read.
+    pub(super) fn within<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> T) -> T {
+        self.at.push(name.to_owned());
+        let result = read(self);
+        self.at.pop();
+        result
+    }
+
+    /// What was read. Where that failed it is noted and gives `instead`, so that one field leaves the
+    /// others as they are; an error that stops the script stays one.
+    pub(super) fn or(
+        &mut self,
+        read: Fallible<Dynamic>,
+        instead: impl FnOnce() -> Fallible<Dynamic>,
+    ) -> Fallible<Dynamic> {
+        match read.map_err(|error| *error) {
+            Ok(value) => Ok(value),
+            Err(EvalAltResult::ErrorRuntime(why, _)) => {
+                self.note(&why.into_string().unwrap_or_default())?;
+                instead()
+            }
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    fn note(&mut self, why: &str) -> Fallible<()> {
+        let name = self.at.join(".");
+        room_for(name.len() + why.len() + grow::MAP / 4, 1)?;
+        grow::put(&mut self.all, &name, why.into());
+        Ok(())
+    }
+}
+
+/// The record of this shape; `name` is that of the array that it is in. What cannot be read stands in
+/// the record's `unreadable`.
 pub(super) fn record(
     shape: &Shape,
     event: &Dynamic,
@@ -21,16 +64,24 @@ pub(super) fn record(
     raw: &Dynamic,
 ) -> Fallible<Map> {
     let mut record = Map::new();
-    for Field { name: field, path, kind } in shape.fields() {
+    let mut notes = Notes::default();
+    for field in shape.fields() {
         room_for(1, grow::MAP / 4)?;
-        let value = match path.strip_prefix('^') {
-            Some(path) => plain(event, path, kind),
-            None if path == "@" => plain(name, "", kind),
-            None => plain(raw, path, kind),
-        };
-        let value = value
-            .map_err(|error| unreadable(&format!("`{field}` of a record, from `{path}`"), *error));
-        grow::put(&mut record, field, value?);
+        let mut value = Dynamic::UNIT;
+        for Way { path, kind } in field.ways() {
+            value = notes.within(field.name, |notes| match path.strip_prefix('^') {
+                Some(path) => plain(event, path, kind, notes),
+                None if path == "@" => plain(name, "", kind, notes),
+                None => plain(raw, path, kind, notes),
+            })?;
+            if !value.is_unit() {
+                break;
+            }
+        }
+        grow::put(&mut record, field.name, value);
+    }
+    if !notes.all.is_empty() {
+        grow::put(&mut record, "unreadable", notes.all.into());
     }
     Ok(record)
 }
@@ -49,48 +100,96 @@ pub(super) fn malformed(message: String) -> Failure {
     Failure::new("Events.Malformed", message)
 }
 
-fn plain(value: &Dynamic, path: &str, kind: &str) -> Fallible<Dynamic> {
+fn plain(value: &Dynamic, path: &str, kind: &str, notes: &mut Notes) -> Fallible<Dynamic> {
     let mut result = Ok(Dynamic::UNIT);
     look(value, path, &mut |found| {
         if !found.is_unit() {
-            result = convert(found, kind);
+            result = convert(found, kind, notes);
         }
     });
     result
 }
 
-/// What becomes of a field; `()` where it is not what its kind says.
-fn convert(found: &Dynamic, kind: &str) -> Fallible<Dynamic> {
+/// What becomes of a field. A number or a time that is none is `()`; what cannot be decoded stays
+/// as it came. Both are noted.
+fn convert(found: &Dynamic, kind: &str, notes: &mut Notes) -> Fallible<Dynamic> {
+    let nothing = || Ok(Dynamic::UNIT);
     match kind {
         "" => return collections::copy(found),
         // A time in milliseconds, or in seconds.
-        "ms" => return Ok(scaled(found, 1)),
-        "seconds" => return Ok(scaled(found, 1000)),
-        "attributes" => return attributes(found),
+        "ms" => return notes.or(scaled(found, 1), nothing),
+        "seconds" => return notes.or(scaled(found, 1000), nothing),
+        "attributes" => return attributes(found, notes),
         "headers" => return headers(found),
-        "item" => return Ok(dynamodb::item_to_plain(found)?.into()),
+        "item" => return dynamodb::item_to_plain_noting(found, notes),
+        "moment" if !found.is_string() => return notes.or(scaled(found, 1000), nothing),
+        "int" if found.is_int() => return collections::copy(found),
+        "json" | "detail" if !found.is_string() => return collections::copy(found),
         _ => {}
     }
     let Ok(text) = found.as_immutable_string_ref() else { return Ok(Dynamic::UNIT) };
+    let as_it_came = || Ok(text.clone().into());
     match kind {
-        "int" => Ok(text.parse().map_or(Dynamic::UNIT, Dynamic::from_int)),
+        "int" => {
+            let int = text.trim().parse().map(Dynamic::from_int);
+            notes.or(int.map_err(|_| "this is no whole number".into()), nothing)
+        }
         // A date and time, as milliseconds since the epoch.
-        "moment" => Ok(Time::parse(&text).map_or(Dynamic::UNIT, |time| time.epoch_ms().into())),
+        "moment" => {
+            // Alarms of CloudWatch write the offset as `+0000`.
+            let time = Time::parse(&text).or_else(|error| {
+                let (clock, offset) =
+                    text.split_at_checked(text.len().saturating_sub(2)).unwrap_or_default();
+                let is_offset = text.get(text.len().saturating_sub(5)..).is_some_and(|end| {
+                    end.starts_with(['+', '-'])
+                        && end[1..].bytes().all(|byte| byte.is_ascii_digit())
+                });
+                if is_offset { Time::parse(&format!("{clock}:{offset}")) } else { Err(error) }
+            });
+            let time = time.map(|time| time.epoch_ms().into());
+            notes.or(time.map_err(|_| "this is no date and time".into()), nothing)
+        }
         // Base64: text, or a blob where the bytes are no UTF-8.
-        "data" => Ok(text_or_blob(decoded(&text)?)),
-        "json" => parsed(&text),
+        "data" => notes.or(decoded(&text).map(text_or_blob), as_it_came),
+        "json" => notes.or(parsed(&text), as_it_came),
+        // JSON or a text: what a schedule has as its input.
+        "detail" => Notes::default().or(parsed(&text), as_it_came),
         // A key of S3, where a `+` is a space.
-        "url" => Ok(url::form_decoded(&text)?.into()),
+        "url" => Ok(url::form_decoded_loosely(&text)?.into()),
         _ => Ok(part(&text, kind).map_or(Dynamic::UNIT, Into::into)),
     }
 }
 
-fn scaled(found: &Dynamic, by: i64) -> Dynamic {
-    match (found.as_int(), found.as_float()) {
-        (Ok(int), _) => int.saturating_mul(by).into(),
-        (_, Ok(float)) => ((float * by as f64).round() as i64).into(),
-        _ => Dynamic::UNIT,
+/// A time since the epoch, in milliseconds. Services that mean the same field differ in its unit,
+/// which its size tells: seconds reach 10^11 in the year 5138, and milliseconds 10^14.
+fn scaled(found: &Dynamic, by: i64) -> Fallible<Dynamic> {
+    const SECONDS_END: u64 = 100_000_000_000;
+    const MILLISECONDS_END: u64 = 100_000_000_000_000;
+    let number = match found.as_immutable_string_ref() {
+        Ok(text) => dynamodb::number(&text).unwrap_or_default(),
+        Err(_) => found.clone().flatten(),
+    };
+    if let Ok(int) = number.as_int() {
+        return Ok(match int.unsigned_abs() {
+            MILLISECONDS_END.. => (int / 1000).into(),
+            SECONDS_END.. => int.into(),
+            _ => int.saturating_mul(by).into(),
+        });
     }
+    let exact = number.read_lock::<ExactNumber>().map(|number| number.to_float());
+    let float = exact.or_else(|| number.as_float().ok()).filter(|float| float.is_finite());
+    let float = float.ok_or("this is no number")?;
+    let by = match float.abs() {
+        size if size >= MILLISECONDS_END as f64 => 0.001,
+        size if size >= SECONDS_END as f64 => 1.0,
+        _ => by as f64,
+    };
+    Ok(((float * by).round() as i64).into())
+}
+
+/// The same for a field outside of the tables: `()` where it is no time.
+pub(super) fn epoch_ms(found: &Dynamic) -> Dynamic {
+    scaled(found, 1).unwrap_or_default()
 }
 
 /// `before(mark)`: what stands before the first mark. `after(mark)`: what follows the last one, up
@@ -130,32 +229,37 @@ pub(super) fn unpacked(event: &Dynamic, path: &str) -> Fallible<Dynamic> {
 }
 
 /// The attributes of a message of SQS or SNS, by their names.
-fn attributes(found: &Dynamic) -> Fallible<Dynamic> {
+fn attributes(found: &Dynamic, notes: &mut Notes) -> Fallible<Dynamic> {
     let mut plain = Map::new();
     if let Some(map) = found.read_lock::<Map>() {
         room_for(map.len(), grow::MAP / 4)?;
         for (name, attribute) in map.iter() {
-            grow::put(&mut plain, name, self::attribute(attribute)?);
+            let value = notes.within(name, |notes| self::attribute(attribute, notes))?;
+            grow::put(&mut plain, name, value);
         }
     }
     Ok(plain.into())
 }
 
-fn attribute(attribute: &Dynamic) -> Fallible<Dynamic> {
+fn attribute(attribute: &Dynamic, notes: &mut Notes) -> Fallible<Dynamic> {
     let either = |one, other| text(attribute, one).or_else(|| text(attribute, other));
     let kind = either("dataType", "Type").unwrap_or_default();
     // A type may have a label of the sender after a dot, such as `Number.price`.
     let kind = if kind == "String.Array" { "Array" } else { kind.split('.').next().unwrap_or("") };
     if kind == "Binary" {
         let bytes = either("binaryValue", "Value").unwrap_or_default();
-        return Ok(Dynamic::from_blob(decoded(&bytes)?));
+        return notes.or(decoded(&bytes).map(Dynamic::from_blob), || Ok(bytes.into()));
     }
     let Some(text) = either("stringValue", "Value") else { return Ok(Dynamic::UNIT) };
-    Ok(match kind {
-        "Number" => dynamodb::number(&text).unwrap_or_else(|| text.into()),
-        "Array" => parsed(&text)?,
-        _ => text.into(),
-    })
+    let as_it_came = || Ok(text.clone().into());
+    match kind {
+        "Number" => {
+            let number = dynamodb::number(&text).ok_or_else(|| "this is no number".into());
+            notes.or(number, as_it_came)
+        }
+        "Array" => notes.or(parsed(&text), as_it_came),
+        _ => as_it_came(),
+    }
 }
 
 /// Headers of Kafka, an array of maps, or of RabbitMQ, one map. Their values are bytes, which Java
@@ -182,7 +286,10 @@ fn header(value: &Dynamic) -> Fallible<Dynamic> {
     let bytes = if value.is_map() { at(value, "bytes") } else { Dynamic::UNIT };
     let bytes = if bytes.is_unit() { value } else { &bytes };
     let Some(array) = bytes.read_lock::<Array>() else { return collections::copy(value) };
-    let byte = |item: &Dynamic| item.as_int().ok().map(|int| int as u8);
+    let byte = |item: &Dynamic| {
+        let int = item.as_int().ok().filter(|int| (-128..256).contains(int));
+        int.map(|int| int as u8)
+    };
     match array.iter().map(byte).collect() {
         Some(bytes) => Ok(text_or_blob(bytes)),
         None => collections::copy(value),

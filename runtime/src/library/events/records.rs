@@ -1,12 +1,17 @@
 //! The records of an event, each a plain map.
 
+use std::cell::Cell;
+
+use log::Level;
 use rhai::{Array, Dynamic, Map};
+use serde_json::Value;
 
 use super::shapes::{self, Place, Shape};
 use super::{field, plain, source};
 use crate::bounds::{in_time, room_for};
 use crate::effects::Failure;
 use crate::library::{Fallible, collections, grow};
+use crate::logging;
 
 /// The records of an event, as they came, with what is needed to read them one by one.
 pub(in crate::library) struct Records {
@@ -16,6 +21,8 @@ pub(in crate::library) struct Records {
     event: Dynamic,
     /// Each with the name of the array that it is in.
     raw: Vec<(Dynamic, Dynamic)>,
+    /// Whether the log has heard of a field that cannot be read.
+    has_warned: Cell<bool>,
 }
 
 impl Records {
@@ -23,10 +30,25 @@ impl Records {
     pub(in crate::library) fn of(event: &Dynamic) -> Fallible<Self> {
         let source = source::of(event).ok_or_else(|| unknown(event))?;
         let shape = shapes::of(source);
-        let mut records = Self { source, shape, event: event.clone(), raw: Vec::new() };
+        let mut records = Self {
+            source,
+            shape,
+            event: event.clone(),
+            raw: Vec::new(),
+            has_warned: Cell::new(false),
+        };
         match shape.map(|shape| &shape.place) {
             None | Some(Place::Itself) => records.raw.push((Dynamic::UNIT, event.clone())),
-            Some(Place::Array(path)) => records.take(path)?,
+            Some(Place::Nowhere) => {}
+            Some(Place::Array(_)) if event.is_array() => records.take_all(&Dynamic::UNIT, event)?,
+            Some(Place::Array(path)) if field::at(event, path).is_array() => records.take(path)?,
+            Some(Place::Array(_)) => records.raw.push((Dynamic::UNIT, event.clone())),
+            Some(Place::Arrays(_)) if event.is_array() => {
+                records.take_all(&Dynamic::UNIT, event)?;
+                for (name, record) in &mut records.raw {
+                    *name = field::at(record, "eventSourceKey");
+                }
+            }
             Some(Place::Arrays(path)) => {
                 let mut result = Ok(());
                 field::look(event, path, &mut |arrays| {
@@ -40,9 +62,15 @@ impl Records {
                 result?;
             }
             Some(Place::Packed(path)) => {
-                records.event = plain::unpacked(event, path)
-                    .map_err(|error| plain::unreadable(&format!("`{path}`"), *error))?;
-                records.take("logEvents")?;
+                if field::has(event, path) {
+                    records.event = plain::unpacked(event, path)
+                        .map_err(|error| plain::unreadable(&format!("`{path}`"), *error))?;
+                }
+                // What tests the subscription is no log line.
+                if field::text(&records.event, "messageType").as_deref() != Some("CONTROL_MESSAGE")
+                {
+                    records.take("logEvents")?;
+                }
             }
         }
         Ok(records)
@@ -71,10 +99,26 @@ impl Records {
         let (name, raw) = &self.raw[index];
         let Some(shape) = self.shape else { return collections::copy(raw) };
         let mut record = plain::record(shape, &self.event, name, raw)?;
+        if record.contains_key("unreadable") && !self.has_warned.replace(true) {
+            self.warn(index, &record);
+        }
         if shape.source == "kafka" {
             grow::put(&mut record, "id", self.id(index));
         }
         Ok(record.into())
+    }
+
+    /// Says which fields of a record cannot be read, but nothing of what is in them.
+    fn warn(&self, index: usize, record: &Map) {
+        let fields = field::map(&record.clone().into(), "unreadable");
+        let names: Vec<String> = fields.keys().map(|name| format!("`{name}`")).collect();
+        let message = format!(
+            "{} of record {index} of `{}` cannot be read; `unreadable` of a record says why, and \
+             further records are not logged",
+            names.join(", "),
+            self.source
+        );
+        logging::script_record(Level::Warn, Value::String(message), None);
     }
 
     /// What the source calls the record at this place.
@@ -84,7 +128,9 @@ impl Records {
             return format!("{name}-{}", field::at(raw, "offset")).into();
         }
         let id = self.shape.and_then(|shape| shape.fields().find(|field| field.name == "id"));
-        id.map_or(Dynamic::UNIT, |id| field::at(raw, id.path))
+        let ways = id.into_iter().flat_map(|id| id.ways());
+        let mut found = ways.map(|way| field::at(raw, way.path)).filter(|id| !id.is_unit());
+        found.next().unwrap_or_default()
     }
 
     /// A field of the record at this place, as it came.
@@ -217,11 +263,36 @@ mod tests {
     }
 
     #[test]
-    fn data_that_is_not_base64_is_refused_with_its_field() {
-        fails(
-            &firehose("\"!\"", "events::records(event)"),
-            "`body` of a record, from `data`: this is not base64",
-        );
+    fn data_that_is_not_base64_stays_as_it_came_and_is_noted() {
+        let script = "let record = events::records(event)[0];
+            [record.id, record.body, record.unreadable.body.contains(\"not base64\")]";
+        gives(&firehose("\"!\"", script), r#"["r1", "!", true]"#);
+        gives(&firehose("\"aGk=\"", "events::records(event)[0].unreadable"), "null");
+    }
+
+    #[test]
+    fn one_field_that_cannot_be_read_leaves_the_others() {
+        let script = r#"let event = #{ Records: [#{ eventSource: "aws:sqs", messageId: "m", body: "b",
+                receiptHandle: "h", eventSourceARN: "arn:aws:sqs:eu-west-1:1:q",
+                attributes: #{ SentTimestamp: "soon", ApproximateReceiveCount: 3 },
+                messageAttributes: #{ bad: #{ dataType: "Binary", binaryValue: "%" },
+                    good: #{ dataType: "Binary", binaryValue: "aGk=" },
+                    price: #{ dataType: "Number", stringValue: "much" } } }] };
+            let record = events::records(event)[0];
+            let all = record.message_attributes;
+            [record.body, record.receive_count, record.sent_ms, all.bad, all.good.as_string(),
+                all.price, record.unreadable.keys()]"#;
+        let expected = r#"["b", 3, null, "%", "hi", "much", ["message_attributes.bad",
+            "message_attributes.price", "sent_ms"]]"#;
+        gives(script, expected);
+        let script = r#"let event = #{ Records: [#{ eventSource: "aws:dynamodb", eventID: "e",
+                eventName: "INSERT", eventSourceARN: "arn:aws:dynamodb:eu-west-1:1:table/t/stream/s",
+                dynamodb: #{ SequenceNumber: "1", Keys: #{ id: #{ S: "x" } },
+                    NewImage: #{ odd: #{ VECTOR: "?" }, n: #{ N: "7" } } } }] };
+            let record = events::records(event)[0];
+            [record.keys, record.new_image, record.unreadable.keys()]"#;
+        let expected = r#"[{"id": "x"}, {"n": 7, "odd": {"VECTOR": "?"}}, ["new_image.odd"]]"#;
+        gives(script, expected);
     }
 
     #[test]

@@ -2,13 +2,16 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use log::Level;
 use rhai::{Array, Dynamic, ImmutableString, Map};
+use serde_json::Value;
 
 use super::field::{at, map, text};
-use super::source;
+use super::{plain, source};
 use crate::bounds::room_for;
 use crate::effects::Failure;
 use crate::library::{Fallible, thrown, url};
+use crate::logging;
 
 type Text = ImmutableString;
 
@@ -58,19 +61,29 @@ pub(in crate::library) fn of(mut event: Dynamic) -> Fallible<Map> {
     let source = source::of(&event).unwrap_or_default();
     let headers = headers(&event);
     let header = |name: &str| headers.get(name).cloned().unwrap_or_default();
+    // An HTTP API decodes the path and its parameters, whichever payload it sends; only its events
+    // have a version. All other fronts send what the client has sent.
+    let is_decoded = text(&event, "version").is_some();
     let (method, path) = match front {
-        Front::ApiGatewayV2 | Front::FunctionUrl => {
-            (text(&event, "requestContext/http/method"), path_in_stage(&event))
+        Front::ApiGatewayV2 => {
+            let path = path_in_stage(&event).map(|path| url::path_encoded(&path)).transpose()?;
+            (text(&event, "requestContext/http/method"), path)
         }
+        Front::FunctionUrl => (text(&event, "requestContext/http/method"), path_in_stage(&event)),
         // What a client sends over its connection has neither; its route stands for both.
         Front::WebSocket => {
             let route = text(&event, "requestContext/routeKey").unwrap_or_default();
-            (text(&event, "requestContext/eventType"), Some(format!("/{route}").into()))
+            let path = url::path_encoded(&format!("/{route}"))?;
+            (text(&event, "requestContext/eventType"), Some(path))
         }
         Front::Lattice => {
             let path = text(&event, "path").or_else(|| text(&event, "raw_path"));
             let path = path.map(|path| path.split('?').next().unwrap_or_default().into());
             (text(&event, "method"), path)
+        }
+        Front::ApiGatewayV1 if is_decoded => {
+            let path = text(&event, "path").map(|path| url::path_encoded(&path)).transpose()?;
+            (text(&event, "httpMethod"), path)
         }
         Front::ApiGatewayV1 | Front::LoadBalancer { .. } => {
             (text(&event, "httpMethod"), text(&event, "path"))
@@ -93,13 +106,16 @@ pub(in crate::library) fn of(mut event: Dynamic) -> Fallible<Map> {
     let time = at(&event, "requestContext/timeEpoch");
     let time = match time.is_unit() {
         true => at(&event, "requestContext/requestTimeEpoch"),
+        // VPC Lattice sends microseconds, as text.
         false => time,
     };
+    let time = if time.is_unit() { time } else { plain::epoch_ms(&time) };
     let route = match at(&event, "requestContext/routeKey") {
         route if route.is_unit() => at(&event, "resource"),
         route => route,
     };
-    let body = body(&mut event, &headers)?;
+    let mut unreadable = None;
+    let body = body(&mut event, &headers, &mut unreadable)?;
     let authorizer = at(&event, "requestContext/authorizer");
     // One list, so that there is one place that inserts.
     let fields: [(&str, Dynamic); 19] = [
@@ -107,7 +123,7 @@ pub(in crate::library) fn of(mut event: Dynamic) -> Fallible<Map> {
         ("method", method.unwrap_or_default().to_uppercase().into()),
         ("path", path.filter(|path| !path.is_empty()).unwrap_or_else(|| "/".into()).into()),
         ("route", route),
-        ("params", map(&event, "pathParameters").into()),
+        ("params", params(&event, front, is_decoded)?.into()),
         ("query", query(&event, front)?.into()),
         ("cookies", cookies(&event, &headers).into()),
         ("headers", headers.into()),
@@ -123,7 +139,26 @@ pub(in crate::library) fn of(mut event: Dynamic) -> Fallible<Map> {
         ("connection", at(&event, "requestContext/connectionId")),
         ("request_context", at(&event, "requestContext")),
     ];
-    Ok(fields.into_iter().map(|(name, value)| (name.into(), value)).collect())
+    let mut request: Map = fields.into_iter().map(|(name, value)| (name.into(), value)).collect();
+    if let Some(why) = unreadable {
+        let mut map = Map::new();
+        map.insert("body".into(), why);
+        request.insert("unreadable".into(), map.into());
+    }
+    Ok(request)
+}
+
+/// What API Gateway has matched of the path, decoded.
+fn params(event: &Dynamic, front: Front, is_decoded: bool) -> Fallible<Map> {
+    let mut params = map(event, "pathParameters");
+    if front == Front::ApiGatewayV1 && !is_decoded {
+        for value in params.values_mut() {
+            if let Ok(text) = value.clone().into_immutable_string() {
+                *value = url::decoded_loosely(&text)?.into_owned().into();
+            }
+        }
+    }
+    Ok(params)
 }
 
 fn not_http(event: &Dynamic) -> Box<rhai::EvalAltResult> {
@@ -177,44 +212,47 @@ fn headers(event: &Dynamic) -> Map {
 
 /// The parameters of the query: text, or an array of what is there more than once.
 fn query(event: &Dynamic, front: Front) -> Fallible<Map> {
-    if let Some(raw) = text(event, "rawQueryString") {
-        return Ok(url::parse_query(&raw).unwrap_or_else(|_| map(event, "queryStringParameters")));
+    let raw = text(event, "rawQueryString").or_else(|| {
+        // VPC Lattice leaves the query with the path, or tells the parameters apart.
+        let path = text(event, "path").or_else(|| text(event, "raw_path"))?;
+        Some(path.split_once('?')?.1.into()).filter(|_| front == Front::Lattice)
+    });
+    if let Some(raw) = raw {
+        return url::parse_query_loosely(&raw);
     }
     let mut query = Map::new();
     // The front that knows values apart knows them together too, so that those come last.
     for part in
         ["queryStringParameters", "query_string_parameters", "multiValueQueryStringParameters"]
     {
+        let mut of_part = Map::new();
         for (name, values) in map(event, part) {
-            let is_encoded = matches!(front, Front::LoadBalancer { .. });
-            let plain = |text: &str| if is_encoded { decoded(text) } else { text.into() };
-            query.insert(plain(&name).as_str().into(), one_or_all(values, &plain));
+            if !matches!(front, Front::LoadBalancer { .. }) {
+                of_part.insert(name, one_or_all(all(Some(&values))));
+                continue;
+            }
+            // Encoded, two names may be one.
+            let name = url::form_decoded_loosely(&name)?;
+            let mut together = all(of_part.get(name.as_str()));
+            for value in all(Some(&values)) {
+                together.push(match value.as_immutable_string_ref() {
+                    Ok(text) => url::form_decoded_loosely(&text)?.into(),
+                    Err(_) => value.clone(),
+                });
+            }
+            of_part.insert(name.into(), one_or_all(together));
         }
+        query.extend(of_part);
     }
     Ok(query)
 }
 
 /// The only value of an array, or all of them.
-fn one_or_all(values: Dynamic, plain: &dyn Fn(&str) -> Text) -> Dynamic {
-    if let Some(array) = values.read_lock::<Array>() {
-        let mut all = array.iter().map(|value| match value.as_immutable_string_ref() {
-            Ok(text) => plain(&text).into(),
-            Err(_) => value.clone(),
-        });
-        return match array.len() {
-            1 => all.next().unwrap_or_default(),
-            _ => Dynamic::from_array(all.collect()),
-        };
+fn one_or_all(mut values: Array) -> Dynamic {
+    match values.len() {
+        1 => values.remove(0),
+        _ => values.into(),
     }
-    match values.as_immutable_string_ref() {
-        Ok(text) => plain(&text).into(),
-        Err(_) => Dynamic::UNIT,
-    }
-}
-
-/// What is encoded as in a form; as it is where it cannot be decoded.
-fn decoded(text: &str) -> Text {
-    url::form_decoded(text).map_or_else(|_| text.into(), Text::from)
 }
 
 /// The cookies by their names; of several of one name the first, as servers do.
@@ -236,8 +274,9 @@ fn cookies(event: &Dynamic, headers: &Map) -> Map {
     cookies
 }
 
-/// Takes the body out of an event: text, a blob, or `()`.
-fn body(event: &mut Dynamic, headers: &Map) -> Fallible<Dynamic> {
+/// Takes the body out of an event: text, a blob, or `()`. What is said to be base64 but is not stays
+/// as it came, with a reason.
+fn body(event: &mut Dynamic, headers: &Map, unreadable: &mut Option<Dynamic>) -> Fallible<Dynamic> {
     let is_encoded = ["isBase64Encoded", "is_base64_encoded"]
         .iter()
         .any(|name| at(event, name).as_bool().unwrap_or(false));
@@ -248,10 +287,16 @@ fn body(event: &mut Dynamic, headers: &Map) -> Fallible<Dynamic> {
     }
     let Ok(text) = body.as_immutable_string_ref() else { return Ok(Dynamic::UNIT) };
     room_for(text.len(), 2)?;
-    let bytes = BASE64_STANDARD.decode(text.as_bytes()).map_err(|_| {
-        let message = "the body is said to be base64, but is not";
-        thrown(&Failure::new("Request.Malformed", message), [])
-    })?;
+    let bytes = match BASE64_STANDARD.decode(text.as_bytes()) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            *unreadable = Some(format!("this is not base64: {error}").into());
+            let message = "the body of the request is said to be base64, but is not; it stays as it \
+                           came, and `unreadable.body` says why";
+            logging::script_record(Level::Warn, Value::String(message.into()), None);
+            return Ok(text.clone().into());
+        }
+    };
     if !is_text(headers) {
         return Ok(Dynamic::from_blob(bytes));
     }

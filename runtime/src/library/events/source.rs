@@ -23,15 +23,17 @@ enum Sign {
     Bool(&'static str),
     Map(&'static str),
     Array(&'static str),
-    /// A map at one of two paths, or at both.
-    EitherMap(&'static str, &'static str),
     /// Nothing, or `null`.
     None(&'static str),
-    /// An array of at least one record, each with all of these signs.
+    /// One of these signs, or more of them.
+    Any(&'static [Sign]),
+    All(&'static [Sign]),
+    /// An array of at least one record, each with all of these signs. With the path `""` the event
+    /// itself is the array, as EventBridge Pipes sends its records.
     Each(&'static str, &'static [Sign]),
 }
 
-use Sign::{Begins, Bool, Each, EitherMap, Has, Is, Lacks, None as No, Text};
+use Sign::{All, Any, Begins, Bool, Each, Has, Is, Lacks, None as No, Text};
 
 impl Sign {
     fn is_in(&self, value: &Dynamic) -> bool {
@@ -52,7 +54,8 @@ impl Sign {
             Bool(path) => holds(path, &Dynamic::is_bool),
             Self::Map(path) => holds(path, &Dynamic::is_map),
             Self::Array(path) => holds(path, &Dynamic::is_array),
-            EitherMap(one, other) => holds(one, &Dynamic::is_map) || holds(other, &Dynamic::is_map),
+            Any(signs) => signs.iter().any(|sign| sign.is_in(value)),
+            All(signs) => all_in(signs, value),
             No(path) => !has(value, path),
             Each(path, signs) => holds(path, &|records| {
                 records.read_lock::<Array>().is_some_and(|records| {
@@ -79,6 +82,37 @@ const fn rule(source: &'static str, signs: &'static [Sign]) -> Rule {
 
 const CHALLENGE: &[&str] = &["REQUEST"];
 
+const SQS: &[Sign] = &[
+    Is("eventSource", &["aws:sqs"]),
+    Text("messageId"),
+    Text("receiptHandle"),
+    Text("body"),
+    Text("eventSourceARN"),
+];
+
+const DYNAMODB: &[Sign] = &[
+    Is("eventSource", &["aws:dynamodb"]),
+    Is("eventName", &["INSERT", "MODIFY", "REMOVE"]),
+    Text("eventID"),
+    Text("dynamodb/SequenceNumber"),
+];
+
+const KAFKA: &[&str] = &["aws:kafka", "SelfManagedKafka", "aws:SelfManagedKafka"];
+
+/// Each service has been seen to be called by both names.
+const ACTIVEMQ: &[&str] = &["aws:mq", "aws:amq"];
+
+const APPSYNC: Sign =
+    All(&[Text("info/fieldName"), Text("info/parentTypeName"), Sign::Map("arguments")]);
+
+const CUSTOM_RESOURCE: &[Sign] = &[
+    Is("RequestType", &["Create", "Update", "Delete"]),
+    Text("RequestId"),
+    Text("StackId"),
+    Text("ResourceType"),
+    Text("LogicalResourceId"),
+];
+
 /// Those of HTTP first, the most frequent.
 static RULES: &[Rule] = &[
     rule(
@@ -101,7 +135,6 @@ static RULES: &[Rule] = &[
         "function_url",
         &[
             Is("version", &["2.0"]),
-            Is("routeKey", &["$default"]),
             Text("rawPath"),
             Text("rawQueryString"),
             Text("requestContext/http/method"),
@@ -138,7 +171,7 @@ static RULES: &[Rule] = &[
             Text("requestContext/elb/targetGroupArn"),
             Text("httpMethod"),
             Text("path"),
-            EitherMap("headers", "multiValueHeaders"),
+            Any(&[Sign::Map("headers"), Sign::Map("multiValueHeaders")]),
             No("resource"),
         ],
     ),
@@ -170,19 +203,7 @@ static RULES: &[Rule] = &[
             Text("requestContext/targetGroupArn"),
         ],
     ),
-    rule(
-        "sqs",
-        &[Each(
-            "Records",
-            &[
-                Is("eventSource", &["aws:sqs"]),
-                Text("messageId"),
-                Text("receiptHandle"),
-                Text("body"),
-                Text("eventSourceARN"),
-            ],
-        )],
-    ),
+    rule("sqs", &[Any(&[Each("Records", SQS), Each("", SQS)])]),
     rule(
         "kinesis",
         &[Each(
@@ -196,17 +217,52 @@ static RULES: &[Rule] = &[
             ],
         )],
     ),
+    // Of Pipes, whose records have no map of their own.
     rule(
-        "dynamodb",
+        "kinesis",
         &[Each(
-            "Records",
+            "",
             &[
-                Is("eventSource", &["aws:dynamodb"]),
-                Is("eventName", &["INSERT", "MODIFY", "REMOVE"]),
+                Is("eventSource", &["aws:kinesis"]),
                 Text("eventID"),
-                Text("dynamodb/SequenceNumber"),
+                Text("data"),
+                Text("partitionKey"),
+                Text("sequenceNumber"),
             ],
         )],
+    ),
+    // A tumbling window ends with a call that may have no records.
+    rule(
+        "kinesis",
+        &[
+            Sign::Array("Records"),
+            No("Records/0"),
+            Sign::Map("window"),
+            Text("shardId"),
+            Has("eventSourceARN", ":kinesis:"),
+        ],
+    ),
+    rule("dynamodb", &[Any(&[Each("Records", DYNAMODB), Each("", DYNAMODB)])]),
+    rule(
+        "dynamodb",
+        &[
+            Sign::Array("Records"),
+            No("Records/0"),
+            Sign::Map("window"),
+            Text("shardId"),
+            Has("eventSourceARN", ":dynamodb:"),
+        ],
+    ),
+    // What DynamoDB writes into a stream of Kinesis: one record, as JSON in the body of another.
+    rule(
+        "dynamodb",
+        &[
+            Is("eventSource", &["aws:dynamodb"]),
+            Is("eventName", &["INSERT", "MODIFY", "REMOVE"]),
+            Text("eventID"),
+            Text("tableName"),
+            Sign::Map("dynamodb/Keys"),
+        ],
     ),
     rule(
         "sns",
@@ -220,6 +276,26 @@ static RULES: &[Rule] = &[
             ],
         )],
     ),
+    // What SNS writes into a queue or sends to a URL.
+    rule(
+        "sns",
+        &[
+            Is("Type", &["Notification"]),
+            Text("MessageId"),
+            Text("TopicArn"),
+            Text("Message"),
+            Text("Timestamp"),
+        ],
+    ),
+    rule(
+        "sns_confirmation",
+        &[
+            Is("Type", &["SubscriptionConfirmation", "UnsubscribeConfirmation"]),
+            Text("MessageId"),
+            Text("TopicArn"),
+            Text("Token"),
+        ],
+    ),
     rule(
         "s3",
         &[Each(
@@ -232,6 +308,8 @@ static RULES: &[Rule] = &[
             ],
         )],
     ),
+    // What S3 sends each time its notifications are configured.
+    rule("s3_test", &[Is("Event", &["s3:TestEvent"]), Text("Service"), Text("Bucket")]),
     rule(
         "ses",
         &[Each(
@@ -254,21 +332,31 @@ static RULES: &[Rule] = &[
             ],
         )],
     ),
+    rule("kafka", &[Is("eventSource", KAFKA), Text("bootstrapServers"), Sign::Map("records")]),
+    rule("kafka", &[Each("", &[Is("eventSource", KAFKA), Text("eventSourceKey"), Text("topic")])]),
     rule(
-        "kafka",
-        &[
-            Is("eventSource", &["aws:kafka", "SelfManagedKafka"]),
-            Text("bootstrapServers"),
-            Sign::Map("records"),
-        ],
+        "activemq",
+        &[Is("eventSource", ACTIVEMQ), Text("eventSourceArn"), Sign::Array("messages")],
     ),
     rule(
         "activemq",
-        &[Is("eventSource", &["aws:mq"]), Text("eventSourceArn"), Sign::Array("messages")],
+        &[Each("", &[Is("eventSource", ACTIVEMQ), Text("eventSourceArn"), Text("messageID")])],
     ),
     rule(
         "rabbitmq",
         &[Is("eventSource", &["aws:rmq"]), Text("eventSourceArn"), Sign::Map("rmqMessagesByQueue")],
+    ),
+    rule(
+        "rabbitmq",
+        &[Each(
+            "",
+            &[
+                Is("eventSource", &["aws:rmq"]),
+                Text("eventSourceArn"),
+                Text("eventSourceKey"),
+                Sign::Map("basicProperties"),
+            ],
+        )],
     ),
     rule(
         "documentdb",
@@ -282,7 +370,16 @@ static RULES: &[Rule] = &[
         "firehose",
         &[
             Text("invocationId"),
-            Text("deliveryStreamArn"),
+            Any(&[Text("deliveryStreamArn"), Text("region")]),
+            No("applicationArn"),
+            Each("records", &[Text("recordId"), Any(&[Text("data"), Text("kafkaRecordValue")])]),
+        ],
+    ),
+    rule(
+        "kinesis_analytics",
+        &[
+            Text("invocationId"),
+            Text("applicationArn"),
             Each("records", &[Text("recordId"), Text("data")]),
         ],
     ),
@@ -305,7 +402,8 @@ static RULES: &[Rule] = &[
             Text("time"),
             Text("region"),
             Sign::Array("resources"),
-            Sign::Map("detail"),
+            // EventBridge Scheduler sends text, as its schedule has it.
+            Any(&[Sign::Map("detail"), Text("detail")]),
         ],
     ),
     rule(
@@ -320,6 +418,16 @@ static RULES: &[Rule] = &[
     ),
     // The data is gzip, in base64.
     rule("cloudwatch_logs", &[Begins("awslogs/data", "H4sI")]),
+    // The same unpacked, as it comes in the records of Kinesis and Firehose.
+    rule(
+        "cloudwatch_logs",
+        &[
+            Is("messageType", &["DATA_MESSAGE", "CONTROL_MESSAGE"]),
+            Text("owner"),
+            Text("logGroup"),
+            Sign::Array("logEvents"),
+        ],
+    ),
     rule(
         "cognito",
         &[
@@ -328,7 +436,6 @@ static RULES: &[Rule] = &[
             Text("region"),
             Sign::Map("callerContext"),
             Sign::Map("request"),
-            Sign::Map("response"),
         ],
     ),
     rule(
@@ -382,7 +489,13 @@ static RULES: &[Rule] = &[
         &[
             Text("authorizationToken"),
             Text("requestContext/apiId"),
-            Text("requestContext/queryString"),
+            Any(&[
+                Text("requestContext/queryString"),
+                Text("requestContext/queryDocument"),
+                // Of AppSync Events, which has channels in place of queries.
+                Text("requestContext/channel"),
+                Text("requestContext/operation"),
+            ]),
             No("methodArn"),
         ],
     ),
@@ -395,52 +508,61 @@ static RULES: &[Rule] = &[
             Text("connectionMetadata/id"),
         ],
     ),
+    rule("appsync", &[Any(&[APPSYNC, Each("", &[APPSYNC])])]),
+    // Of a function in a schema of Amplify.
     rule(
         "appsync",
         &[
-            Text("info/fieldName"),
-            Text("info/parentTypeName"),
+            Text("typeName"),
+            Text("fieldName"),
             Sign::Map("arguments"),
             Sign::Map("request"),
+            No("info"),
+        ],
+    ),
+    rule(
+        "appsync_events",
+        &[
+            Text("info/channel/path"),
+            Text("info/channelNamespace/name"),
+            Is("info/operation", &["PUBLISH", "SUBSCRIBE"]),
+            No("info/fieldName"),
         ],
     ),
     rule(
         "cloudformation",
         &[
-            Is("RequestType", &["Create", "Update", "Delete"]),
-            Text("RequestId"),
-            Text("StackId"),
-            Text("ResourceType"),
-            Text("LogicalResourceId"),
-            Begins("ResponseURL", "https://"),
+            All(CUSTOM_RESOURCE),
+            Any(&[Begins("ResponseURL", "https://"), Begins("ResponseURL", "http://")]),
         ],
     ),
     // The same behind the provider framework of the CDK, which answers by itself.
+    rule("cloudformation_provider", &[All(CUSTOM_RESOURCE), No("ResponseURL"), No("ServiceToken")]),
+    rule("cloudformation_provider", &[All(CUSTOM_RESOURCE), Is("ResponseURL", &["..."])]),
     rule(
-        "cloudformation_provider",
-        &[
-            Is("RequestType", &["Create", "Update", "Delete"]),
-            Text("RequestId"),
-            Text("StackId"),
-            Text("ResourceType"),
-            Text("LogicalResourceId"),
-            No("ResponseURL"),
-            No("ServiceToken"),
-        ],
+        "cloudformation_macro",
+        &[Text("transformId"), Text("requestId"), Text("region"), Sign::Map("fragment")],
     ),
     rule(
-        "cloudformation_provider",
+        "cloudformation_hook",
         &[
-            Is("RequestType", &["Create", "Update", "Delete"]),
-            Text("RequestId"),
-            Text("StackId"),
-            Text("ResourceType"),
-            Text("LogicalResourceId"),
-            Is("ResponseURL", &["..."]),
+            Text("hookTypeName"),
+            Text("actionInvocationPoint"),
+            Text("awsAccountId"),
+            Sign::Map("requestData"),
         ],
     ),
     rule("codepipeline", &[Text("CodePipeline.job/id"), Sign::Map("CodePipeline.job/data")]),
     rule("codedeploy", &[Text("DeploymentId"), Text("LifecycleEventHookExecutionId")]),
+    rule(
+        "ecs_deployment",
+        &[
+            Text("lifecycleStage"),
+            Text("executionId"),
+            Text("resourceArn"),
+            Sign::Map("executionDetails"),
+        ],
+    ),
     rule(
         "config",
         &[
@@ -452,7 +574,17 @@ static RULES: &[Rule] = &[
     ),
     rule(
         "connect",
-        &[Is("Name", &["ContactFlowExecution"]), Text("Details/ContactData/ContactId")],
+        &[
+            Is("Name", &["ContactFlowEvent", "ContactFlowExecution"]),
+            Text("Details/ContactData/ContactId"),
+        ],
+    ),
+    rule(
+        "connect_campaign",
+        &[
+            Text("InvocationMetadata/CampaignContext/CampaignId"),
+            Each("Items/CustomerProfiles", &[Text("ProfileId")]),
+        ],
     ),
     rule(
         "lex",
@@ -485,6 +617,15 @@ static RULES: &[Rule] = &[
         ],
     ),
     rule(
+        "bedrock_flow",
+        &[
+            Is("messageVersion", &["1.0"]),
+            Text("flow/flowArn"),
+            Text("node/name"),
+            Sign::Array("node/nodeInputs"),
+        ],
+    ),
+    rule(
         "s3_object_lambda",
         &[
             Text("xAmzRequestId"),
@@ -507,8 +648,114 @@ static RULES: &[Rule] = &[
     ),
     rule("iot_button", &[Text("serialNumber"), Text("clickType"), Text("batteryVoltage")]),
     rule(
+        "iot_provisioning",
+        &[Text("certificateId"), Text("certificatePem"), Text("templateArn"), Text("clientId")],
+    ),
+    rule(
         "client_vpn",
         &[Text("connection-id"), Text("endpoint-id"), Text("schema-version"), Text("public-ip")],
+    ),
+    // What became of an asynchronous call or of a batch of a stream, for a destination.
+    rule(
+        "lambda_destination",
+        &[
+            Is("version", &["1.0"]),
+            Text("timestamp"),
+            Text("requestContext/requestId"),
+            Text("requestContext/functionArn"),
+            Text("requestContext/condition"),
+        ],
+    ),
+    rule(
+        "cloudfront",
+        &[Each("Records", &[Text("cf/config/distributionId"), Sign::Map("cf/request")])],
+    ),
+    rule(
+        "transfer",
+        &[
+            Text("username"),
+            Is("protocol", &["SFTP", "FTPS", "FTP", "HTTP"]),
+            Begins("serverId", "s-"),
+            Text("sourceIp"),
+        ],
+    ),
+    rule(
+        "transfer_workflow",
+        &[
+            Text("token"),
+            Text("serviceMetadata/executionDetails/workflowId"),
+            Text("serviceMetadata/executionDetails/executionId"),
+            Sign::Map("fileLocation"),
+        ],
+    ),
+    rule(
+        "alexa",
+        &[
+            Text("version"),
+            Text("request/type"),
+            Text("request/requestId"),
+            Text("context/System/application/applicationId"),
+        ],
+    ),
+    rule(
+        "alexa_smart_home",
+        &[
+            Begins("directive/header/namespace", "Alexa"),
+            Text("directive/header/name"),
+            Text("directive/header/messageId"),
+        ],
+    ),
+    rule(
+        "autoscaling_termination",
+        &[
+            Text("AutoScalingGroupARN"),
+            Text("AutoScalingGroupName"),
+            Sign::Array("CapacityToTerminate"),
+            Sign::Array("Instances"),
+        ],
+    ),
+    rule(
+        "cloudwatch_widget",
+        &[Text("widgetContext/dashboardName"), Text("widgetContext/widgetId")],
+    ),
+    rule(
+        "redshift",
+        &[Text("external_function"), Text("request_id"), Text("cluster"), Sign::Array("arguments")],
+    ),
+    rule(
+        "chime_sip",
+        &[
+            Text("SchemaVersion"),
+            Text("InvocationEventType"),
+            Text("CallDetails/TransactionId"),
+            Sign::Array("CallDetails/Participants"),
+        ],
+    ),
+    rule(
+        "sagemaker_labeling",
+        &[
+            Text("version"),
+            Text("labelingJobArn"),
+            Any(&[Sign::Map("dataObject"), Text("payload/s3Uri")]),
+        ],
+    ),
+    rule(
+        "workmail",
+        &[
+            Text("summaryVersion"),
+            Text("envelope/mailFrom/address"),
+            Text("messageId"),
+            Text("flowDirection"),
+        ],
+    ),
+    rule(
+        "appconfig_validator",
+        &[
+            Text("applicationId"),
+            Text("configurationProfileId"),
+            Text("configurationVersion"),
+            Text("content"),
+        ],
     ),
 ];
 
@@ -516,6 +763,12 @@ static RULES: &[Rule] = &[
 pub(super) fn of(event: &Dynamic) -> Option<&'static str> {
     let mut fitting = RULES.iter().filter(|rule| all_in(rule.signs, event));
     fitting.next().filter(|_| fitting.next().is_none()).map(|rule| rule.source)
+}
+
+/// The names of all sources.
+#[cfg(test)]
+pub(super) fn all() -> impl Iterator<Item = &'static str> {
+    RULES.iter().map(|rule| rule.source)
 }
 
 /// What an event of no source looks like, for an error: its names, but none of its values, which no
@@ -635,8 +888,10 @@ mod tests {
         let samples = samples();
         for (left_name, left) in &samples {
             for (right_name, right) in &samples {
-                let mut both = left.clone_cast::<Map>();
-                both.extend(right.clone_cast::<Map>());
+                let maps = (left.read_lock::<Map>(), right.read_lock::<Map>());
+                let (Some(left_map), Some(right_map)) = maps else { continue };
+                let mut both = left_map.clone();
+                both.extend(right_map.clone());
                 let (both, sources) = (both.into(), [of(left), of(right)]);
                 let found = of(&both);
                 // What an authorizer gets with what another gets is one of an authorizer.
