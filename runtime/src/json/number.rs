@@ -376,7 +376,7 @@ mod tests {
         let before = count();
         let kept = Dynamic::from_array(vec![from_token(TOKEN).into_shared()]);
         for _ in 0..2 * FEWEST_TO_LOOK {
-            from_token(TOKEN);
+            drop(from_token(TOKEN));
         }
         end_event(|see| see(&kept));
         assert_eq!(count(), before + 1);

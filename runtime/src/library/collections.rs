@@ -14,7 +14,7 @@ use rhai::{
 
 use super::grow::{self, MAP};
 use super::native::exported;
-use super::{Fallible, Part, number};
+use super::{Fallible, Part};
 use crate::bounds::{Pace, room_for};
 use crate::callbacks::Callback;
 use crate::vocabulary::Vocabulary;

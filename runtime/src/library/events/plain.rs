@@ -9,7 +9,7 @@ use super::field::{at, look, text};
 use super::shapes::{Shape, Way};
 use crate::bounds::room_for;
 use crate::effects::Failure;
-use crate::json::{self, ExactNumber};
+use crate::json::{self, BigInteger};
 use crate::library::{Fallible, collections, grow, gzip, url};
 use crate::time::Time;
 
@@ -176,7 +176,7 @@ fn scaled(found: &Dynamic, by: i64) -> Fallible<Dynamic> {
             _ => int.saturating_mul(by).into(),
         });
     }
-    let exact = number.read_lock::<ExactNumber>().map(|number| number.to_float());
+    let exact = number.read_lock::<BigInteger>().map(|number| number.to_float());
     let float = exact.or_else(|| number.as_float().ok()).filter(|float| float.is_finite());
     let float = float.ok_or("this is no number")?;
     let by = match float.abs() {
