@@ -69,7 +69,7 @@ pub use caught::by_native as caught_value;
 #[cfg(feature = "tool")]
 pub use compile::Words;
 #[cfg(feature = "tool")]
-pub use library::whole as documented_engine;
+pub use library::{aws_resources, whole as documented_engine};
 
 /// What an error of the engine is told as, without its place.
 #[cfg(feature = "tool")]

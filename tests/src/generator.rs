@@ -855,7 +855,7 @@ mod tests {
     fn the_same_seed_makes_the_same_program() {
         let program = |seed| {
             let made = super::program(seed, "q");
-            made.text + &made.module
+            made.text + made.module.as_str()
         };
         assert_eq!(program(7), program(7));
         assert_ne!(program(7), program(8));

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use rhai::{ASTNode, Expr, FnCallExpr, Position, Stmt};
+use rhai::{ASTNode, Array, Dynamic, Expr, FnCallExpr, Map, Position, Stmt};
+use rhambda_runtime::aws;
 use rhambda_runtime::effects::{Declaration, Folder, Malformed, Policy, Url};
 
 use super::problem::Problem;
@@ -20,6 +21,8 @@ enum Reached {
     Http(String),
     Env(String),
     Fs(String),
+    /// Service, operation and what it is about, if that is known.
+    Aws(String, String, Option<Vec<String>>),
 }
 
 /// What is reached by a name that is only known when the script runs.
@@ -28,6 +31,11 @@ struct Unknown {
     http: bool,
     env: bool,
     fs: bool,
+    aws: bool,
+}
+
+impl Unknown {
+    const ALL: Self = Self { http: true, env: true, fs: true, aws: true };
 }
 
 /// Checks the declaration of a script, if it has one.
@@ -53,7 +61,7 @@ pub(crate) fn check(file: &File, project: &Project) -> Vec<Problem> {
             match import {
                 Import::File(path) if !files.contains(&path.as_str()) => files.push(path),
                 Import::File(_) => {}
-                Import::Unknown => unknown = Unknown { http: true, env: true, fs: true },
+                Import::Unknown => unknown = Unknown::ALL,
             }
         }
         at += 1;
@@ -73,6 +81,7 @@ pub(crate) fn check(file: &File, project: &Project) -> Vec<Problem> {
             Some("http") => unknown.http,
             Some("env") => unknown.env,
             Some("fs") => unknown.fs,
+            Some("aws") => unknown.aws,
             _ => true,
         };
         let alone = Policy::of_item(item);
@@ -115,6 +124,11 @@ impl Reached {
             }
             Reached::Env(name) => format!("env {name}"),
             Reached::Fs(path) => format!("fs {}", folder(path)),
+            Reached::Aws(service, operation, resources) => {
+                let resource = resources.iter().flatten().next();
+                let resource = resource.map(|resource| format!(" {resource}")).unwrap_or_default();
+                format!("aws {service}:{operation}{resource}")
+            }
         }
     }
 }
@@ -136,6 +150,13 @@ fn allows(policy: &Policy, what: &Reached) -> Result<(), String> {
         Reached::Fs(path) => {
             policy.check_fs(folder(path), path).map_err(|_| format!("the file `{path}`"))
         }
+        Reached::Aws(service, operation, resources) => {
+            let is_allowed = match resources {
+                Some(resources) => policy.check_aws(service, operation, Some(resources)).is_ok(),
+                None => policy.may_call_aws(service, operation),
+            };
+            if is_allowed { Ok(()) } else { Err(format!("`{service}:{operation}`")) }
+        }
     }
 }
 
@@ -143,10 +164,16 @@ fn folder(path: &str) -> Folder {
     if path == "/tmp" || path.starts_with("/tmp/") { Folder::Tmp } else { Folder::Task }
 }
 
+/// What a policy is asked for a call.
+fn reached(service: &aws::Service, operation: &str, resources: Option<Vec<String>>) -> Reached {
+    let action = aws::action_of(&service.signing_name, operation).to_owned();
+    Reached::Aws(service.signing_name.clone(), action, resources)
+}
+
 /// What a script reaches, as far as it is written out.
 fn collect(file: &File, uses: &mut Vec<Use>, unknown: &mut Unknown) {
     if file.evaluates {
-        *unknown = Unknown { http: true, env: true, fs: true };
+        *unknown = Unknown::ALL;
     }
     let constants = constants(file);
     file.ast.walk(&mut |nodes: &[ASTNode]| {
@@ -192,6 +219,44 @@ fn collect(file: &File, uses: &mut Vec<Use>, unknown: &mut Unknown) {
                     note_request(file, source, &constants, uses, unknown);
                 }
             },
+            (Some("aws"), "call", Some(service)) => {
+                let name = |expression| match text(expression, &constants) {
+                    Some((text, true)) => Some(text),
+                    _ => None,
+                };
+                match (name(service), call.args.get(1).and_then(name)) {
+                    (Some(service), Some(operation)) => {
+                        let service = aws::service(&service);
+                        let parameters = call.args.get(2);
+                        let resources = resources(&service.name, parameters, &constants);
+                        note(file, first, reached(&service, &operation, resources), uses);
+                    }
+                    _ => unknown.aws = true,
+                }
+                note_endpoint(file, call.args.get(3), &constants, uses, unknown);
+            }
+            (Some("aws"), "request" | "presign", Some(options)) => {
+                let field = |wanted: &str| match options {
+                    Expr::Map(map, _) => {
+                        map.0.iter().find(|(key, _)| key.name == wanted).map(|(_, value)| value)
+                    }
+                    _ => None,
+                };
+                let known = |wanted: &str| {
+                    let found = text(field(wanted)?, &constants);
+                    found.filter(|(_, is_whole)| *is_whole).map(|(text, _)| text)
+                };
+                match (known("service"), known("operation")) {
+                    (Some(service), Some(operation)) => {
+                        let service = aws::service(&service);
+                        let resources = known("resource").map(|resource| vec![resource]);
+                        let reached = reached(&service, &operation, resources);
+                        note(file, field("service"), reached, uses);
+                    }
+                    _ => unknown.aws = true,
+                }
+                note_endpoint(file, first, &constants, uses, unknown);
+            }
             (Some("http"), _, Some(url)) => note_url(file, url, &constants, uses, unknown),
             (Some("env"), _, Some(name)) => match text(name, &constants) {
                 Some((name, true)) => {
@@ -208,6 +273,58 @@ fn collect(file: &File, uses: &mut Vec<Use>, unknown: &mut Unknown) {
         }
         true
     });
+}
+
+/// A call to AWS goes to the host that its options name.
+fn note_endpoint(
+    file: &File,
+    options: Option<&Expr>,
+    constants: &BTreeMap<String, String>,
+    uses: &mut Vec<Use>,
+    unknown: &mut Unknown,
+) {
+    match options {
+        None => {}
+        Some(Expr::Map(map, _)) => {
+            let endpoint = map.0.iter().find(|(key, _)| key.name == "endpoint");
+            if let Some((_, url)) = endpoint {
+                note_url(file, url, constants, uses, unknown);
+            }
+        }
+        Some(_) => unknown.http = true,
+    }
+}
+
+/// What a call to AWS is about, where its parameters are written out.
+fn resources(
+    service: &str,
+    parameters: Option<&Expr>,
+    constants: &BTreeMap<String, String>,
+) -> Option<Vec<String>> {
+    match literal(parameters?, constants).try_cast::<Map>() {
+        Some(parameters) => rhambda_runtime::aws_resources(service, &parameters),
+        None => None,
+    }
+}
+
+/// The value of an expression, with nothing in place of what is not known.
+fn literal(expression: &Expr, constants: &BTreeMap<String, String>) -> Dynamic {
+    match expression {
+        Expr::Map(map, _) => {
+            let fields = map.0.iter();
+            let fields =
+                fields.map(|(key, value)| (key.name.as_str().into(), literal(value, constants)));
+            Dynamic::from_map(fields.collect())
+        }
+        Expr::Array(items, _) => {
+            let items: Array = items.iter().map(|item| literal(item, constants)).collect();
+            items.into()
+        }
+        other => match text(other, constants) {
+            Some((text, true)) => text.into(),
+            _ => Dynamic::UNIT,
+        },
+    }
 }
 
 fn note(file: &File, at: Option<&Expr>, what: Reached, uses: &mut Vec<Use>) {

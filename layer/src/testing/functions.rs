@@ -378,12 +378,13 @@ mod mock {
     /// An answer is the map that the service answers, or `error`, the type that is to be thrown, with
     /// `message` and `status` (400). For a service with a REST API it is an answer as for `mock::http`.
     /// It may also be an array of such maps, which answer in turn, or a function of the call: a map as in
-    /// [calls](#mockcalls--array) with `service`, `operation` and `parameters` besides.
+    /// [calls](#mockcalls--array) with `service`, `operation` and `parameters` besides; those of a query
+    /// service, such as SNS, have the names that they have in its form.
     ///
     /// ```rhai
     /// mock::aws("sts", "GetCallerIdentity", #{ Account: "123456789012" });
     /// mock::aws("dynamodb", "PutItem", #{ error: "ConditionalCheckFailedException" });
-    /// mock::aws("sqs", "*", |call| #{ MessageId: call.parameters.MessageBody });
+    /// mock::aws("sqs", "*", |asked| #{ MessageId: asked.parameters.MessageBody });
     /// ```
     #[rhai_fn(return_raw)]
     pub fn aws(
@@ -392,8 +393,8 @@ mod mock {
         operation: &str,
         answer: Dynamic,
     ) -> Fallible<()> {
-        let is_rest =
-            rhambda_runtime::aws::service(service).protocol == rhambda_runtime::aws::Protocol::Rest;
+        let protocol = rhambda_runtime::aws::service(service).protocol;
+        let is_rest = protocol == rhambda_runtime::aws::Protocol::Rest && !service.contains('*');
         let answer = match answer {
             map if map.is_map() && !is_rest => {
                 mocks::Answer::InTurn(vec![map.try_cast().unwrap_or_default()])

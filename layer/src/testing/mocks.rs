@@ -340,7 +340,10 @@ fn told(request: &Request, url: &str) -> Map {
         Err(_) => Dynamic::from_blob(request.body.to_vec()),
     };
     let aws = request.aws.iter().flat_map(|call| {
-        let parameters = json::read(&request.body).unwrap_or_default();
+        let parameters = match aws::service(&call.service).protocol {
+            aws::Protocol::Query { .. } => form(&request.body).into(),
+            _ => json::read(&request.body).unwrap_or_default(),
+        };
         [
             ("service", Dynamic::from(call.service.clone())),
             ("operation", call.operation.clone().into()),
@@ -354,6 +357,32 @@ fn told(request: &Request, url: &str) -> Map {
         ("body", body),
     ];
     fields.into_iter().chain(aws).map(|(name, value)| (name.into(), value)).collect()
+}
+
+/// The parameters in a form, without those that name the call.
+fn form(body: &[u8]) -> Map {
+    let text = String::from_utf8_lossy(body);
+    let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
+    let pairs = pairs.filter(|(name, _)| !["Action", "Version"].contains(name));
+    pairs.map(|(name, value)| (decoded(name).into(), decoded(value).into())).collect()
+}
+
+/// Percent-encoded text as it was.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        let (plain, behind) = match (first, byte) {
+            (b'%', Some(byte)) => (byte, &after[2..]),
+            (b'+', _) => (b' ', after),
+            _ => (*first, after),
+        };
+        bytes.push(plain);
+        rest = behind;
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn asked(function: &FnPtr, call: Map, is_aws: bool) -> Result<Map, Failure> {

@@ -356,6 +356,47 @@ fn handler(event) { http::get(event.url); env::get(event.name); fs::exists(event
 }
 
 #[test]
+fn calls_to_aws_are_compared_with_the_declaration() {
+    let script = "\
+//! allow: aws dynamodb:GetItem table/orders, aws sqs:*, aws sns:Publish, aws sfn:StartExecution
+const TABLE = \"orders\";
+fn handler(event) {
+    aws::call(\"dynamodb\", \"GetItem\", #{ TableName: TABLE, Key: event.key });
+    aws::call(\"dynamodb\", \"GetItem\", #{ TableName: \"others\" });
+    aws::call(\"dynamodb\", \"GetItem\", #{ TableName: event.table });
+    aws::call(\"dynamodb\", \"DeleteItem\", #{ TableName: `${TABLE}` });
+    aws::call(\"sqs\", \"SendMessage\", event, #{ endpoint: \"http://localhost:4566\" });
+    aws::call(\"stepfunctions\", \"StartExecution\", event);
+    aws::request(#{ service: \"lambda\", operation: \"Invoke\", method: \"POST\", path: event.path })
+}
+";
+    assert_eq!(
+        problems(script),
+        [
+            "1:58 unused-permission `aws sns:Publish` is allowed and never reached; take it away",
+            "5:15 permission the script is not allowed to reach `dynamodb:GetItem`; `//! allow: aws \
+         dynamodb:GetItem table/others` at its top allows it",
+            "7:15 permission the script is not allowed to reach `dynamodb:DeleteItem`; `//! allow: aws \
+         dynamodb:DeleteItem table/orders` at its top allows it",
+            "8:61 permission the script is not allowed to reach `localhost:4566`; `//! allow: http \
+         localhost:4566` at its top allows it",
+            "10:29 permission the script is not allowed to reach `lambda:Invoke`; `//! allow: aws \
+         lambda:Invoke` at its top allows it",
+        ]
+    );
+    // What is only known when it runs may be anything.
+    let computed = "\
+//! allow: aws sns:Publish
+fn handler(event) { aws::call(event.service, \"Publish\"); aws::request(event) }
+";
+    assert_eq!(problems(computed), [""; 0]);
+    assert!(
+        problems("//! allow: aws dynamodb\nfn handler(e) { e }")[0]
+            .starts_with("1:12 permission `aws dynamodb` is not a service and an action")
+    );
+}
+
+#[test]
 fn what_only_looks_like_a_declaration_is_told_in_functions_and_modules() {
     let handler = "fn handler(e) { e }";
     let first = |script: &str| problems(script).first().cloned().unwrap_or_default();

@@ -85,7 +85,7 @@ impl Keeper {
         }
         let found = match from_environment()? {
             Some(found) => found,
-            None => match self.from_container() {
+            None => match self.of_container() {
                 Ok(found) => found,
                 // Those that are there may be good for some minutes still.
                 Err(failure) => match self.kept.borrow().clone() {
@@ -129,7 +129,7 @@ impl Keeper {
         }
     }
 
-    fn from_container(&self) -> Result<Credentials, Failure> {
+    fn of_container(&self) -> Result<Credentials, Failure> {
         let url = match variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") {
             Some(path) => format!("http://{}{path}", PLAIN_HOSTS[0]),
             None => variable("AWS_CONTAINER_CREDENTIALS_FULL_URI").ok_or_else(|| {

@@ -60,21 +60,81 @@ const PARTITIONS: [Partition; 8] = [
     Partition { regions: "", suffix: "amazonaws.com", dual_stack: "api.aws", global: "us-east-1" },
 ];
 
-/// Hosts that follow no rule: service, region or the beginning of one, host, and region of signatures.
-const EXCEPTIONS: [(&str, &str, &str, &str); 13] = [
-    ("iam", "us-gov-", "iam.us-gov.amazonaws.com", "us-gov-west-1"),
-    ("iam", "cn-", "iam.cn-north-1.amazonaws.com.cn", "cn-north-1"),
-    ("route53", "us-gov-", "route53.us-gov.amazonaws.com", "us-gov-west-1"),
-    ("cloudfront", "cn-", "cloudfront.cn-northwest-1.amazonaws.com.cn", "cn-northwest-1"),
-    ("budgets", "eusc-", "budgets.eusc-de-east-1.api.amazonwebservices.eu", "eusc-de-east-1"),
-    ("ce", "eusc-", "ce.eusc-de-east-1.api.amazonwebservices.eu", "eusc-de-east-1"),
-    ("health", "eusc-", "health.eusc-de-east-1.api.amazonwebservices.eu", "eusc-de-east-1"),
-    ("sdb", "us-east-1", "sdb.amazonaws.com", "us-east-1"),
-    ("transcribe", "cn-north-1", "cn.transcribe.cn-north-1.amazonaws.com.cn", "cn-north-1"),
-    ("support", "cn-", "support.cn-north-1.amazonaws.com.cn", "cn-north-1"),
-    ("support", "us-gov-", "support.us-gov-west-1.amazonaws.com", "us-gov-west-1"),
-    ("iot-data", "cn-north-1", "data.ats.iot.cn-north-1.amazonaws.com.cn", "cn-north-1"),
-    ("account", "cn-", "account.cn-northwest-1.amazonaws.com.cn", "cn-northwest-1"),
+/// Which of the hosts of a service an exception is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Of {
+    All,
+    /// Neither FIPS nor dual stack.
+    Plain,
+    /// FIPS without dual stack.
+    Fips,
+}
+
+/// Hosts that follow no rule: the usual first part of the host, region or the beginning of one, which of
+/// the hosts, host, and region of signatures. `{}` is the region.
+const EXCEPTIONS: [(&str, &str, Of, &str, &str); 23] = [
+    ("iam", "us-gov-", Of::All, "iam.us-gov.amazonaws.com", "us-gov-west-1"),
+    ("iam", "cn-", Of::All, "iam.cn-north-1.amazonaws.com.cn", "cn-north-1"),
+    ("route53", "us-gov-", Of::All, "route53.us-gov.amazonaws.com", "us-gov-west-1"),
+    ("cloudfront", "cn-", Of::All, "cloudfront.cn-northwest-1.amazonaws.com.cn", "cn-northwest-1"),
+    ("billing", "us-east-1", Of::Fips, "billing-fips.us-east-1.amazonaws.com", "{}"),
+    ("budgets", "eusc-", Of::All, "budgets.{}.api.amazonwebservices.eu", "{}"),
+    ("ce", "eusc-", Of::All, "ce.{}.api.amazonwebservices.eu", "{}"),
+    ("health", "eusc-", Of::All, "health.{}.api.amazonwebservices.eu", "{}"),
+    ("sdb", "us-east-1", Of::Plain, "sdb.amazonaws.com", "us-east-1"),
+    ("transcribe", "cn-north-1", Of::All, "cn.transcribe.cn-north-1.amazonaws.com.cn", "{}"),
+    ("support", "cn-", Of::All, "support.cn-north-1.amazonaws.com.cn", "cn-north-1"),
+    ("support", "us-gov-", Of::All, "support.us-gov-west-1.amazonaws.com", "us-gov-west-1"),
+    ("data-ats.iot", "cn-north-1", Of::All, "data.ats.iot.cn-north-1.amazonaws.com.cn", "{}"),
+    ("account", "cn-", Of::All, "account.cn-northwest-1.amazonaws.com.cn", "cn-northwest-1"),
+    ("bcm-data-exports", "us-iso-", Of::All, "bcm-data-exports.us-iso-east-1.c2s.ic.gov", "{}"),
+    ("routes.geo", "us-gov-", Of::All, "routes.geo.{}.us-gov.amazonaws.com/v2", "{}"),
+    (
+        "entitlement.marketplace",
+        "cn-",
+        Of::All,
+        "entitlement-marketplace.{}.amazonaws.com.cn",
+        "{}",
+    ),
+    ("entitlement.marketplace", "eusc-", Of::All, "entitlement-marketplace.{}.amazonaws.eu", "{}"),
+    ("metering.marketplace", "eusc-", Of::All, "metering-marketplace.{}.amazonaws.eu", "{}"),
+    ("partnercentral-channel", "us-gov-", Of::All, "partnercentral-channel.us-gov.api.aws", "{}"),
+    ("savingsplans", "cn-", Of::All, "savingsplans.{}.amazonaws.com.cn", "{}"),
+    ("savingsplans", "us-east-1", Of::Fips, "savingsplans-fips.us-east-1.amazonaws.com", "{}"),
+    ("waf", "cn-", Of::All, "waf.{}.amazonaws.com.cn", "{}"),
+];
+
+/// The first part of the FIPS host where it is not that of the usual one and `-fips`.
+const FIPS: [(&str, &str); 9] = [
+    ("api.sagemaker", "api-fips.sagemaker"),
+    ("batch", "fips.batch"),
+    ("data-ats.iot", "data.iot-fips"),
+    ("eks", "fips.eks"),
+    ("metrics.sagemaker", "metrics-fips.sagemaker"),
+    ("models.lex", "models-fips.lex"),
+    ("runtime.lex", "runtime-fips.lex"),
+    ("runtime.sagemaker", "runtime-fips.sagemaker"),
+    ("transcribe", "fips.transcribe"),
+];
+
+/// The first part of the dual-stack host where it is not that of the usual one.
+const DUAL_STACK: [(&str, &str); 16] = [
+    ("api.detective", "detective"),
+    ("api.ecr", "ecr"),
+    ("api.ecr-public", "ecr-public"),
+    ("api.mediatailor", "mediatailor"),
+    ("api.tunneling.iot", "api.iot-tunneling"),
+    ("catalog.marketplace", "catalog-marketplace"),
+    ("elasticfilesystem", "efs"),
+    ("entitlement.marketplace", "entitlement-marketplace"),
+    ("es", "aos"),
+    ("ingest.timestream", "timestream-ingest"),
+    ("kafka", "kafka-api"),
+    ("metering.marketplace", "metering-marketplace"),
+    ("query.timestream", "timestream-query"),
+    ("route53-recovery-control-config", "arc-recovery-control-config"),
+    ("s3-control", "s3-control.dualstack"),
+    ("streams.dynamodb", "streams-dynamodb"),
 ];
 
 /// Where a service is, and for whom its signatures are.
@@ -135,10 +195,7 @@ pub fn resolve(service: &Service, settings: &Settings) -> Result<Endpoint, Failu
         let message = format!("`{shown}` is not a region; one looks like `eu-west-1`");
         return Err(Failure::new("Aws.InvalidEndpoint", message));
     }
-    let (host, signing_region) = match global_host(service, &region) {
-        Some((host, region)) => (host, region),
-        None => regional_host(service, &region, settings),
-    };
+    let (host, signing_region) = host(service, &region, settings);
     let scope = Scope { service: service.signing_name.clone(), region: signing_region };
     let (text, from) = match custom(service, settings) {
         Some((text, from)) => (text, Some(from)),
@@ -169,37 +226,56 @@ fn partition_of(region: &str) -> &'static Partition {
     known.iter().find(|partition| region.starts_with(partition.regions)).unwrap_or(usual)
 }
 
-/// Host and region of what is in one place only.
-fn global_host(service: &Service, region: &str) -> Option<(String, String)> {
-    let exception = EXCEPTIONS
-        .iter()
-        .find(|(name, regions, _, _)| *name == service.name && region.starts_with(regions));
-    if let Some((_, _, host, region)) = exception {
-        return Some(((*host).to_owned(), (*region).to_owned()));
-    }
+/// The host, and for which region its signatures are.
+fn host(service: &Service, region: &str, settings: &Settings) -> (String, String) {
     let partition = partition_of(region);
     let is_usual = partition.regions.is_empty();
     let says = |letter: char| service.location.contains(letter);
-    let suffix = if says('d') { partition.dual_stack } else { partition.suffix };
-    let global = if says('w') && is_usual { "us-west-2" } else { partition.global };
-    if says('h') || says('H') && is_usual {
-        return Some((format!("{}.{suffix}", service.prefix), global.to_owned()));
+    let is_fips = settings.is_on("AWS_USE_FIPS_ENDPOINT");
+    let is_asked = settings.is_on("AWS_USE_DUALSTACK_ENDPOINT") && !(says('s') && is_usual);
+    let prefix = service.prefix.as_str();
+    let exception = EXCEPTIONS.iter().find(|(name, regions, of, _, _)| {
+        let is_of = match of {
+            Of::All => true,
+            Of::Plain => !is_fips && !is_asked,
+            Of::Fips => is_fips && !is_asked,
+        };
+        *name == prefix && region.starts_with(regions) && is_of
+    });
+    if let Some((_, _, _, host, signed_for)) = exception {
+        return (host.replace("{}", region), signed_for.replace("{}", region));
     }
-    let is_global = says('g') || says('w') || says('H') || says('G') && is_usual;
-    is_global.then(|| (format!("{}.{global}.{suffix}", service.prefix), global.to_owned()))
-}
-
-fn regional_host(service: &Service, region: &str, settings: &Settings) -> (String, String) {
-    let partition = partition_of(region);
-    let is_dual_stack = settings.is_on("AWS_USE_DUALSTACK_ENDPOINT");
-    let fips = if settings.is_on("AWS_USE_FIPS_ENDPOINT") { "-fips" } else { "" };
-    let prefix = &service.prefix;
-    let host = match (prefix.as_str(), is_dual_stack || service.location.contains('d')) {
-        ("s3", true) => format!("s3{fips}.dualstack.{region}.{}", partition.suffix),
-        (_, true) => format!("{prefix}{fips}.{region}.{}", partition.dual_stack),
-        (_, false) => format!("{prefix}{fips}.{region}.{}", partition.suffix),
+    let is_dual_stack = is_asked || says('d') || says('D') && is_usual;
+    let once = if says('w') && is_usual { "us-west-2" } else { partition.global };
+    let is_once = ['g', 'h', 'H', 'w', 'x'].into_iter().any(says) || says('G') && is_usual;
+    let region = if is_once { once } else { region };
+    let is_bare = says('h') || says('H') && is_usual;
+    let place = match (is_bare, is_asked) {
+        _ if says('x') => ".global".to_owned(),
+        (true, false) => String::new(),
+        (true, true) if says('a') => ".global".to_owned(),
+        _ => format!(".{region}"),
     };
-    (host, region.to_owned())
+    let other = |names: &[(&str, &'static str)]| {
+        names.iter().find(|(name, _)| *name == prefix).map(|(_, other)| *other)
+    };
+    let first = match (is_fips, is_dual_stack) {
+        (true, _) if prefix == "s3" && is_dual_stack => "s3-fips.dualstack".to_owned(),
+        (false, true) if prefix == "s3" => "s3.dualstack".to_owned(),
+        (true, false) => other(&FIPS).map_or_else(|| format!("{prefix}-fips"), str::to_owned),
+        (_, true) if prefix == "s3-control" && is_fips => "s3-control-fips.dualstack".to_owned(),
+        (is_fips, true) => {
+            let name = other(&DUAL_STACK).filter(|_| is_asked).unwrap_or(prefix);
+            format!("{name}{}", if is_fips { "-fips" } else { "" })
+        }
+        (false, false) => prefix.to_owned(),
+    };
+    let suffix = match is_dual_stack && !["s3", "s3-control"].contains(&prefix) || says('x') {
+        true => partition.dual_stack,
+        false => partition.suffix,
+    };
+    let path = if says('v') { "/v2" } else { "" };
+    (format!("{first}{place}.{suffix}{path}"), region.to_owned())
 }
 
 #[cfg(test)]

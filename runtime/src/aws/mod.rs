@@ -28,6 +28,8 @@ pub struct Call {
     pub scope: Scope,
     /// Whether it goes without a signature, as `AssumeRoleWithWebIdentity` does.
     pub is_anonymous: bool,
+    /// Whether the script says where it goes: to a host that need not be one of AWS.
+    pub is_elsewhere: bool,
 }
 
 impl fmt::Display for Call {
@@ -76,15 +78,30 @@ pub fn host_header(url: &Url) -> String {
     }
 }
 
+/// What a signature adds. Of a request's own headers only the hash of its body counts, as
+/// `UNSIGNED-PAYLOAD` is one.
+const OF_SIGNATURE: [&str; 4] =
+    ["authorization", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token"];
+
 /// Adds the signature to a request.
 pub fn sign(request: &mut Request, scope: &Scope, credentials: &Credentials, now: SystemTime) {
-    let body_hash = sigv4::hash(&request.body);
+    let is_added = |name: &str| OF_SIGNATURE.iter().any(|it| it.eq_ignore_ascii_case(name));
+    let said = request
+        .headers
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case("x-amz-content-sha256"))
+        .map(|(_, value)| value.trim().to_owned());
+    request.headers.retain(|(name, _)| !is_added(name));
+    let mut style = scope.style();
+    style.has_hash |= said.is_some();
+    let body_hash = said.unwrap_or_else(|| sigv4::hash(&request.body));
     let unsigned = Unsigned {
         method: &request.method,
         host: &host_header(&request.url),
         target: &request.url.target,
         headers: &request.headers,
         body_hash: &body_hash,
+        style,
     };
     let added = sigv4::sign(unsigned, credentials, scope, &sigv4::stamp(now));
     request.headers.extend(added);
@@ -106,6 +123,7 @@ pub fn presign(
         target: &request.url.target,
         headers: &request.headers,
         body_hash: if call.scope.is_s3() { sigv4::UNSIGNED } else { sigv4::HASH_OF_NOTHING },
+        style: call.scope.style(),
     };
     sigv4::presigned_query(unsigned, credentials, &call.scope, &sigv4::stamp(now), good_for)
 }

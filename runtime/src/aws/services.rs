@@ -8,6 +8,10 @@
 /// `e…` ec2Query with the API's version, `r` is REST. The tests compare each line with botocore's models.
 const TABLE: &str = include_str!("services.txt");
 
+/// A line has a service, the parameter that makes its operations do no more when they are sent twice, and
+/// those operations. Some refuse to go without it, and each SDK fills it in.
+const TOKENS: &str = include_str!("tokens.txt");
+
 /// Other names that people have for a service.
 const ALSO: [(&str, &str); 12] = [
     ("cloudwatch-logs", "logs"),
@@ -22,6 +26,54 @@ const ALSO: [(&str, &str); 12] = [
     ("secrets", "secretsmanager"),
     ("sfn", "stepfunctions"),
     ("states", "stepfunctions"),
+];
+
+/// Operations that are asked for without a signature: what they are about is known by a token.
+const UNSIGNED: &[(&str, &[&str])] = &[
+    (
+        "cognito-identity",
+        &["GetCredentialsForIdentity", "GetId", "GetOpenIdToken", "UnlinkIdentity"],
+    ),
+    (
+        "cognito-idp",
+        &[
+            "AssociateSoftwareToken",
+            "ChangePassword",
+            "CompleteWebAuthnRegistration",
+            "ConfirmDevice",
+            "ConfirmForgotPassword",
+            "ConfirmSignUp",
+            "DeleteUser",
+            "DeleteUserAttributes",
+            "DeleteWebAuthnCredential",
+            "ForgetDevice",
+            "ForgotPassword",
+            "GetDevice",
+            "GetTokensFromRefreshToken",
+            "GetUser",
+            "GetUserAttributeVerificationCode",
+            "GetUserAuthFactors",
+            "GlobalSignOut",
+            "InitiateAuth",
+            "ListDevices",
+            "ListWebAuthnCredentials",
+            "ResendConfirmationCode",
+            "RespondToAuthChallenge",
+            "RevokeToken",
+            "SetUserMFAPreference",
+            "SetUserSettings",
+            "SignUp",
+            "StartWebAuthnRegistration",
+            "UpdateAuthEventFeedback",
+            "UpdateDeviceStatus",
+            "UpdateUserAttributes",
+            "VerifySoftwareToken",
+            "VerifyUserAttribute",
+        ],
+    ),
+    ("sso", &["GetRoleCredentials", "ListAccountRoles", "ListAccounts", "Logout"]),
+    ("sso-oidc", &["CreateToken", "RegisterClient", "StartDeviceAuthorization"]),
+    ("sts", &["AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"]),
 ];
 
 /// How a service wants its requests.
@@ -57,13 +109,35 @@ pub struct Service {
     /// The end of the variable `AWS_ENDPOINT_URL_…`.
     pub id: String,
     /// Letters: `d` its host is always the dual-stack one; `g` it is in one region of a partition, `h`
-    /// and that is not in its host; `G`, `H` the same for the partition `aws` only; `w` that region is
-    /// us-west-2.
+    /// and that is not in its host; `D`, `G`, `H` the same for the partition `aws` only; `w` that region is
+    /// us-west-2; `x` it is in one region, and its host says `global`; `a` its dual-stack host does; `s` it
+    /// has no other host for dual stack (in the partition `aws`); `v` its paths begin with `/v2`.
     pub location: &'static str,
     /// How it wants its requests.
     pub protocol: Protocol,
     /// Whether the table has it.
     pub is_known: bool,
+}
+
+impl Service {
+    /// Whether an operation is signed.
+    #[must_use]
+    pub fn signs(&self, operation: &str) -> bool {
+        let unsigned = UNSIGNED.iter().find(|(name, _)| *name == self.name);
+        !unsigned.is_some_and(|(_, operations)| operations.contains(&operation))
+    }
+
+    /// The parameter by which a service knows that an operation was sent twice, if the caller may leave it
+    /// to us.
+    #[must_use]
+    pub fn token(&self, operation: &str) -> Option<&'static str> {
+        TOKENS.lines().find_map(|line| {
+            let (service, rest) = line.split_once(' ')?;
+            let (token, operations) = rest.split_once(' ')?;
+            let is_it = service == self.name && operations.split(' ').any(|it| it == operation);
+            is_it.then_some(token)
+        })
+    }
 }
 
 /// The service of a name. One that the table does not have is taken for a REST service whose host and

@@ -24,11 +24,10 @@ pub const HASH_OF_NOTHING: &str =
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
 /// Headers that are not signed: what a proxy or the client itself changes on the way.
-const UNSIGNED_HEADERS: [&str; 9] = [
+const UNSIGNED_HEADERS: [&str; 8] = [
     "authorization",
     "accept-encoding",
     "connection",
-    "content-length",
     "expect",
     "te",
     "transfer-encoding",
@@ -52,6 +51,24 @@ impl Scope {
     pub fn is_s3(&self) -> bool {
         ["s3", "s3express", "s3-object-lambda", "s3-outposts"].contains(&self.service.as_str())
     }
+
+    /// What the service wants.
+    #[must_use]
+    pub fn style(&self) -> Style {
+        let is_s3 = self.is_s3();
+        Style { is_normalized: !is_s3, is_encoded_twice: !is_s3, has_hash: is_s3 }
+    }
+}
+
+/// How the path and the body of a request stand in its canonical text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// The path is without `.`, `..` and empty parts.
+    pub is_normalized: bool,
+    /// The path is encoded once more than it is on the wire.
+    pub is_encoded_twice: bool,
+    /// The hash of the body is in a header.
+    pub has_hash: bool,
 }
 
 /// The parts of a request that a signature is of.
@@ -67,6 +84,8 @@ pub struct Unsigned<'a> {
     pub headers: &'a [(String, String)],
     /// The hash of the body in hex, or [`UNSIGNED`].
     pub body_hash: &'a str,
+    /// As the service wants it.
+    pub style: Style,
 }
 
 /// The SHA-256 of bytes in hex, as a signature has it.
@@ -94,7 +113,7 @@ pub fn stamp(now: SystemTime) -> String {
 }
 
 /// The headers to add to a request so that it is signed: `x-amz-date`, `x-amz-security-token` where the
-/// credentials have one, `x-amz-content-sha256` for S3, and `authorization`.
+/// credentials have one, `x-amz-content-sha256` where the style has it, and `authorization`.
 #[must_use]
 pub fn sign(
     request: Unsigned,
@@ -106,12 +125,12 @@ pub fn sign(
     if let Some(token) = &credentials.session_token {
         added.push(("x-amz-security-token".to_owned(), token.clone()));
     }
-    if scope.is_s3() {
+    if request.style.has_hash {
         added.push(("x-amz-content-sha256".to_owned(), request.body_hash.to_owned()));
     }
     let headers: Vec<(String, String)> =
         request.headers.iter().chain(&added).map(|header| header.to_owned()).collect();
-    let canonical = Canonical::of(&Unsigned { headers: &headers, ..request }, scope);
+    let canonical = Canonical::of(&Unsigned { headers: &headers, ..request });
     let signature = canonical.signature(credentials, scope, stamp);
     let authorization = format!(
         "{ALGORITHM} Credential={}/{}, SignedHeaders={}, Signature={signature}",
@@ -153,7 +172,7 @@ pub fn presigned_query(
     }
     let query = pairs.join("&");
     let target = format!("{path}?{query}");
-    let canonical = Canonical::of(&Unsigned { target: &target, ..request }, scope);
+    let canonical = Canonical::of(&Unsigned { target: &target, ..request });
     let signature = canonical.signature(credentials, scope, stamp);
     format!("{query}&X-Amz-Signature={signature}")
 }
@@ -195,11 +214,15 @@ struct Canonical {
 }
 
 impl Canonical {
-    fn of(request: &Unsigned, scope: &Scope) -> Self {
+    fn of(request: &Unsigned) -> Self {
         let (path, query) = split(request.target);
-        let path = match scope.is_s3() {
-            true => path.to_owned(),
-            false => encoded(&without_dots(path), true),
+        let path = match request.style.is_normalized {
+            true => without_dots(path),
+            false => path.to_owned(),
+        };
+        let path = match request.style.is_encoded_twice {
+            true => encoded(&path, true),
+            false => path,
         };
         let headers = collected(request);
         let signed_headers = signed_headers(&headers);
@@ -281,8 +304,9 @@ fn recoded(text: &str) -> String {
                 plain.push((high << 4 | low) as u8);
                 at += 3;
             }
+            // In a query it is a space for those who read it.
             _ => {
-                plain.push(byte);
+                plain.push(if byte == b'+' { b' ' } else { byte });
                 at += 1;
             }
         }

@@ -458,7 +458,14 @@ impl World {
         resources: Option<&[String]>,
     ) -> Result<(), Failure> {
         match &request.aws {
-            Some(call) => self.check_aws(&call.scope.service, &call.operation, resources),
+            Some(call) => {
+                self.check_aws(&call.scope.service, &call.operation, resources)?;
+                // A signed request to a host that the script names is one to anybody.
+                match call.is_elsewhere {
+                    true => self.policy.check_http(&request.url),
+                    false => Ok(()),
+                }
+            }
             None => self.policy.check_http(&request.url),
         }
     }

@@ -211,6 +211,19 @@ impl Policy {
         }
     }
 
+    /// Whether a service of AWS may be called about anything at all, for who does not know yet about what.
+    #[must_use]
+    pub fn may_call_aws(&self, service: &str, operation: &str) -> bool {
+        self.allowed.as_ref().is_none_or(|allowed| {
+            allowed.iter().any(|allowed| match allowed {
+                Allowed::Aws { service: known, action, .. } => {
+                    known == service && is_like(action, operation)
+                }
+                _ => false,
+            })
+        })
+    }
+
     fn check(
         &self,
         holds: impl Fn(&Allowed) -> bool,
@@ -427,6 +440,48 @@ mod tests {
     }
 
     #[test]
+    fn calls_to_aws_match_by_service_action_and_resource() {
+        let resources = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        for (item, call, about, allowed) in [
+            ("dynamodb:GetItem", "dynamodb:GetItem", Some(&["table/orders"][..]), true),
+            ("dynamodb:GetItem", "dynamodb:GetItem", None, true),
+            ("dynamodb:GetItem", "dynamodb:PutItem", None, false),
+            ("dynamodb:Get*", "dynamodb:GetItem", None, true),
+            ("dynamodb:*Item", "dynamodb:BatchGetItem", None, true),
+            ("dynamodb:*", "dynamodb:", None, true),
+            ("dynamodb:Get*", "dynamodb:", None, false),
+            ("dynamodb:*", "sqs:SendMessage", None, false),
+            ("dynamodb:GetItem table/orders", "dynamodb:GetItem", Some(&["table/orders"]), true),
+            ("dynamodb:GetItem table/orders", "dynamodb:GetItem", Some(&["table/others"]), false),
+            ("dynamodb:GetItem table/orders", "dynamodb:GetItem", None, false),
+            ("dynamodb:GetItem table/*", "dynamodb:GetItem", Some(&["table/a", "table/b"]), true),
+            ("dynamodb:GetItem table/a", "dynamodb:GetItem", Some(&["table/a", "table/b"]), false),
+            ("sqs:SendMessage jobs-*", "sqs:SendMessage", Some(&["jobs-7"]), true),
+            ("SecretsManager:GetSecretValue", "secretsmanager:GetSecretValue", None, true),
+            ("sfn:StartExecution", "stepfunctions:StartExecution", None, true),
+        ] {
+            let policy = policy(&format!("//! allow: aws {item}"));
+            let (service, operation) = call.split_once(':').unwrap();
+            let about: Option<Vec<String>> = about.map(resources);
+            let found = policy.check_aws(service, operation, about.as_deref());
+            assert_eq!(found.is_ok(), allowed, "{item} {call} {about:?}");
+            assert!(!reaches(&policy, "https://dynamodb.eu-west-1.amazonaws.com"));
+        }
+        let web = policy("//! allow: http *");
+        let said =
+            web.check_aws("dynamodb", "GetItem", Some(&["table/orders".into()])).unwrap_err();
+        assert_eq!(said.error_type, "Policy.Refused");
+        let expected = "may not call `dynamodb:GetItem` for `table/orders`; to allow it, write at its top: \
+                        //! allow: aws dynamodb:GetItem table/orders";
+        assert!(said.message.ends_with(expected), "{}", said.message);
+        let said = web.check_aws("lambda", "", None).unwrap_err().message;
+        assert!(said.ends_with("//! allow: aws lambda:*"), "{said}");
+        let strict = Policy::declared_in("fn handler(event) { }", true).unwrap();
+        assert!(strict.check_aws("sts", "GetCallerIdentity", None).is_err());
+        assert!(Policy::open().check_aws("sts", "GetCallerIdentity", None).is_ok());
+    }
+
+    #[test]
     fn credentials_need_a_pattern_that_means_them() {
         assert!(policy("//! allow: env *").check_env("AWS_SESSION_TOKEN").is_err());
         assert!(policy("//! allow: env *").check_env("HOME").is_ok());
@@ -462,6 +517,12 @@ mod tests {
             ("//! allow: http 169.254.169.254:80", 1, 12, "no script reaches link-local"),
             ("//! allow: env A, http [FE80::1]:*", 1, 19, "no script reaches link-local"),
             ("//! allow: http ::ffff:169.254.170.2", 1, 12, "no script reaches link-local"),
+            ("//! allow: aws", 1, 12, "`aws` does not say what is allowed"),
+            ("//! allow: aws dynamodb", 1, 12, "is not a service and an action"),
+            ("//! allow: aws dynamodb:", 1, 12, "is not a service and an action"),
+            ("//! allow: aws *:GetItem", 1, 12, "is not a service and an action"),
+            ("//! allow: aws dynamodb:Get-Item", 1, 12, "is not a service and an action"),
+            ("//! allow: env A, aws sqs:* jobs more", 1, 19, "more than an action and a resource"),
             ("//! allow: nothing, env A", 1, 12, "leave one of them away"),
             ("//! allow: env A\n//! allow: nothing", 2, 12, "leave one of them away"),
             ("let x = 1;\n  //! allow: env A", 2, 3, "above the first statement"),

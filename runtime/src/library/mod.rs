@@ -46,6 +46,8 @@ mod probe;
 #[cfg(test)]
 mod stage;
 
+#[cfg(feature = "tool")]
+pub use aws::resources_of as aws_resources;
 use rhai::{Dynamic, Engine, EvalAltResult, INT, Map, Position};
 
 use crate::description;

@@ -33,6 +33,11 @@ fn random() -> [u8; 16] {
     bytes
 }
 
+/// A random identifier, for other parts of the library.
+pub(super) fn anew() -> String {
+    marked(random(), 4)
+}
+
 fn marked(mut bytes: [u8; 16], version: u8) -> String {
     bytes[6] = bytes[6] & 0x0F | version << 4;
     bytes[8] = bytes[8] & 0x3F | 0x80;
@@ -102,7 +107,7 @@ mod functions {
     /// ```
     #[rhai_fn(volatile)]
     pub fn v4() -> String {
-        marked(random(), 4)
+        anew()
     }
 
     /// An identifier that sorts by its time, version 7; each of an environment after the one before.

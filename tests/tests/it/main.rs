@@ -1,7 +1,14 @@
 //! Everything a user of rhambda can see, through the real `bootstrap` process.
 
-mod basics;
+mod aws_endpoints;
 mod aws_events;
+mod aws_faults;
+mod aws_moto;
+mod aws_requests;
+mod aws_rights;
+mod aws_signatures;
+mod aws_tool;
+mod basics;
 mod batch;
 mod bounds;
 mod cache;

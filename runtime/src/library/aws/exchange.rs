@@ -1,6 +1,6 @@
 //! A call to AWS from its first attempt to its answer: retries, and errors as the services tell them.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use rhai::{Dynamic, EvalAltResult, INT, ImmutableString, Map, Position};
 
@@ -9,6 +9,7 @@ use crate::effects::{Failure, world};
 use crate::json;
 use crate::library::http::{Answer, Options, attempt_once};
 use crate::library::{Fallible, thrown};
+use crate::time::Time;
 
 /// Of the SDKs' standard retry mode: what a retry costs, and what a call without one gives back.
 const PRICE: u32 = 5;
@@ -61,16 +62,14 @@ const EXPIRED: [&str; 4] =
     ["ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"];
 
 /// Verbs of operations that do no more when they are carried out twice.
-const REPEATABLE: [&str; 17] = [
+const REPEATABLE: [&str; 16] = [
     "BatchGet", "Check", "Decrypt", "Delete", "Describe", "Estimate", "Filter", "Get", "Head",
-    "List", "Lookup", "Query", "Scan", "Search", "Select", "Simulate", "Verify",
+    "List", "Lookup", "Query", "Scan", "Search", "Select", "Simulate",
 ];
 
 /// Whether an operation may be sent again when it is not known whether it was carried out.
-pub(super) fn is_repeatable(operation: &str, parameters: &Map) -> bool {
-    let has_token = ["ClientToken", "ClientRequestToken", "IdempotencyToken", "ClientContextToken"]
-        .iter()
-        .any(|name| parameters.contains_key(*name));
+pub(super) fn is_repeatable(operation: &str, parameters: &Map, token: Option<&str>) -> bool {
+    let has_token = token.is_some_and(|name| parameters.contains_key(name));
     let is_condition_free = operation == "PutItem"
         && !parameters.contains_key("ConditionExpression")
         && !parameters.contains_key("Expected");
@@ -97,7 +96,7 @@ pub(super) fn send(ask: &Ask) -> Fallible<Answer> {
     loop {
         let outcome = attempt_once(options, until);
         let (why, is_throttled, asked) = match outcome {
-            Ok(answer) if answer.status < 400 => {
+            Ok(answer) if answer.status < 300 || answer.status == 304 => {
                 world().refund_retry(if paid == 0 { REWARD } else { paid });
                 return Ok(answer);
             }
@@ -105,7 +104,7 @@ pub(super) fn send(ask: &Ask) -> Fallible<Answer> {
                 let error = ServiceError::of(&answer);
                 let kind = error.kind.as_str();
                 let is_expired = EXPIRED.contains(&kind);
-                let is_about_signature = is_expired || SKEWED.contains(&kind);
+                let is_about_signature = is_expired || SKEWED.contains(&kind) && is_off(&answer);
                 if is_about_signature && !has_renewed {
                     has_renewed = true;
                     if is_expired {
@@ -159,6 +158,14 @@ fn pause(options: &Options, attempt: u32, is_throttled: bool) -> Duration {
     longest.mul_f64(world().draw(|random| random.f64()))
 }
 
+/// Whether the clock of who answered is not the one here, so that another signature may be taken.
+fn is_off(answer: &Answer) -> bool {
+    let date = answer.headers.iter().find(|(name, _)| name == "date");
+    let Some(date) = date.and_then(|(_, date)| Time::parse(date).ok()) else { return false };
+    let here = world().now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    (date.epoch_ms() / 1000).abs_diff(i64::try_from(here).unwrap_or_default()) >= 60
+}
+
 fn retry_after(answer: &Answer) -> Option<Duration> {
     let header = |name: &str| {
         let found = answer.headers.iter().find(|(known, _)| known == name);
@@ -204,7 +211,7 @@ pub(super) struct ServiceError {
 }
 
 impl ServiceError {
-    /// Reads an answer whose status is 400 or above, whatever it holds.
+    /// Reads an answer that is none of a call that went well, whatever it holds.
     pub fn of(answer: &Answer) -> Self {
         let header = |name: &str| {
             let found = answer.headers.iter().find(|(known, _)| known == name);
@@ -277,6 +284,7 @@ fn short(kind: &str) -> &str {
 /// What a status means where the service says nothing.
 fn usual(status: u16) -> &'static str {
     match status {
+        300..400 => "Redirect",
         400 => "BadRequest",
         401 => "Unauthorized",
         403 => "AccessDenied",

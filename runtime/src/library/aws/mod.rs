@@ -15,11 +15,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use rhai::plugin::*;
-use rhai::{Array, Dynamic, Engine, INT, ImmutableString, Map};
+use rhai::{Array, Dynamic, Engine, EvalAltResult, INT, ImmutableString, Map};
 
 use super::http::{Answer, HttpResponse, Options};
 use super::native::exported;
-use super::{Fallible, Part, plain_text};
+use super::{Fallible, Part, plain_text, uuid};
 use crate::aws::{self, Call, Endpoint, Protocol, Service, Settings};
 use crate::bounds::{self, Bounded};
 use crate::effects::{Failure, Request, Url, world};
@@ -27,6 +27,9 @@ use crate::time::{Time, span_ms, span_of_text};
 use crate::vocabulary::Vocabulary;
 use crate::{json, suggest};
 use exchange::{Ask, is_repeatable, refused};
+
+#[cfg(feature = "tool")]
+pub use resources::of as resources_of;
 
 pub(super) const PART: Part = Part { words: &["aws"], register };
 
@@ -76,7 +79,8 @@ mod functions {
     /// aws::call("dynamodb", "GetItem", item).Item.total.N; // => "42"
     /// ```
     #[rhai_fn(name = "call", volatile, return_raw)]
-    pub fn call_with(service: Text, operation: Text, parameters: Map) -> Fallible<Dynamic> {
+    pub fn call_with(service: Text, operation: Text, parameters: Dynamic) -> Fallible<Dynamic> {
+        let parameters = super::map_of(parameters, "the parameters", &service, &operation)?;
         super::call(&service, &operation, &parameters, &Map::new())
     }
 
@@ -98,9 +102,11 @@ mod functions {
     pub fn call_with_options(
         service: Text,
         operation: Text,
-        parameters: Map,
-        options: Map,
+        parameters: Dynamic,
+        options: Dynamic,
     ) -> Fallible<Dynamic> {
+        let parameters = super::map_of(parameters, "the parameters", &service, &operation)?;
+        let options = super::map_of(options, "the options", &service, &operation)?;
         super::call(&service, &operation, &parameters, &options)
     }
 
@@ -244,6 +250,20 @@ impl Common {
     }
 }
 
+/// What a call takes as a map; nothing is an empty one.
+fn map_of(value: Dynamic, what: &str, service: &str, operation: &str) -> Fallible<Map> {
+    if value.is_unit() {
+        return Ok(Map::new());
+    }
+    let kind = value.type_name();
+    value.try_cast::<Map>().ok_or_else(|| {
+        let message = format!(
+            "{service}:{operation}: {what} are {kind}, not a map such as `#{{ TableName: \"orders\" }}`"
+        );
+        refused(&invalid(message), service, operation)
+    })
+}
+
 fn check_operation(operation: &str) -> Result<(), Failure> {
     let is_name = !operation.is_empty()
         && operation.len() <= 100
@@ -258,11 +278,7 @@ fn check_operation(operation: &str) -> Result<(), Failure> {
 }
 
 fn call(name: &str, operation: &str, parameters: &Map, options: &Map) -> Fallible<Dynamic> {
-    let prepared = prepare(name, operation, parameters, options);
-    let (ask, protocol) = match prepared {
-        Ok(prepared) => prepared,
-        Err(error) => return Err(error),
-    };
+    let (ask, protocol) = prepare(name, operation, parameters, options)?;
     let answer = exchange::send(&ask)?;
     read(&answer, protocol, name, operation)
 }
@@ -289,16 +305,28 @@ fn prepare(
         return Err(refuse(invalid(format!("there is no option `{unknown}`; {hint}"))));
     }
     let endpoint = common.endpoint(&service).map_err(refuse)?;
+    let token = service.token(operation);
+    let mut filled;
+    let parameters = match token.filter(|name| !parameters.contains_key(*name)) {
+        None => parameters,
+        Some(name) => {
+            filled = parameters.clone();
+            filled.insert(name.into(), uuid::anew().into());
+            &filled
+        }
+    };
     let (headers, body) = match service.protocol {
         Protocol::Json { version, target } => {
             let headers = vec![
                 ("content-type".to_owned(), format!("application/x-amz-json-{version}")),
                 ("x-amz-target".to_owned(), format!("{target}.{operation}")),
             ];
-            (headers, json_of(parameters)?)
+            let body = json_of(parameters).map_err(|error| unsendable(error, name, operation))?;
+            (headers, body)
         }
         Protocol::Query { version, is_ec2 } => {
-            let form = query::Form::of(&service.name, operation, version, is_ec2, parameters)?;
+            let form = query::Form::of(&service.name, operation, version, is_ec2, parameters)
+                .map_err(|error| unsendable(error, name, operation))?;
             let kind = "application/x-www-form-urlencoded; charset=utf-8".to_owned();
             (vec![("content-type".to_owned(), kind)], form.into_bytes())
         }
@@ -306,26 +334,23 @@ fn prepare(
     };
     let resources = resources::of(&service.name, parameters);
     let target = endpoint.url.target.clone();
-    let asked = called(&service, operation, &endpoint);
+    let asked = called(&service, operation, &endpoint, common.endpoint.is_some());
     let url = Url { target, ..endpoint.url };
     let mut options = Options::to_aws("POST", url, headers, body, asked, resources);
     common.apply(&mut options);
     let more = u32::from(service.name == "dynamodb");
     let retries = common.retries.unwrap_or(DEFAULT_RETRIES + more);
-    let is_repeatable = is_repeatable(operation, parameters);
+    let is_repeatable = is_repeatable(operation, parameters, token);
     Ok((Ask { options, retries, is_repeatable }, service.protocol))
 }
 
-fn called(service: &Service, operation: &str, endpoint: &Endpoint) -> Call {
+fn called(service: &Service, operation: &str, endpoint: &Endpoint, is_elsewhere: bool) -> Call {
     Call {
         service: service.name.clone(),
         operation: operation.to_owned(),
         scope: endpoint.scope.clone(),
-        // Its token in the request is what it is known by.
-        is_anonymous: matches!(
-            operation,
-            "AssumeRoleWithWebIdentity" | "AssumeRoleWithSAML" | "GetRoleCredentials"
-        ),
+        is_anonymous: !service.signs(operation),
+        is_elsewhere,
     }
 }
 
@@ -352,20 +377,31 @@ fn no_such_service(service: &Service, operation: &str) -> Failure {
 /// The parameters as awsJson has them.
 fn json_of(parameters: &Map) -> Fallible<Vec<u8>> {
     let mut body = Vec::new();
-    let value = Dynamic::from_map(timed(parameters)?);
-    json::write(&value, &mut body).map_err(|error| {
-        Failure::new(
-            "Aws.InvalidRequest",
-            format!("the parameters cannot be sent: they have {error}"),
-        )
-    })?;
+    let value = Dynamic::from_map(timed(parameters, 0)?);
+    json::write(&value, &mut body)
+        .map_err(|error| invalid(format!("the parameters cannot be sent: {error}")))?;
     Ok(body)
 }
 
+/// The same error with what was called.
+fn unsendable(error: Box<EvalAltResult>, service: &str, operation: &str) -> Box<EvalAltResult> {
+    let message = match &*error {
+        EvalAltResult::ErrorRuntime(value, _) => value.read_lock::<Map>().and_then(|map| {
+            map.get("message").map(|message| format!("{service}:{operation}: {message}"))
+        }),
+        _ => None,
+    };
+    match message {
+        Some(message) => refused(&invalid(message), service, operation),
+        None => error,
+    }
+}
+
 /// With moments as awsJson writes them: seconds since 1970.
-fn timed(map: &Map) -> Bounded<Map> {
-    fn of(value: &Dynamic) -> Bounded<Dynamic> {
+fn timed(map: &Map, depth: usize) -> Bounded<Map> {
+    fn of(value: &Dynamic, depth: usize) -> Bounded<Dynamic> {
         bounds::step(1)?;
+        not_too_deep(depth)?;
         if let Some(time) = value.read_lock::<Time>() {
             let ms = time.epoch_ms();
             return Ok(match ms % 1000 {
@@ -374,14 +410,30 @@ fn timed(map: &Map) -> Bounded<Map> {
             });
         }
         if let Some(map) = value.read_lock::<Map>() {
-            return Ok(timed(&map)?.into());
+            return Ok(timed(&map, depth + 1)?.into());
         }
         if let Some(items) = value.read_lock::<Array>() {
-            return Ok(items.iter().map(of).collect::<Bounded<Array>>()?.into());
+            return Ok(items
+                .iter()
+                .map(|item| of(item, depth + 1))
+                .collect::<Bounded<Array>>()?
+                .into());
         }
         Ok(value.clone())
     }
-    map.iter().map(|(name, value)| Ok((name.clone(), of(value)?))).collect()
+    map.iter().map(|(name, value)| Ok((name.clone(), of(value, depth)?))).collect()
+}
+
+/// Refuses parameters that are nested as no service takes them.
+fn not_too_deep(depth: usize) -> Bounded<()> {
+    if depth <= json::MAX_DEPTH {
+        return Ok(());
+    }
+    let message = format!(
+        "the parameters cannot be sent: they are nested more than {} levels deep",
+        json::MAX_DEPTH
+    );
+    Err(invalid(message).into())
 }
 
 fn read(answer: &Answer, protocol: Protocol, name: &str, operation: &str) -> Fallible<Dynamic> {
@@ -433,7 +485,34 @@ fn rest(mut map: Map) -> Fallible<Rest> {
     made.map_err(|failure| refused(&failure, &name, ""))
 }
 
+/// What a request takes.
+const FIELDS: [&str; 16] = [
+    "service",
+    "operation",
+    "method",
+    "path",
+    "query",
+    "headers",
+    "json",
+    "form",
+    "body",
+    "resource",
+    "region",
+    "endpoint",
+    "timeout_ms",
+    "retries",
+    "max_bytes",
+    "save_to",
+];
+
 fn rest_of(service: &Service, mut map: Map) -> Result<Rest, Failure> {
+    if let Some(unknown) = map.keys().find(|name| !FIELDS.contains(&name.as_str())) {
+        let hint = match suggest::nearest(unknown, FIELDS) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("there are {}", FIELDS.join(", ")),
+        };
+        return Err(invalid(format!("there is no field `{unknown}`; {hint}")));
+    }
     let is_host = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
     if service.name.is_empty() || !service.name.chars().all(is_host) {
         let shown: String = service.name.chars().take(40).collect();
@@ -457,7 +536,8 @@ fn rest_of(service: &Service, mut map: Map) -> Result<Rest, Failure> {
             common_map.insert(name.into(), value);
         }
     }
-    let endpoint = Common::take(&mut common_map)?.endpoint(service)?;
+    let common = Common::take(&mut common_map)?;
+    let endpoint = common.endpoint(service)?;
     let base = endpoint.url.to_string();
     let url = format!("{}{path}", base.trim_end_matches('/'));
     map.insert("method".into(), method.into());
@@ -466,12 +546,32 @@ fn rest_of(service: &Service, mut map: Map) -> Result<Rest, Failure> {
         Options::of_request(map).map_err(|refused| invalid(refused.failure.message))?;
     options.redirects = 0;
     options.throws_on_error = false;
+    let operation = match service.protocol {
+        Protocol::Rest => operation,
+        // What is in the request counts, not what it is called.
+        _ => spoken_of(&options).unwrap_or_default(),
+    };
     let retries = retries.map_or(DEFAULT_RETRIES, |asked| asked.clamp(0, MOST_RETRIES) as u32);
     let is_repeatable = !["POST", "PATCH"].contains(&options.method.as_str())
-        || is_repeatable(&operation, &Map::new());
-    let asked = called(service, &operation, &endpoint);
+        || is_repeatable(&operation, &Map::new(), None);
+    let asked = called(service, &operation, &endpoint, common.endpoint.is_some());
     options.aws = Some((Rc::new(asked), resource.map(|resource| vec![resource])));
     Ok(Rest { options, retries, is_repeatable })
+}
+
+/// The operation that a request has in its header or its form.
+fn spoken_of(options: &Options) -> Option<String> {
+    let target = options.headers.iter().find(|(name, _)| name == "x-amz-target");
+    let text = match target {
+        Some((_, target)) => target.rsplit('.').next()?.to_owned(),
+        None => {
+            let form = std::str::from_utf8(&options.body).ok()?;
+            let query = options.url.target.split_once('?').map_or("", |(_, query)| query);
+            let mut pairs = query.split('&').chain(form.split('&'));
+            pairs.find_map(|pair| pair.strip_prefix("Action="))?.to_owned()
+        }
+    };
+    check_operation(&text).is_ok().then_some(text)
 }
 
 pub(super) fn request(map: Map) -> Fallible<HttpResponse> {

@@ -2,8 +2,10 @@
 
 use rhai::{Array, Blob, Dynamic, Map};
 
+use super::not_too_deep;
 use crate::aws::sigv4::encoded;
 use crate::bounds::{self, Bounded};
+use crate::effects::Failure;
 use crate::library::{plain_text, xml};
 use crate::time::Time;
 
@@ -93,8 +95,42 @@ const ITEMS: &[(&str, &[(&str, &str)])] = &[
     ("autoscaling", &[("References", "Reference")]),
 ];
 
-/// Lists of EC2 whose parameter is not their name without its last `s`. Of one operation alone, its name
-/// stands before.
+/// Lists of one operation alone: service, operation, list, what it is called in the form, and its items.
+const ITEMS_OF_AN_OPERATION: &[(&str, &str, &str, &str, &str)] = &[
+    ("elasticache", "CreateServerlessCache", "SubnetIds", "SubnetIds", "SubnetId"),
+    (
+        "elasticache",
+        "IncreaseNodeGroupsInGlobalReplicationGroup",
+        "PreferredAvailabilityZones",
+        "PreferredAvailabilityZones",
+        "AvailabilityZone",
+    ),
+    (
+        "elasticache",
+        "ModifyReplicationGroupShardConfiguration",
+        "PreferredAvailabilityZones",
+        "PreferredAvailabilityZones",
+        "AvailabilityZone",
+    ),
+    ("rds", "CreateDBProxy", "VpcSecurityGroupIds", "VpcSecurityGroupIds", "member"),
+    ("rds", "CreateDBProxyEndpoint", "VpcSecurityGroupIds", "VpcSecurityGroupIds", "member"),
+    ("rds", "ModifyDBProxyEndpoint", "VpcSecurityGroupIds", "VpcSecurityGroupIds", "member"),
+    ("redshift", "DescribeIntegrations", "Filters", "Filters", "DescribeIntegrationsFilter"),
+    ("redshift", "DescribeIntegrations", "Values", "Values", "Value"),
+    (
+        "redshift",
+        "DescribeNodeConfigurationOptions",
+        "Filters",
+        "Filter",
+        "NodeConfigurationOptionsFilter",
+    ),
+    ("redshift", "DescribeNodeConfigurationOptions", "Values", "Value", "item"),
+    ("redshift", "DescribeScheduledActions", "Filters", "Filters", "ScheduledActionFilter"),
+    ("redshift", "DescribeScheduledActions", "Values", "Values", "item"),
+];
+
+/// Lists of EC2 whose parameter is not their name without its last `s`. Inside of another parameter
+/// alone, that one stands before.
 const EC2: &[(&str, &str)] = &[
     ("AddAllowedPrincipals", "AddAllowedPrincipals"),
     ("AddTransitGatewayCidrBlocks", "AddTransitGatewayCidrBlocks"),
@@ -107,12 +143,14 @@ const EC2: &[(&str, &str)] = &[
     ("ImageCriteria", "ImageCriterion"),
     ("InsideCidrBlocks", "InsideCidrBlocks"),
     ("IpPermissions", "IpPermissions"),
+    ("IpPermissions.PrefixListIds", "PrefixListIds"),
     ("IpRanges", "IpRanges"),
     ("Ipv6Addresses", "Ipv6Addresses"),
     ("Ipv6Ranges", "Ipv6Ranges"),
     ("Ipv4Prefixes", "Ipv4Prefix"),
     ("Ipv6Prefixes", "Ipv6Prefix"),
     ("LaunchSpecifications", "LaunchSpecifications"),
+    ("NetworkInterface.Groups", "SecurityGroupId"),
     ("NetworkInterfaceIds", "NetworkInterfaceId"),
     ("Overrides", "Overrides"),
     ("OwnerIds", "OwnerId"),
@@ -121,7 +159,9 @@ const EC2: &[(&str, &str)] = &[
     ("RemoveAllowedPrincipals", "RemoveAllowedPrincipals"),
     ("RemoveTransitGatewayCidrBlocks", "RemoveTransitGatewayCidrBlocks"),
     ("Resources", "ResourceId"),
+    ("ResourceStatement.Resources", "Resource"),
     ("RestorableByUserIds", "RestorableBy"),
+    ("SecondaryInterface.PrivateIpAddresses", "PrivateIpAddress"),
     ("TargetGroups", "TargetGroups"),
     ("TransitGatewayAttachmentIds", "TransitGatewayAttachmentIds"),
     ("TransitGatewayCidrBlocks", "TransitGatewayCidrBlocks"),
@@ -131,7 +171,48 @@ const EC2: &[(&str, &str)] = &[
     ("Versions", "LaunchTemplateVersion"),
 ];
 
+/// Parameters of EC2 that are called otherwise in one operation: where they are not inside of another, or
+/// inside of the one that stands before.
 const EC2_OF_AN_OPERATION: &[(&str, &str, &str)] = &[
+    ("AcceptTransitGatewayMulticastDomainAssociations", "SubnetIds", "SubnetIds"),
+    ("RejectTransitGatewayMulticastDomainAssociations", "SubnetIds", "SubnetIds"),
+    ("AssignPrivateIpAddresses", "PrivateIpAddresses", "PrivateIpAddress"),
+    ("AssignPrivateNatGatewayAddress", "PrivateIpAddresses", "PrivateIpAddress"),
+    ("AssociateNatGatewayAddress", "PrivateIpAddresses", "PrivateIpAddress"),
+    ("UnassignPrivateIpAddresses", "PrivateIpAddresses", "PrivateIpAddress"),
+    ("UnassignPrivateNatGatewayAddress", "PrivateIpAddresses", "PrivateIpAddress"),
+    ("AttachClassicLinkVpc", "Groups", "SecurityGroupId"),
+    ("CreateCapacityReservation", "TagSpecifications", "TagSpecifications"),
+    ("CreateTransitGatewayMeteringPolicy", "TagSpecifications", "TagSpecifications"),
+    ("CreateInstanceExportTask", "ExportToS3Task", "ExportToS3"),
+    ("CreateNetworkAclEntry", "IcmpTypeCode", "Icmp"),
+    ("ReplaceNetworkAclEntry", "IcmpTypeCode", "Icmp"),
+    ("DescribePrincipalIdFormat", "Resources", "Resource"),
+    (
+        "DescribeTransitGatewayMeteringPolicies",
+        "TransitGatewayMeteringPolicyIds",
+        "TransitGatewayMeteringPolicyIds",
+    ),
+    (
+        "DescribeTransitGatewayRouteTableAnnouncements",
+        "TransitGatewayRouteTableAnnouncementIds",
+        "TransitGatewayRouteTableAnnouncementIds",
+    ),
+    ("GetFlowLogsIntegrationTemplate", "IntegrateServices", "IntegrateService"),
+    (
+        "ModifyReservedInstances",
+        "TargetConfigurations",
+        "ReservedInstancesConfigurationSetItemType",
+    ),
+    ("RunInstances", "Ipv6Addresses", "Ipv6Address"),
+    ("RunScheduledInstances", "NetworkInterface.Groups", "Group"),
+    ("RunScheduledInstances", "NetworkInterface.Ipv6Addresses", "Ipv6Address"),
+    ("RequestSpotFleet", "LaunchSpecifications.SecurityGroups", "GroupSet"),
+    ("RequestSpotFleet", "LaunchSpecifications.NetworkInterfaces", "NetworkInterfaceSet"),
+    ("RequestSpotFleet", "LaunchSpecifications.TagSpecifications", "TagSpecificationSet"),
+    ("RequestSpotFleet", "NetworkInterfaceSet.Groups", "SecurityGroupId"),
+    ("BatchDeleteAttributes", "Item.Name", "ItemName"),
+    ("BatchPutAttributes", "Item.Name", "ItemName"),
     ("DescribeSnapshots", "OwnerIds", "Owner"),
     ("DescribeImages", "Owners", "Owner"),
     ("CreateTransitGatewayRouteTable", "TagSpecifications", "TagSpecifications"),
@@ -181,7 +262,7 @@ const EC2_OF_AN_OPERATION: &[(&str, &str, &str)] = &[
     ("ModifySnapshotAttribute", "GroupNames", "UserGroup"),
     ("ModifyLaunchTemplate", "DefaultVersion", "SetDefaultVersion"),
     ("CreateFleet", "LaunchTemplateConfigs", "LaunchTemplateConfigs"),
-    ("RequestSpotFleet", "LaunchTemplateConfigs", "LaunchTemplateConfigs"),
+    ("RequestSpotFleet", "SpotFleetRequestConfig.LaunchTemplateConfigs", "LaunchTemplateConfigs"),
 ];
 
 /// One call, as a form.
@@ -205,22 +286,25 @@ impl<'a> Form<'a> {
         parameters: &Map,
     ) -> Bounded<String> {
         let out = format!("Action={}&Version={version}", encoded(operation, false));
+        // SimpleDB flattens its lists as EC2 does.
+        let is_ec2 = is_ec2 || service == "sdb";
         let mut form = Self { service, operation, is_ec2, out };
-        form.map("", parameters)?;
+        form.map("", parameters, 0)?;
         Ok(form.out)
     }
 
-    fn map(&mut self, path: &str, map: &Map) -> Bounded<()> {
+    fn map(&mut self, path: &str, map: &Map, depth: usize) -> Bounded<()> {
         for (name, value) in map {
-            let name = self.wire_name(name, value);
+            let name = self.wire_name(path, name, value);
             let path = if path.is_empty() { name } else { format!("{path}.{name}") };
-            self.value(&path, value)?;
+            self.value(&path, value, depth + 1)?;
         }
         Ok(())
     }
 
-    fn value(&mut self, path: &str, value: &Dynamic) -> Bounded<()> {
+    fn value(&mut self, path: &str, value: &Dynamic, depth: usize) -> Bounded<()> {
         bounds::step(1)?;
+        not_too_deep(depth)?;
         if value.is_unit() {
             return Ok(());
         }
@@ -230,11 +314,11 @@ impl<'a> Form<'a> {
                     for (index, (key, value)) in map.iter().enumerate() {
                         let entry = format!("{path}.entry.{}", index + 1);
                         self.push(&format!("{entry}.{key_name}"), key);
-                        self.value(&format!("{entry}.{value_name}"), value)?;
+                        self.value(&format!("{entry}.{value_name}"), value, depth + 1)?;
                     }
                     Ok(())
                 }
-                None => self.map(path, &map),
+                None => self.map(path, &map, depth),
             };
         }
         if let Some(items) = value.read_lock::<Array>() {
@@ -247,7 +331,7 @@ impl<'a> Form<'a> {
                 false => format!(".{}", self.item_name(path)),
             };
             for (index, value) in items.iter().enumerate() {
-                self.value(&format!("{path}{item}.{}", index + 1), value)?;
+                self.value(&format!("{path}{item}.{}", index + 1), value, depth + 1)?;
             }
             return Ok(());
         }
@@ -259,15 +343,18 @@ impl<'a> Form<'a> {
         }
         let text = match value.read_lock::<Time>() {
             Some(time) => Some(time.to_string()),
-            None => plain_text(value),
+            None => plain_text(value)
+                .filter(|_| value.as_float().is_ok_and(f64::is_finite) || !value.is_float()),
         };
         match text {
             Some(text) => self.push(path, &text),
             None => {
-                let kind = value.type_name();
-                return Err(
-                    format!("the parameter `{path}` is {kind}, which cannot be sent").into()
-                );
+                let kind = match value.as_float() {
+                    Ok(number) => number.to_string(),
+                    Err(kind) => kind.to_owned(),
+                };
+                let message = format!("the parameter `{path}` is {kind}, which cannot be sent");
+                return Err(Failure::new("Aws.InvalidRequest", message).into());
             }
         }
         Ok(())
@@ -277,36 +364,65 @@ impl<'a> Form<'a> {
         self.out.push('&');
         self.out.push_str(&encoded(path, false));
         self.out.push('=');
-        self.out.push_str(&encoded(value, false));
+        // As forms have spaces, byte for byte what the SDKs send.
+        self.out.push_str(&encoded(value, false).replace("%20", "+"));
     }
 
-    /// What a parameter is called in the form.
-    fn wire_name(&self, name: &str, value: &Dynamic) -> String {
+    /// What a parameter inside of another is called in the form.
+    fn wire_name(&self, path: &str, name: &str, value: &Dynamic) -> String {
         if !self.is_ec2 {
-            return name.to_owned();
+            let found = self.of_operation().find(|(_, _, list, _, _)| *list == name);
+            return found.map_or(name, |(_, _, _, wire, _)| wire).to_owned();
         }
-        let of_operation = EC2_OF_AN_OPERATION
-            .iter()
-            .find(|(operation, list, _)| *operation == self.operation && *list == name);
+        let is_name = |part: &&str| part.contains(|letter: char| letter.is_ascii_alphabetic());
+        let parent = path.rsplit('.').find(is_name).unwrap_or_default();
+        let inside = |list: &str| list.split_once('.') == Some((parent, name));
+        let of_operation = EC2_OF_AN_OPERATION.iter().find(|(operation, list, _)| {
+            *operation == self.operation && (*list == name && path.is_empty() || inside(list))
+        });
         if let Some((_, _, wire)) = of_operation {
             return (*wire).to_owned();
         }
         if !value.is_array() {
             return name.to_owned();
         }
-        if let Some((_, wire)) = EC2.iter().find(|(list, _)| *list == name) {
+        let known = EC2.iter().find(|(list, _)| inside(list));
+        let known = known.or_else(|| EC2.iter().find(|(list, _)| *list == name));
+        if let Some((_, wire)) = known {
             return (*wire).to_owned();
+        }
+        let is_fleet = ["ModifySpotFleetRequest", "RequestSpotFleet"].contains(&self.operation);
+        if is_fleet && parent == "InstanceRequirements" {
+            return format!("{}Set", name.strip_suffix('s').unwrap_or(name));
         }
         if let Some(start) = name.strip_suffix("ies") {
             return format!("{start}y");
+        }
+        if name.ends_with("sses") {
+            return name[..name.len() - 2].to_owned();
         }
         let is_plural = name.ends_with('s') && !name.ends_with("ss");
         if is_plural { name[..name.len() - 1].to_owned() } else { name.to_owned() }
     }
 
+    fn of_operation(
+        &self,
+    ) -> impl Iterator<
+        Item = &'static (&'static str, &'static str, &'static str, &'static str, &'static str),
+    > {
+        ITEMS_OF_AN_OPERATION.iter().filter(|(service, operation, ..)| {
+            *service == self.service && *operation == self.operation
+        })
+    }
+
     /// What an item of this list is called.
     fn item_name(&self, path: &str) -> &'static str {
         let list = path.rsplit('.').next().unwrap_or_default();
+        if let Some((_, _, _, _, item)) =
+            self.of_operation().find(|(_, _, _, wire, _)| *wire == list)
+        {
+            return item;
+        }
         ITEMS
             .iter()
             .filter(|(services, _)| services.split(' ').any(|name| name == self.service))
@@ -320,7 +436,7 @@ impl<'a> Form<'a> {
         let name = path.rsplit('.').next().unwrap_or_default();
         match (self.service, name) {
             ("sns", "MessageAttributes") => Some(("Name", "Value")),
-            ("sns", "Attributes")
+            ("sns", "Attributes" | "attributes")
             | ("cloudformation", "ResourceIdentifier")
             | ("elbv2", "AuthenticationRequestExtraParams")
             | ("iam", "ReplacementValues" | "Properties")

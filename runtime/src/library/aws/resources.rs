@@ -35,7 +35,7 @@ const PARAMETERS: &[(&str, &str, &str)] = &[
 ];
 
 /// The resources of a call; `None` where they are not known.
-pub(super) fn of(service: &str, parameters: &Map) -> Option<Vec<String>> {
+pub fn of(service: &str, parameters: &Map) -> Option<Vec<String>> {
     let mut found = Vec::new();
     for (_, name, prefix) in PARAMETERS.iter().filter(|(known, _, _)| *known == service) {
         let Some(value) = parameters.get(*name) else { continue };

@@ -268,6 +268,7 @@ impl<'a> Asked<'a> {
             operation: self.operation.to_owned(),
             scope: endpoint.scope,
             is_anonymous: false,
+            is_elsewhere: common.endpoint.is_some(),
         };
         let mut options =
             Options::to_aws(self.method, url, self.headers, self.body, asked, Some(vec![resource]));
