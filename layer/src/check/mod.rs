@@ -6,15 +6,23 @@
 //! walk         names in each script against the table, the scopes and the other scripts
 //! shape        paths of the event against the events that its trigger sends
 //! permissions  what is reached against what is declared
+//! traps        what Rhai does otherwise than one expects
+//! syntax       what was meant where a script does not parse
+//! allowed      what a comment says is meant as it is
+//! rules        all codes, with a page on each
 //! report       the same problems for people, programs and code hosts
 //! ```
 
+mod allowed;
 mod permissions;
 mod problem;
 mod project;
 pub(crate) mod report;
+pub(crate) mod rules;
 mod shape;
+mod syntax;
 mod table;
+mod traps;
 mod walk;
 
 use std::path::Path;
@@ -69,19 +77,23 @@ fn run(root: &Path, request: &Request) -> Result<Findings, Failure> {
     for file in project.files.values() {
         let known = of_tests.as_ref().filter(|_| file.is_test()).unwrap_or(&table);
         problems.extend(walk::check(file, &project, known));
+        problems.extend(traps::check(file, &project, known));
         if file.is_test() {
             problems.extend(permissions::check_other(file));
             continue;
         }
         problems.extend(project.missing_handler(file, request));
-        if project.is_imported_by_functions(file) {
+        if project.is_imported_by_functions(file) || project.is_module(file) {
             problems.extend(permissions::check_other(file));
-        } else if !project.is_module(file) {
+        } else {
             problems.extend(permissions::check(file, &project));
         }
         if !project.is_module(file) {
             problems.extend(shape::check(file, root, &table));
         }
+    }
+    for file in project.files.values() {
+        allowed::apply(file, &mut problems);
     }
     problems.sort();
     problems.dedup();

@@ -219,7 +219,7 @@ fn note_url(
 }
 
 /// Whether the beginning of a URL has the whole host in it.
-fn has_host(start: &str) -> bool {
+pub(super) fn has_host(start: &str) -> bool {
     let authority = start.split_once("://").map(|(_, rest)| rest);
     authority.is_some_and(|rest| rest.contains(['/', '?', '#']))
 }
@@ -244,7 +244,7 @@ fn note_path(
 }
 
 /// The text that an expression begins with, and whether that is all of it.
-fn text(expression: &Expr, constants: &BTreeMap<String, String>) -> Option<(String, bool)> {
+pub(super) fn text(expression: &Expr, constants: &BTreeMap<String, String>) -> Option<(String, bool)> {
     match expression {
         Expr::StringConstant(text, _) => Some((text.to_string(), true)),
         Expr::Variable(variable, ..) => {
@@ -279,7 +279,7 @@ fn joined(parts: &[Expr], constants: &BTreeMap<String, String>) -> Option<(Strin
 }
 
 /// The texts of the top level's constants. A name that stands for something else, too, is none.
-fn constants(file: &File) -> BTreeMap<String, String> {
+pub(super) fn constants(file: &File) -> BTreeMap<String, String> {
     let mut constants = BTreeMap::new();
     for statement in file.ast.statements() {
         if let Stmt::Var(variable, ..) = statement {

@@ -42,6 +42,7 @@ pub(crate) struct Problem {
 
 impl Problem {
     pub(crate) fn error(file: &str, rule: &'static str, message: impl Into<String>) -> Problem {
+        debug_assert!(super::rules::find(rule).is_some(), "`{rule}` has no page");
         Problem {
             file: file.to_owned(),
             line: 1,

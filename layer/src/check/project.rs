@@ -37,6 +37,8 @@ pub(crate) struct File {
     pub(crate) targets: BTreeMap<String, Import>,
     /// Names of properties and keys: what is called like one may be a closure in a map.
     pub(crate) keys: HashSet<String>,
+    /// Those among them that are set to something that may be a closure.
+    pub(crate) closures: HashSet<String>,
     /// Names of functions that are called so that they see the caller's variables: `f!()`.
     pub(crate) capturing: HashSet<String>,
     /// It has code that is only known when it runs.
@@ -51,6 +53,10 @@ pub(crate) struct Function {
     pub(crate) statements: Vec<Stmt>,
     /// Where its body begins.
     pub(crate) start: Position,
+    /// It is a method of this type: `fn int.doubled()`.
+    pub(crate) of_type: Option<String>,
+    /// It is written to be a method.
+    pub(crate) uses_this: bool,
 }
 
 impl Function {
@@ -152,6 +158,7 @@ impl Project {
 
     fn look(&mut self, root: &Path, path: String, source: String, ast: AST) -> File {
         let mut keys = HashSet::new();
+        let mut closures = HashSet::new();
         let mut capturing = HashSet::new();
         let mut evaluates = false;
         let mut imports = Vec::new();
@@ -159,6 +166,15 @@ impl Project {
             match nodes.last() {
                 Some(ASTNode::Expr(Expr::Map(map, _))) => {
                     keys.extend(map.0.iter().map(|(key, _)| key.name.to_string()));
+                    let may_be = map.0.iter().filter(|(_, value)| may_be_closure(value));
+                    closures.extend(may_be.map(|(key, _)| key.name.to_string()));
+                }
+                Some(ASTNode::Stmt(Stmt::Assignment(assignment))) => {
+                    if let Some(name) = last_name(&assignment.1.lhs) {
+                        if may_be_closure(&assignment.1.rhs) {
+                            closures.insert(name);
+                        }
+                    }
                 }
                 Some(ASTNode::Expr(Expr::Property(property, _))) => {
                     keys.insert(property.2.to_string());
@@ -203,6 +219,7 @@ impl Project {
             imports: BTreeMap::new(),
             targets,
             keys,
+            closures,
             capturing,
             evaluates,
             source,
@@ -318,6 +335,11 @@ impl Project {
         others.any(|other| other.targets.values().any(|target| *target == import))
     }
 
+    /// Whether something may be a closure in a map by its name.
+    pub(crate) fn keys_have(&self, name: &str) -> bool {
+        self.files.values().any(|file| file.closures.contains(name))
+    }
+
     /// Whether functions see the constants by their plain names; those of imported modules do not.
     pub(crate) fn sees_constants(&self, file: &File) -> bool {
         !self.imported.contains(&file.path)
@@ -394,7 +416,7 @@ impl File {
     }
 
     /// Where a function's name stands: at the last `fn NAME` before its body.
-    fn place_of(&self, name: &str, function: &Function) -> Position {
+    pub(crate) fn place_of(&self, name: &str, function: &Function) -> Position {
         let last = function.start.line().unwrap_or(1);
         let wanted = format!("fn {name}");
         let lines = self.source.lines().enumerate().take(last);
@@ -409,6 +431,23 @@ impl File {
     }
 }
 
+/// Whether a value may be a closure, by how it is written.
+fn may_be_closure(value: &Expr) -> bool {
+    matches!(value, Expr::DynamicConstant(..) | Expr::Stmt(_) | Expr::Variable(..))
+}
+
+/// The property that a chain ends with.
+fn last_name(mut expression: &Expr) -> Option<String> {
+    loop {
+        match expression {
+            Expr::Dot(parts, ..) | Expr::Index(parts, ..) => expression = &parts.rhs,
+            Expr::Property(property, _) => return Some(property.2.to_string()),
+            Expr::StringConstant(key, _) => return Some(key.to_string()),
+            _ => return None,
+        }
+    }
+}
+
 /// A place by line and column, from 1.
 pub(crate) fn place(line: usize, column: usize) -> Position {
     let number = |number: usize| u16::try_from(number).unwrap_or(u16::MAX);
@@ -419,11 +458,13 @@ fn function(definition: &Shared<ScriptFuncDef>) -> Function {
     let mut module = Module::new();
     module.set_script_fn(definition.clone());
     let mut statements = Vec::new();
+    let mut uses_this = false;
     // The engine shows the statements only to those who walk over a script.
     AST::new([], module).walk(&mut |path| {
         if let [ASTNode::Stmt(statement)] = path {
             statements.push((*statement).clone());
         }
+        uses_this |= matches!(path.last(), Some(ASTNode::Expr(Expr::ThisPtr(_))));
         true
     });
     Function {
@@ -432,13 +473,22 @@ fn function(definition: &Shared<ScriptFuncDef>) -> Function {
         is_private: definition.access == FnAccess::Private,
         statements,
         start: definition.body.start_position(),
+        of_type: definition.this_type.as_ref().map(ToString::to_string),
+        uses_this,
     }
 }
 
 /// The problem of a script that does not parse.
 pub(crate) fn syntax_error(path: &str, source: &str, error: &ParseError) -> Problem {
     let position = at_end_if_none(error.position(), source);
-    Problem::error(path, "syntax", sentence(&error.err_type().to_string())).at(position, 1)
+    let message = sentence(&error.err_type().to_string());
+    match super::syntax::meant(source, position, &message) {
+        Some(meant) => {
+            let message = meant.message.unwrap_or(message);
+            Problem::error(path, meant.rule, message).at(position, meant.length).help(meant.help)
+        }
+        None => Problem::error(path, "syntax", message).at(position, 1),
+    }
 }
 
 /// The problem of a script that is no text.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Findings, Problem, Severity};
+use super::{Findings, Problem, Severity, rules};
 use crate::excerpt::Lines;
 use crate::terminal::{Look, Terminal};
 
@@ -40,6 +40,24 @@ pub(crate) fn human(findings: &Findings, terminal: &Terminal) -> String {
         }
     }
     said
+}
+
+/// How to read more about the codes that were found, where there are any.
+pub(crate) fn explained(findings: &Findings, terminal: &Terminal) -> String {
+    /// More than these are a list that nobody reads.
+    const MOST: usize = 3;
+    let mut codes: Vec<&str> = Vec::new();
+    for problem in &findings.problems {
+        if !codes.contains(&problem.rule) {
+            codes.push(problem.rule);
+        }
+    }
+    let more: Vec<String> =
+        codes.iter().take(MOST).map(|code| format!("rhambda check --explain {code}")).collect();
+    match more.as_slice() {
+        [] => String::new(),
+        more => format!("{}\n\n", terminal.paint_out(Look::Faint, &more.join("\n"))),
+    }
 }
 
 fn excerpt_line(line: &str, look: Look, terminal: &Terminal) -> String {
@@ -127,7 +145,7 @@ pub(crate) fn sarif(findings: &Findings, prefix: &str) -> String {
         });
         result.to_string()
     });
-    let rules: Vec<Value> = rules.into_iter().map(|rule| json!({ "id": rule })).collect();
+    let rules: Vec<Value> = rules.into_iter().map(described).collect();
     let log = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -143,6 +161,19 @@ pub(crate) fn sarif(findings: &Findings, prefix: &str) -> String {
     });
     // The object's names are in the order of the alphabet or in ours; this one is there once.
     format!("{log}\n").replacen("\"results\":[]", &format!("\"results\":[{}]", joined(results)), 1)
+}
+
+/// What SARIF says of a rule.
+fn described(code: &str) -> Value {
+    match rules::find(code) {
+        Some(rule) => json!({
+            "id": code,
+            "shortDescription": { "text": rule.summary.replace('\n', " ") },
+            "help": { "text": rule.page, "markdown": rule.page },
+            "helpUri": rule.address(),
+        }),
+        None => json!({ "id": code }),
+    }
 }
 
 /// Workflow commands of GitHub Actions, which become notes at the lines of a pull request.

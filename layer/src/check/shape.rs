@@ -68,7 +68,7 @@ const OPEN: &[&str] = &[
 ];
 
 /// Methods of arrays that call a function with each element.
-const OVER_ELEMENTS: &[&str] = &[
+pub(super) const OVER_ELEMENTS: &[&str] = &[
     "all",
     "count_by",
     "filter",
@@ -95,7 +95,11 @@ struct Shape {
     keys: BTreeMap<String, Shape>,
     element: Option<Box<Shape>>,
     is_object: bool,
+    /// It is text in samples.
+    is_text: bool,
     is_open: bool,
+    /// It is inside of what is the sender's own.
+    is_senders: bool,
 }
 
 impl Shape {
@@ -106,6 +110,7 @@ impl Shape {
                 for (key, value) in map {
                     let inside = self.keys.entry(key.clone()).or_default();
                     inside.is_open |= OPEN.contains(&key.as_str());
+                    inside.is_senders |= self.is_senders || inside.is_open;
                     inside.learn(value);
                 }
                 // A map of Kafka's records has the names of topics.
@@ -115,8 +120,10 @@ impl Shape {
             }
             Value::Array(values) => {
                 let element = self.element.get_or_insert_default();
+                element.is_senders |= self.is_senders;
                 values.iter().for_each(|value| element.learn(value));
             }
+            Value::String(_) => self.is_text = true,
             _ => {}
         }
     }
@@ -173,6 +180,7 @@ pub(crate) fn check(file: &File, root: &Path, table: &Table) -> Vec<Problem> {
     all.names(&mut names);
     let mut reader = Reader {
         file,
+        table,
         trigger: &trigger,
         event: &event,
         records: &records,
@@ -252,13 +260,13 @@ fn assigned(file: &File) -> BTreeSet<String> {
 
 /// A step of a chain: behind a dot, or in brackets.
 #[derive(Clone, Copy)]
-enum Step<'a> {
+pub(super) enum Step<'a> {
     Dot(&'a Expr),
     Index(&'a Expr),
 }
 
 /// What a chain begins with, and its steps. The engine nests them to the right.
-fn chain(expression: &Expr) -> (&Expr, Vec<Step<'_>>) {
+pub(super) fn chain(expression: &Expr) -> (&Expr, Vec<Step<'_>>) {
     let mut steps = Vec::new();
     let (base, mut is_index, mut rest, mut flags) = match expression {
         Expr::Dot(parts, flags, _) => (&parts.lhs, false, &parts.rhs, *flags),
@@ -289,6 +297,7 @@ type Known<'a> = Option<&'a Shape>;
 
 struct Reader<'a> {
     file: &'a File,
+    table: &'a Table,
     trigger: &'a str,
     event: &'a Shape,
     records: &'a Shape,
@@ -553,6 +562,14 @@ impl<'a> Reader<'a> {
         if let Some(inside) = of.keys.get(key) {
             return Some(inside);
         }
+        let is_plain_text = of.is_text && !of.is_object && of.element.is_none() && !of.is_senders;
+        if is_plain_text && !self.table.functions.contains_key(&format!("get${key}")) {
+            let message = format!("this is text in an event of {}, and text has no `{key}`", self.trigger);
+            let problem = Problem::error(&self.file.path, "text-property", message);
+            let help = "parse it first: `let parsed = parse_json(…);`, then the property of `parsed`";
+            self.problems.push(problem.at(position, key.chars().count()).help(help));
+            return None;
+        }
         let can_tell = is_told && of.is_object && !of.is_open && !self.assigned.contains(key);
         let in_another_case = of.keys.keys().find(|known| known.eq_ignore_ascii_case(key));
         let near = in_another_case.map(String::as_str).or_else(|| {
@@ -576,7 +593,7 @@ impl<'a> Reader<'a> {
 }
 
 /// The currying of a closure, if a block is one that captures variables.
-fn curried(block: &StmtBlock) -> Option<&FnCallExpr> {
+pub(super) fn curried(block: &StmtBlock) -> Option<&FnCallExpr> {
     match block.statements() {
         [Stmt::Share(_), Stmt::Expr(curry)] => match &**curry {
             Expr::FnCall(call, _) => Some(call),

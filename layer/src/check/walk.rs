@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use rhai::{ASTFlags, BinaryExpr, Expr, FnCallExpr, FnPtr, Namespace, Position, Stmt, StmtBlock};
+use rhai::{ASTFlags, ASTNode, BinaryExpr, Expr, FnCallExpr, FnPtr, Namespace, Position, Stmt, StmtBlock};
 use rhambda_runtime::suggest::nearest;
 
 use super::problem::Problem;
@@ -19,6 +19,7 @@ pub(crate) fn check(file: &File, project: &Project, table: &Table) -> Vec<Proble
         places: HashMap::new(),
         comparisons: MAX_COMPARISONS,
         variables_of_top: variables_of_top(file),
+        functions_with: None,
         in_function: false,
         sees_callers: false,
         seen_closures: HashSet::new(),
@@ -58,6 +59,8 @@ struct Walk<'a> {
     /// How many names may still be compared to find the one that was meant.
     comparisons: usize,
     variables_of_top: HashSet<String>,
+    /// Which function has a variable of this name; made when it is asked for.
+    functions_with: Option<HashMap<String, String>>,
     in_function: bool,
     /// In a function that may see its caller's variables.
     sees_callers: bool,
@@ -403,6 +406,10 @@ impl<'a> Walk<'a> {
             format!(
                 "functions do not see variables of the top level; make it `const {name}`, or keep it in `this`"
             )
+        } else if let Some(meant) = super::syntax::brought(name) {
+            meant.to_owned()
+        } else if let Some(other) = self.function_with(name) {
+            format!("`{name}` is a variable of `{other}`; a function sees its own only: pass it as an argument")
         } else {
             let constants = file.constants.keys().filter(|_| self.in_function);
             let locals = self.scopes.iter().flatten().map(|it| it.name.as_str());
@@ -410,6 +417,14 @@ impl<'a> Walk<'a> {
             meant(name, names, &mut self.comparisons)
         };
         self.error("unknown-variable", position, name, message, help);
+    }
+
+    /// A function that has a variable or a parameter of this name, if one of them alone has.
+    fn function_with(&mut self, name: &str) -> Option<String> {
+        if self.functions_with.is_none() {
+            self.functions_with = Some(functions_with(self.file));
+        }
+        self.functions_with.as_ref()?.get(name).cloned()
     }
 
     fn call(&mut self, call: &FnCallExpr, position: Position) {
@@ -719,6 +734,28 @@ fn variables_of_top(file: &File) -> HashSet<String> {
         _ => None,
     });
     names.collect()
+}
+
+/// Which function first has a variable of its own, by the variables' names.
+fn functions_with(file: &File) -> HashMap<String, String> {
+    let mut functions = HashMap::new();
+    for function in file.functions.iter().filter(|function| !function.is_closure()) {
+        let mut has = |name: &str| {
+            functions.entry(name.to_owned()).or_insert_with(|| function.name.clone());
+        };
+        function.parameters.iter().for_each(|name| has(name));
+        for statement in &function.statements {
+            statement.walk(&mut Vec::new(), &mut |nodes: &[ASTNode]| {
+                match nodes.last() {
+                    Some(ASTNode::Stmt(Stmt::Var(variable, ..))) => has(&variable.0.name),
+                    Some(ASTNode::Stmt(Stmt::For(parts, _))) => has(&parts.0.name),
+                    _ => {}
+                }
+                true
+            });
+        }
+    }
+    functions
 }
 
 fn path_of(namespace: &Namespace) -> String {

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use rhambda_runtime::suggest::nearest;
 
-use crate::check::{self, Request, Severity, report};
+use crate::check::{self, Request, Severity, report, rules};
 use crate::failure::{Exit, Failure};
 use crate::script_name::ScriptName;
 use crate::scripts::scripts_below;
@@ -13,8 +14,9 @@ use crate::surroundings::Surroundings;
 /// Checks scripts without running them.
 ///
 /// It knows every function of the runtime: unknown names, wrong numbers of arguments, imports that
-/// lead nowhere, missing handlers, misspelt paths of the event, and permissions that are missing or
-/// not needed. What is imported is checked along.
+/// lead nowhere, missing handlers, misspelt paths of the event, permissions that are missing or not
+/// needed, and what the language does otherwise than people expect who come from another one. What is
+/// imported is checked along.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -23,9 +25,12 @@ Examples:
   rhambda check scripts --deny-warnings
   rhambda check --format github
   rhambda check --format sarif > check.sarif
+  rhambda check --explain in-place
 
 A comment at the top of a script names the trigger whose events it takes: `//! trigger: sqs`. \
 Without it, `NAME.event.json` beside the script says it.
+
+What is meant as it is: `// rhambda: allow(CODE)` at the end of the line, or on the line before.
 
 Exit codes: 0 nothing is wrong, or warnings only; 1 something is; 2 a wrong command line or file.")]
 pub struct Check {
@@ -53,6 +58,11 @@ pub struct Check {
     /// Exits with 1 for warnings, too
     #[arg(long)]
     deny_warnings: bool,
+
+    /// Says what a code is about, with code that is wrong and code that is right; without one, lists
+    /// all codes
+    #[arg(long, value_name = "CODE", num_args = 0..=1, conflicts_with_all = ["paths", "root", "external"])]
+    explain: Option<Option<String>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -70,6 +80,9 @@ enum Format {
 impl Check {
     /// Runs the command.
     pub fn run(&self, surroundings: &Surroundings) -> Result<Exit, Failure> {
+        if let Some(code) = &self.explain {
+            return explain(code.as_deref(), surroundings);
+        }
         let (root, request) = self.request(&surroundings.directory)?;
         let findings = check::check(&root, &request)?;
         let format = if self.json { Format::Json } else { self.format };
@@ -82,7 +95,8 @@ impl Check {
         let said = match format {
             Format::Human => {
                 let summary = report::summary(&findings, findings.sources.len());
-                format!("{}{summary}\n", report::human(&findings, terminal))
+                let more = report::explained(&findings, terminal);
+                format!("{}{more}{summary}\n", report::human(&findings, terminal))
             }
             Format::Json => report::json(&findings),
             Format::Sarif => report::sarif(&findings, &prefix),
@@ -132,6 +146,28 @@ impl Check {
         request.scripts.dedup();
         Ok((root.unwrap_or_else(|| directory.to_path_buf()), request))
     }
+}
+
+/// Prints the page on a code, or all codes.
+fn explain(code: Option<&str>, surroundings: &Surroundings) -> Result<Exit, Failure> {
+    let said = match code {
+        None => {
+            let width = rules::all().map(|rule| rule.code.len()).max().unwrap_or_default();
+            rules::all().map(|rule| rule.listed(width)).collect()
+        }
+        Some(code) => match rules::find(code) {
+            Some(rule) => rule.explained(),
+            None => {
+                let near = nearest(code, rules::all().map(|rule| rule.code));
+                let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+                return Err(Failure::usage(format!(
+                    "there is no code `{code}`{near}\n`rhambda check --explain` lists them"
+                )));
+            }
+        },
+    };
+    surroundings.terminal.out(said.as_bytes()).map_err(Failure::output)?;
+    Ok(Exit::Success)
 }
 
 fn folder(directory: &Path, path: &Path) -> Result<PathBuf, Failure> {

@@ -22,7 +22,7 @@ use rhai::ParseError;
 
 use crate::failure::Failure;
 use proof::Prover;
-pub(crate) use tokens::without_documentation;
+pub(crate) use tokens::{Kind as TokenKind, each_token, without_documentation};
 
 /// The comments above the first statement of a script.
 pub(crate) fn head_comments(source: &str) -> Vec<&str> {

@@ -63,6 +63,17 @@ pub(crate) fn tokens_after<'a>(source: &'a str, before: Option<&Token>) -> Vec<T
     std::iter::from_fn(|| cutter.next_token()).collect()
 }
 
+/// Shows the tokens of a script one by one, without keeping any, until it is told to stop.
+pub(crate) fn each_token<'a>(source: &'a str, mut on_token: impl FnMut(Kind, &'a str) -> bool) {
+    let mut cutter = Cutter::new(source);
+    while let Some(token) = cutter.next_token() {
+        cutter.comments.clear();
+        if !on_token(token.kind, token.text) {
+            return;
+        }
+    }
+}
+
 /// The same script of the same length with comments that say nothing to anybody. The engine of the
 /// tool reads documentation, which it takes before functions only; that of `bootstrap` does not.
 pub(crate) fn without_documentation(source: &str) -> String {
