@@ -44,15 +44,30 @@ pub(super) fn apply(file: &File, problems: &mut Vec<Problem>) {
             let at = start + (code.as_ptr() as usize - text.as_ptr() as usize);
             match rules::find(code) {
                 Some(_) if NEVER.contains(&code) => {
-                    wrong.push(told(file, line, at, code, format!("`{code}` cannot be allowed"), String::new()));
+                    wrong.push(told(
+                        file,
+                        line,
+                        at,
+                        code,
+                        format!("`{code}` cannot be allowed"),
+                        String::new(),
+                    ));
                 }
                 Some(_) if last_code == line => allowed.entry(line).or_default().push(code),
                 Some(_) => waiting.push(code),
                 None => {
                     let near = nearest(code, rules::all().map(|rule| rule.code));
                     let help = near.map(|near| format!("did you mean `{near}`?"));
-                    let help = help.unwrap_or_else(|| "`rhambda check --explain` lists them".to_owned());
-                    wrong.push(told(file, line, at, code, format!("there is no rule `{code}`"), help));
+                    let help =
+                        help.unwrap_or_else(|| "`rhambda check --explain` lists them".to_owned());
+                    wrong.push(told(
+                        file,
+                        line,
+                        at,
+                        code,
+                        format!("there is no rule `{code}`"),
+                        help,
+                    ));
                 }
             }
         }

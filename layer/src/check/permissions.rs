@@ -244,7 +244,10 @@ fn note_path(
 }
 
 /// The text that an expression begins with, and whether that is all of it.
-pub(super) fn text(expression: &Expr, constants: &BTreeMap<String, String>) -> Option<(String, bool)> {
+pub(super) fn text(
+    expression: &Expr,
+    constants: &BTreeMap<String, String>,
+) -> Option<(String, bool)> {
     match expression {
         Expr::StringConstant(text, _) => Some((text.to_string(), true)),
         Expr::Variable(variable, ..) => {

@@ -1,5 +1,7 @@
 //! All codes, with a page on each: what `rhambda check --explain` prints, and `layer/docs/check.md` is.
 
+use std::sync::LazyLock;
+
 /// The pages, each below the code that it is about.
 const PAGES: &str = include_str!("../../docs/check.md");
 
@@ -17,14 +19,19 @@ pub(crate) struct Rule {
     pub(crate) page: &'static str,
 }
 
-/// All of them, by their codes.
-pub(crate) fn all() -> impl Iterator<Item = Rule> {
-    PAGES.split("\n## `").skip(1).filter_map(|part| {
+static ALL: LazyLock<Vec<Rule>> = LazyLock::new(|| {
+    let pages = PAGES.split("\n## `").skip(1).filter_map(|part| {
         let (code, page) = part.split_once("`\n")?;
         let page = page.trim();
         let summary = page.split("\n\n").next().unwrap_or(page);
         Some(Rule { code, summary, page })
-    })
+    });
+    pages.collect()
+});
+
+/// All of them, by their codes.
+pub(crate) fn all() -> impl Iterator<Item = Rule> {
+    ALL.iter().copied()
 }
 
 pub(crate) fn find(code: &str) -> Option<Rule> {
@@ -79,7 +86,9 @@ mod tests {
         assert_eq!(codes, sorted);
         for rule in all() {
             assert!(rule.summary.ends_with('.'), "{}", rule.code);
-            assert!(rule.code.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'));
+            assert!(
+                rule.code.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+            );
         }
     }
 }

@@ -564,9 +564,11 @@ impl<'a> Reader<'a> {
         }
         let is_plain_text = of.is_text && !of.is_object && of.element.is_none() && !of.is_senders;
         if is_plain_text && !self.table.functions.contains_key(&format!("get${key}")) {
-            let message = format!("this is text in an event of {}, and text has no `{key}`", self.trigger);
+            let message =
+                format!("this is text in an event of {}, and text has no `{key}`", self.trigger);
             let problem = Problem::error(&self.file.path, "text-property", message);
-            let help = "parse it first: `let parsed = parse_json(…);`, then the property of `parsed`";
+            let help =
+                "parse it first: `let parsed = parse_json(…);`, then the property of `parsed`";
             self.problems.push(problem.at(position, key.chars().count()).help(help));
             return None;
         }

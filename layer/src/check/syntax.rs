@@ -25,7 +25,12 @@ struct Around<'a> {
 pub(super) fn meant(source: &str, position: Position, message: &str) -> Option<Meant> {
     let around = around(source, position)?;
     let help = |text: &str| {
-        Some(Meant { rule: "syntax", message: None, help: text.to_owned(), length: around.at.chars().count() })
+        Some(Meant {
+            rule: "syntax",
+            message: None,
+            help: text.to_owned(),
+            length: around.at.chars().count(),
+        })
     };
     if let Some(meant) = reserved(&around, message) {
         return Some(meant);
@@ -36,7 +41,9 @@ pub(super) fn meant(source: &str, position: Position, message: &str) -> Option<M
         ("++", _) => help("write `+= 1`"),
         ("--", _) => help("write `-= 1`"),
         ("and", _) | (_, "and") => help("`and` is `&&`"),
-        ("or", _) | (_, "or") => help("`or` is `||`, for true and false; a default for what is missing is `??`"),
+        ("or", _) | (_, "or") => {
+            help("`or` is `||`, for true and false; a default for what is missing is `??`")
+        }
         (_, "not") | ("not", _) => help("`not` is `!`"),
         ("is", _) => help("`is` is `==`"),
         ("elif", _) | (_, "elif") => help("`elif` is `else if`"),
@@ -45,7 +52,12 @@ pub(super) fn meant(source: &str, position: Position, message: &str) -> Option<M
         (_, "raise") => help("an error is thrown by `throw`: `throw \"what is wrong\";`"),
         (_, "del" | "delete") => help("a key is taken out by `map.remove(\"key\");`"),
         (_, "typeof") => help("the type of a value is `type_of(value)`"),
-        (_, "from") => help("a module is imported by `import \"lib/name\" as name;`; the library needs no import"),
+        (_, "json" | "os" | "re" | "time" | "math" | "sys") if second == "import" => help(
+            "the library needs no import; a module is imported by `import \"lib/name\" as name;`",
+        ),
+        (_, "from") => help(
+            "a module is imported by `import \"lib/name\" as name;`; the library needs no import",
+        ),
         ("except" | "finally", _) | (_, "except" | "finally") => {
             help("errors are caught by `try { … } catch (error) { … }`; there is no `finally`")
         }
@@ -56,7 +68,9 @@ pub(super) fn meant(source: &str, position: Position, message: &str) -> Option<M
         ("[" | "{", "let" | "const") => help("take the parts one by one: `let a = value.a;`"),
         ("=>", _) => help("a function without a name is `|x| x + 1`"),
         (":", _) if matches!(second, "{") => help("a map is `#{ a: 1 }`"),
-        (":", _) if matches!(second, "let" | "const") => help("a variable has no type: `let x = 1;`"),
+        (":", _) if matches!(second, "let" | "const") => {
+            help("a variable has no type: `let x = 1;`")
+        }
         (":", _) if matches!(second, "[") || matches!(third, "[") => {
             help("a part is `items.extract(1..3)`, of a text `text.sub_string(1..3)`")
         }
@@ -64,17 +78,25 @@ pub(super) fn meant(source: &str, position: Position, message: &str) -> Option<M
         ("...", _) => help("arrays are joined by `+`, maps by `merge`: `a + b`, `a.merge(b)`"),
         ("#", _) => help("a comment begins with `//`"),
         ("if", _) => help("a choice is `if a { b } else { c }`, which gives a value"),
-        ("for", _) if message.contains("array literal") => {
-            help("an array is made of another by `items.map(|x| x + 1)` and `items.filter(|x| x > 1)`")
+        ("for", _) if message.contains("array literal") => help(
+            "an array is made of another by `items.map(|x| x + 1)` and `items.filter(|x| x > 1)`",
+        ),
+        (text, _) if text.starts_with('\'') => {
+            help("text has double quotes, `\"…\"`, or back-ticks; `'…'` is one character")
         }
-        (text, _) if text.starts_with('\'') => help("text has double quotes, `\"…\"`, or back-ticks; `'…'` is one character"),
-        (text, "f" | "r" | "b") if text.starts_with(['"', '\'']) => help("values go into text in back-ticks: `` `Hello, ${name}!` ``"),
-        (_, "||") if message.contains("boolean") => help("a default for what is missing is `??`: `event.name ?? \"nobody\"`"),
+        (text, "f" | "r" | "b") if text.starts_with(['"', '\'']) => {
+            help("values go into text in back-ticks: `` `Hello, ${name}!` ``")
+        }
+        (_, "||") if message.contains("boolean") => {
+            help("a default for what is missing is `??`: `event.name ?? \"nobody\"`")
+        }
         ("=", _) if message.contains("'=='") => help("`==` compares, `=` sets"),
         ("fn", _) if message.contains("global level") => help(
             "put the function beside the others; one inside of another is a closure, `let double = |x| x * 2;`, called by `double.call(3)`",
         ),
-        _ if message.contains("expecting '{'") => help("a block has braces, one line, too: `if a { b }`"),
+        _ if message.contains("expecting '{'") => {
+            help("a block has braces, one line, too: `if a { b }`")
+        }
         _ => None,
     }
 }
@@ -86,9 +108,12 @@ fn reserved(around: &Around, message: &str) -> Option<Meant> {
     let [_, second, first] = around.before;
     let is_told = message.contains("is a reserved keyword");
     let is_property = matches!(first, "." | "?.") && message.contains("name of a property");
-    let is_key = matches!(first, "#{" | ",") && around.after == ":" && message.contains("object map");
-    let is_name = matches!(first, "let" | "const" | "for" | "fn" | "|" | "(" | ",") && message.contains("expecting name");
-    if !is_word || !(is_told || is_property || is_key || is_name) {
+    let is_key =
+        matches!(first, "#{" | ",") && around.after == ":" && message.contains("object map");
+    let is_name = matches!(first, "let" | "const" | "for" | "fn" | "|" | "(" | ",")
+        && message.contains("expecting name");
+    let is_loop_of_others = first == "(" && second == "for";
+    if !is_word || is_loop_of_others || !(is_told || is_property || is_key || is_name) {
         return None;
     }
     let meant = |message: String, help: String| {
@@ -97,16 +122,24 @@ fn reserved(around: &Around, message: &str) -> Option<Meant> {
     };
     let kept = format!("`{word}` is a word of the language");
     if matches!(first, "." | "?.") {
-        let of = if second.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && !second.is_empty() {
+        let of = if second.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            && !second.is_empty()
+        {
             second
         } else {
             "…"
         };
         let open = if first == "?." { "?[" } else { "[" };
-        return meant(format!("{kept}, and no property can be written so"), format!("write `{of}{open}\"{word}\"]`"));
+        return meant(
+            format!("{kept}, and no property can be written so"),
+            format!("write `{of}{open}\"{word}\"]`"),
+        );
     }
     if matches!(first, "#{" | ",") && around.after == ":" {
-        return meant(format!("{kept}, and no key can be written so"), format!("write `\"{word}\": …`"));
+        return meant(
+            format!("{kept}, and no key can be written so"),
+            format!("write `\"{word}\": …`"),
+        );
     }
     let help = match word {
         "null" | "nil" | "void" => "nothing is `()`: `value == ()`".to_owned(),
@@ -115,8 +148,12 @@ fn reserved(around: &Around, message: &str) -> Option<Meant> {
         "async" | "await" => "take it away: a call waits until it is done".to_owned(),
         "match" | "case" => "write `switch value { 1 => …, _ => … }`".to_owned(),
         "is" => "`is` is `==`".to_owned(),
-        "yield" | "go" | "spawn" | "thread" => "there is nothing of that kind: one event is handled at a time".to_owned(),
-        _ if matches!(first, "let" | "const" | "for" | "fn" | "|" | "(" | ",") => format!("call it otherwise, such as `{word}_`"),
+        "yield" | "go" | "spawn" | "thread" => {
+            "there is nothing of that kind: one event is handled at a time".to_owned()
+        }
+        _ if matches!(first, "let" | "const" | "for" | "fn" | "|" | "(" | ",") => {
+            format!("call it otherwise, such as `{word}_`")
+        }
         _ => return None,
     };
     meant(kept, help)

@@ -127,6 +127,13 @@ impl Table {
         all.filter(fits).collect()
     }
 
+    /// The signatures of all functions of no module.
+    #[cfg(test)]
+    pub(crate) fn all_signatures(&self) -> impl Iterator<Item = (&str, &Signature)> {
+        let own = self.signatures.iter().filter(|(name, _)| !name.contains("::"));
+        own.flat_map(|(name, all)| all.iter().map(move |signature| (name.as_str(), signature)))
+    }
+
     /// What a function gives, if that is the same for all that may be meant.
     pub(crate) fn gives(&self, name: &str, arguments: &[Option<Kind>]) -> Option<Kind> {
         let fitting = self.signatures(name, arguments);
@@ -141,9 +148,12 @@ impl Table {
         let changes = |kind: Option<Kind>| {
             matches!(kind, Some(Kind::Text | Kind::Char | Kind::Array | Kind::Map | Kind::Blob))
         };
-        !fitting.is_empty()
+        // What the closure of `for_each` changes is its own matter.
+        name != "for_each"
+            && !fitting.is_empty()
             && fitting.iter().all(|signature| {
-                signature.gives == Some(Kind::Unit) && changes(signature.takes.first().copied().flatten())
+                signature.gives == Some(Kind::Unit)
+                    && changes(signature.takes.first().copied().flatten())
             })
     }
 
@@ -178,7 +188,9 @@ fn describe(prefix: &str, described: &Value, all: &mut HashMap<String, Vec<Signa
             .map(|parameter| parameter["type"].as_str().unwrap_or_default())
             .collect();
         // Without its parameters nothing is known of what it gives, either.
-        if types.len() != count || types.iter().any(|name| FOREIGN.iter().any(|it| name.contains(it))) {
+        if types.len() != count
+            || types.iter().any(|name| FOREIGN.iter().any(|it| name.contains(it)))
+        {
             continue;
         }
         let gives = match function["returnType"].as_str().unwrap_or_default() {
@@ -193,13 +205,26 @@ fn describe(prefix: &str, described: &Value, all: &mut HashMap<String, Vec<Signa
 /// The kind that the engine's name of a type stands for; nothing for any.
 fn kind_of(name: &str) -> Option<Kind> {
     let name = name.trim().trim_start_matches('&').trim_start_matches("mut ").trim();
-    let wrapped = ["Fallible<", "Bounded<", "RhaiResultOf<", "Result<"];
-    let inner = wrapped.iter().find_map(|prefix| name.strip_prefix(prefix));
-    if let Some(inner) = inner {
-        let inner = inner.strip_suffix('>').unwrap_or(inner);
-        return kind_of(inner.split(", Box<").next().unwrap_or(inner));
+    // Such as `core::result::Result<alloc::vec::Vec<…>, alloc::boxed::Box<…>>`.
+    for wrapper in ["Fallible<", "Bounded<", "RhaiResultOf<", "Result<"] {
+        if let Some((_, inner)) = name.split_once(wrapper) {
+            let inner = inner.strip_suffix('>').unwrap_or(inner);
+            let end =
+                inner.find("Box<").map_or(inner.len(), |at| inner[..at].rfind(',').unwrap_or(at));
+            return kind_of(&inner[..end]);
+        }
     }
-    match name.strip_prefix("rhai::").unwrap_or(name) {
+    if let Some((outer, inner)) = name.split_once('<') {
+        let inner = inner.strip_suffix('>').unwrap_or(inner);
+        return match outer.rsplit("::").next().unwrap_or(outer) {
+            "Vec" if inner == "u8" => Some(Kind::Blob),
+            "Vec" => Some(Kind::Array),
+            "BTreeMap" => Some(Kind::Map),
+            "Range" | "RangeInclusive" => Some(Kind::Range),
+            _ => Some(Kind::Other),
+        };
+    }
+    match name.rsplit("::").next().unwrap_or(name) {
         "" | "?" | "Dynamic" | "RhaiResult" => None,
         "()" => Some(Kind::Unit),
         "ImmutableString" | "String" | "str" | "string" | "Text" => Some(Kind::Text),
@@ -209,10 +234,9 @@ fn kind_of(name: &str) -> Option<Kind> {
         "bool" => Some(Kind::Bool),
         "Array" | "array" => Some(Kind::Array),
         "Map" | "map" => Some(Kind::Map),
-        "Blob" | "blob" | "Vec<u8>" => Some(Kind::Blob),
+        "Blob" | "blob" => Some(Kind::Blob),
         "FnPtr" | "Fn" => Some(Kind::Closure),
         "ExclusiveRange" | "InclusiveRange" | "range" | "range=" => Some(Kind::Range),
-        name if name.starts_with("Range") => Some(Kind::Range),
         _ => Some(Kind::Other),
     }
 }

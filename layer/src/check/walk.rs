@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use rhai::{ASTFlags, ASTNode, BinaryExpr, Expr, FnCallExpr, FnPtr, Namespace, Position, Stmt, StmtBlock};
+use rhai::{
+    ASTFlags, ASTNode, BinaryExpr, Expr, FnCallExpr, FnPtr, Namespace, Position, Stmt, StmtBlock,
+};
 use rhambda_runtime::suggest::nearest;
 
 use super::problem::Problem;
@@ -409,7 +411,9 @@ impl<'a> Walk<'a> {
         } else if let Some(meant) = super::syntax::brought(name) {
             meant.to_owned()
         } else if let Some(other) = self.function_with(name) {
-            format!("`{name}` is a variable of `{other}`; a function sees its own only: pass it as an argument")
+            format!(
+                "`{name}` is a variable of `{other}`; a function sees its own only: pass it as an argument"
+            )
         } else {
             let constants = file.constants.keys().filter(|_| self.in_function);
             let locals = self.scopes.iter().flatten().map(|it| it.name.as_str());

@@ -162,3 +162,37 @@ fn files_of_every_kind_are_looked_at_within_bounds() {
     let large = run(&desk.folder, &["check", "large.rhai"]);
     assert!(large.said.contains("it has 34603008 bytes, and may have"), "{}", large.said);
 }
+
+#[test]
+fn traps_are_looked_for_within_bounds() {
+    let deep = |count: usize| {
+        let mut text = String::from("event.n");
+        for at in 0..count {
+            text = format!("[{at}].map(|x{at}| {text})");
+        }
+        text
+    };
+    let files: [(&str, String); 7] = [
+        ("closures.rhai", handler(&repeated(10_000, |at| format!("event.a.map(|x| x + {at});\n")))),
+        ("deep.rhai", handler(&deep(40))),
+        ("chain.rhai", handler(&format!("event{}", ".map(|x| event.n)".repeat(2_000)))),
+        ("divided.rhai", handler(&repeated(10_000, |_| "event.a / event.b;\n".to_owned()))),
+        ("escapes.rhai", handler(&repeated(10_000, |at| format!("print(`a${{{at}}}\\n`);\n")))),
+        (
+            "copies.rhai",
+            handler(&repeated(5_000, |at| format!("for v{at} in event.a {{ v{at}.p = 1; }}\n"))),
+        ),
+        (
+            "allowed.rhai",
+            handler(&repeated(10_000, |_| "1; // rhambda: allow(dropped-value)\n".to_owned())),
+        ),
+    ];
+    let desk = Desk::with(&[("first.rhai", "fn handler(event) { event }")]);
+    for (name, text) in &files {
+        fs::write(desk.folder.join(name), text).unwrap();
+        let ran = run(&desk.folder, &["check", name]);
+        assert!(ran.peak < 512, "{name}: {} MiB", ran.peak);
+        assert!(matches!(ran.code, Some(0 | 1)), "{name}: {:?} {}", ran.code, ran.said);
+        assert!(ran.said.contains("1 script checked: "), "{name}: {}", ran.said);
+    }
+}

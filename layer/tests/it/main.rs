@@ -14,3 +14,4 @@ mod large;
 mod new;
 mod pty;
 mod repl;
+mod traps;

@@ -31,7 +31,9 @@ fn named(kind: Kind) -> Option<&'static str> {
 pub(super) fn wants_bool(traps: &mut Traps, expression: &Expr, known: &Known, who: &str) {
     let Some(kind) = known.kind.filter(|kind| *kind != Kind::Bool) else { return };
     // The parser has a word of its own for what is written out.
-    if known.is_literal || matches!(expression, Expr::StringConstant(..) | Expr::Array(..) | Expr::Map(..)) {
+    if known.is_literal
+        || matches!(expression, Expr::StringConstant(..) | Expr::Array(..) | Expr::Map(..))
+    {
         return;
     }
     let Some(what) = named(kind) else { return };
@@ -81,7 +83,8 @@ fn number_of(text: &Known, kind: Kind) -> String {
 
 /// Tells of a `continue` that goes past its condition.
 pub(super) fn continue_in_do(traps: &mut Traps, position: Position) {
-    let message = "`continue` in a `do` begins the next round without asking the condition".to_owned();
+    let message =
+        "`continue` in a `do` begins the next round without asking the condition".to_owned();
     let help = "`while`, or `loop` with `break` where it ends, asks each time";
     traps.warn("continue-in-do", position, "continue".len(), message, help.to_owned());
 }

@@ -14,7 +14,8 @@ const RULE: &str = "changed-copy";
 pub(super) fn check(traps: &mut Traps, binding: &Binding) {
     let Some(position) = binding.changed_at.filter(|_| binding.is_copy) else { return };
     let is_read = binding.reads.iter().any(|read| {
-        *read == Part::Any || binding.changes.iter().any(|change| *change == Part::Any || change == read)
+        *read == Part::Any
+            || binding.changes.iter().any(|change| *change == Part::Any || change == read)
     });
     let name = &binding.name;
     if is_read || name.starts_with('_') {
@@ -29,7 +30,9 @@ pub(super) fn check(traps: &mut Traps, binding: &Binding) {
         ),
         false => (
             format!("`{name}` is a copy of the element, and its change is never read"),
-            format!("change the array: `for (_, i) in items {{ items[i].… = …; }}`, or make a new one: `items.map(|{name}| {{ …; {name} }})`"),
+            format!(
+                "change the array: `for (_, i) in items {{ items[i].… = …; }}`, or make a new one: `items.map(|{name}| {{ …; {name} }})`"
+            ),
         ),
     };
     traps.warn(RULE, position, name.chars().count(), message, help);
@@ -42,7 +45,9 @@ pub(super) fn changed_constant(traps: &mut Traps, name: &str, position: Position
         && traps.file.constants.contains_key(name);
     if is_constant {
         let message = format!("`{name}` is a constant: this changes a copy that is lost");
-        let help = format!("copy it first: `let own = {name};`; what lasts until the next event is kept in `this`");
+        let help = format!(
+            "copy it first: `let own = {name};`; what lasts until the next event is kept in `this`"
+        );
         traps.warn(RULE, position, name.chars().count(), message, help);
     }
 }

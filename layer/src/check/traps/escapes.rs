@@ -6,8 +6,8 @@ use crate::format::{TokenKind, each_token};
 
 /// What is written in a pattern, and in no text for people.
 const OF_PATTERNS: &[&str] = &[
-    "\\d", "\\w", "\\s", "\\b", "\\D", "\\W", "\\S", "\\.", "\\(", "\\[", "\\/", "(?", "[^", ".*", ".+", "]+", "]*", ")*",
-    ")+", "\\p",
+    "\\d", "\\w", "\\s", "\\b", "\\D", "\\W", "\\S", "\\.", "\\(", "\\[", "\\/", "(?", "[^", ".*",
+    ".+", "]+", "]*", ")*", ")+", "\\p",
 ];
 
 /// Calls that read the escapes themselves.
@@ -58,18 +58,24 @@ fn escape_in(text: &str) -> Option<(usize, &str)> {
     let bytes = text.as_bytes();
     while let Some(&byte) = bytes.get(rest) {
         match byte {
-            b'$' if bytes.get(rest + 1) == Some(&b'{') => rest = after_interpolation(text, rest + 2),
+            b'$' if bytes.get(rest + 1) == Some(&b'{') => {
+                rest = after_interpolation(text, rest + 2)
+            }
             b'\\' => {
                 let next = *bytes.get(rest + 1)?;
                 let is_escape = match next {
                     b'n' | b't' | b'r' | b'"' => true,
-                    b'u' => bytes.get(rest + 2) == Some(&b'{') || is_hex(bytes.get(rest + 2..rest + 6)),
+                    b'u' => {
+                        bytes.get(rest + 2) == Some(&b'{') || is_hex(bytes.get(rest + 2..rest + 6))
+                    }
                     b'x' => is_hex(bytes.get(rest + 2..rest + 4)),
                     _ => false,
                 };
                 // `C:\new` is a path.
                 let after = bytes.get(rest + 2).copied().unwrap_or(b' ');
-                let is_path = rest >= 2 && bytes[rest - 1] == b':' && bytes[rest - 2].is_ascii_alphabetic()
+                let is_path = rest >= 2
+                    && bytes[rest - 1] == b':'
+                    && bytes[rest - 2].is_ascii_alphabetic()
                     && after.is_ascii_alphabetic();
                 if is_escape && !is_path {
                     return Some((rest, text.get(rest..rest + 2)?));

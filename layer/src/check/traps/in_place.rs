@@ -3,7 +3,7 @@
 use rhai::{Expr, FnCallExpr, Position};
 
 use super::{Known, Traps, said};
-use crate::check::table::{Kind, Table};
+use crate::check::table::{Kind, Signature, Table};
 
 const RULE: &str = "in-place";
 
@@ -19,7 +19,7 @@ const COPYING: &[(&str, &[&str])] = &[
     ("make_upper", &["to_upper"]),
     ("mixin", &["merge"]),
     ("replace", &["replaced", "with_replaced"]),
-    ("sort", &["sorted", "order"]),
+    ("sort", &["sorted", "sorted_by", "order"]),
     ("sort_by", &["sorted_by", "order_by"]),
     ("sort_desc", &["sorted_desc", "order_desc"]),
     ("trim", &["trimmed"]),
@@ -36,14 +36,21 @@ pub(super) fn method(
     let name = call.name.as_str();
     if name == "for_each" && traps.table.gives(name, kinds) == Some(Kind::Unit) {
         let message = "`for_each` gives `()`, whatever its closure gives".to_owned();
-        return traps.warn(RULE, position, name.len(), message, "`map` gives an array of the results".into());
+        return traps.warn(
+            RULE,
+            position,
+            name.len(),
+            message,
+            "`map` gives an array of the results".into(),
+        );
     }
     if !traps.table.is_in_place(name, kinds) {
         return;
     }
     let receiver = said::path(of, "");
     let help = help(traps.table, name, receiver, &arguments(call, 0), kinds);
-    traps.warn(RULE, position, name.chars().count(), message(name, kinds), help);
+    let message = message(traps.table, name, kinds);
+    traps.warn(RULE, position, name.chars().count(), message, help);
 }
 
 /// The same for one that is called as a function: `let n = trim(s);`.
@@ -62,11 +69,18 @@ pub(super) fn function(
         _ => String::new(),
     };
     let help = help(traps.table, name, &receiver, &arguments(call, 1), kinds);
-    traps.warn(RULE, position, name.chars().count(), message(name, kinds), help);
+    let message = message(traps.table, name, kinds);
+    traps.warn(RULE, position, name.chars().count(), message, help);
 }
 
-fn message(name: &str, kinds: &[Option<Kind>]) -> String {
-    let what = match kinds.first().copied().flatten() {
+fn message(table: &Table, name: &str, kinds: &[Option<Kind>]) -> String {
+    let signatures = table.signatures(name, kinds);
+    let receiver = |of: &&Signature| of.takes.first().copied().flatten();
+    let first = signatures.first().and_then(receiver);
+    let first = first.filter(|_| {
+        signatures.iter().all(|it| receiver(it) == first || receiver(it) == Some(Kind::Char))
+    });
+    let what = match first {
         Some(Kind::Text) => "the text",
         Some(Kind::Array) => "the array",
         Some(Kind::Map) => "the map",
@@ -96,10 +110,17 @@ fn help(
     arguments: &str,
     kinds: &[Option<Kind>],
 ) -> String {
+    let first = match receiver {
+        "" => format!(
+            "keep the value in a variable first, then `x.{name}({arguments});`, then use `x`"
+        ),
+        _ => format!("write `{receiver}.{name}({arguments});` first, then use `{receiver}`"),
+    };
     let receiver = if receiver.is_empty() { "x" } else { receiver };
-    let first = format!("write `{receiver}.{name}({arguments});` first, then use `{receiver}`");
     match copying(table, name, kinds) {
-        Some(copying) => format!("`{receiver}.{copying}({arguments})` gives a new value; or {first}"),
+        Some(copying) => {
+            format!("`{receiver}.{copying}({arguments})` gives a new value; or {first}")
+        }
         None => first,
     }
 }

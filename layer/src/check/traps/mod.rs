@@ -9,7 +9,7 @@
 //! answer       a handler that ends without one:                 answer = #{ ok: true };
 //! own_root     a closure that uses what its chain begins with:  items.map(|x| items.len())
 //! closures     what closures are called with:                   items.for_each(|x| x.id)
-//! hidden       a method with the name of the script's function
+//! same_method  a method with the name of the script's function
 //! copies       changes of what is a copy:                       for x in items { x.seen = true; }
 //! order        comparers that give no whole number:             items.sort(|a, b| a.price - b.price)
 //! numbers      whole-number division, ranges without an end
@@ -25,15 +25,15 @@ mod conditions;
 mod copies;
 mod dropped;
 mod escapes;
-mod hidden;
 mod in_place;
 mod numbers;
 mod order;
 mod own_root;
 mod reached;
 mod said;
+mod same_method;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
 use rhai::{ASTFlags, ASTNode, BinaryExpr, Expr, FnCallExpr, FnPtr, Position, Stmt};
@@ -63,7 +63,8 @@ pub(super) fn check(file: &File, project: &Project, table: &Table) -> Vec<Proble
         ranges: Vec::new(),
         remainders: Vec::new(),
         paths: HashSet::new(),
-        lines: file.source.split('\n').collect(),
+        shown: shown(file),
+        without_effect: HashMap::new(),
         this_used: 0,
         problems: Vec::new(),
     };
@@ -90,6 +91,15 @@ fn assigned(file: &File) -> HashSet<String> {
     names
 }
 
+/// Lines with `// =>`, which show what their statements give, as examples do.
+fn shown(file: &File) -> HashSet<usize> {
+    if !file.source.contains("// =>") {
+        return HashSet::new();
+    }
+    let lines = file.source.split('\n').enumerate();
+    lines.filter(|(_, line)| line.contains("// =>")).map(|(index, _)| index + 1).collect()
+}
+
 /// What becomes of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Use {
@@ -111,6 +121,8 @@ struct Known {
     is_literal: bool,
     /// It is a sum of unknown numbers.
     is_sum: bool,
+    /// A method has just made it.
+    is_made: bool,
     /// As it is written, if that is short.
     path: Option<String>,
     /// What a closure has captured.
@@ -156,7 +168,10 @@ struct Traps<'a> {
     remainders: Vec<(Option<String>, Option<String>)>,
     /// What the function compares and asks the type of, as it is written.
     paths: HashSet<String>,
-    lines: Vec<&'a str>,
+    /// The lines that show what their statements give.
+    shown: HashSet<usize>,
+    /// Whether a function of the script does nothing but to give a value, as far as it was asked.
+    without_effect: HashMap<(String, usize), bool>,
     /// How often `this` was met.
     this_used: usize,
     problems: Vec<Problem>,
@@ -174,7 +189,8 @@ impl<'a> Traps<'a> {
         }
         self.bindings.enter();
         for statement in file.ast.statements() {
-            let is_last = file.ast.statements().last().is_some_and(|it| std::ptr::eq(it, statement));
+            let is_last =
+                file.ast.statements().last().is_some_and(|it| std::ptr::eq(it, statement));
             self.statement(statement, if is_last { Use::Open } else { Use::Dropped });
         }
         self.end_function();
@@ -276,7 +292,12 @@ impl<'a> Traps<'a> {
 
     fn define(&mut self, name: &str, known: Known, binding: Binding) {
         let known = match self.assigned.contains(name) {
-            true => Known { is_of_event: known.is_of_event, ..Known::default() },
+            true => Known {
+                is_of_event: known.is_of_event,
+                // `let total = 0;`, to which things are added.
+                is_sum: known.is_literal && known.kind == Some(Kind::Int),
+                ..Known::default()
+            },
             false => known,
         };
         self.bindings.define(name, Binding { known, ..binding });
@@ -292,12 +313,26 @@ impl<'a> Traps<'a> {
         numbers::at_the_end(self);
     }
 
-    fn warn(&mut self, rule: &'static str, at: Position, length: usize, message: String, help: String) {
+    fn warn(
+        &mut self,
+        rule: &'static str,
+        at: Position,
+        length: usize,
+        message: String,
+        help: String,
+    ) {
         let problem = Problem::warning(&self.file.path, rule, message);
         self.problems.push(problem.at(at, length).help(help));
     }
 
-    fn error(&mut self, rule: &'static str, at: Position, length: usize, message: String, help: String) {
+    fn error(
+        &mut self,
+        rule: &'static str,
+        at: Position,
+        length: usize,
+        message: String,
+        help: String,
+    ) {
         let problem = Problem::error(&self.file.path, rule, message);
         self.problems.push(problem.at(at, length).help(help));
     }
@@ -347,7 +382,10 @@ impl<'a> Traps<'a> {
                 let element = over.inside();
                 self.define(&variable.name, element, Binding::copy());
                 if let Some(counter) = counter {
-                    self.define(&counter.name, Known::of(Kind::Int), Binding::plain());
+                    let is_counted =
+                        matches!(over.kind, Some(Kind::Array | Kind::Text | Kind::Range));
+                    let known = if is_counted { Known::of(Kind::Int) } else { Known::default() };
+                    self.define(&counter.name, known, Binding::plain());
                 }
                 self.looped(flow.body.statements(), false);
                 self.end_scope();
@@ -461,7 +499,8 @@ impl<'a> Traps<'a> {
             Expr::Unit(_) => Known::of(Kind::Unit),
             Expr::InterpolatedString(parts, _) => {
                 self.each(parts);
-                Known::of(Kind::Text)
+                let is_of_event = reached::decides(self, expression, false);
+                Known { is_of_event, ..Known::of(Kind::Text) }
             }
             Expr::Array(parts, _) => {
                 self.each(parts);
@@ -507,8 +546,11 @@ impl<'a> Traps<'a> {
                 Known::of(Kind::Bool)
             }
             Expr::Coalesce(parts, _) => {
-                self.each(parts);
-                Known::default()
+                let all = self.each(parts);
+                // Text that the event has, or something else where there is none.
+                let text = all.into_iter().next();
+                let text = text.filter(|it| it.is_of_event && it.kind == Some(Kind::Text));
+                text.map(|it| Known { path: None, ..it }).unwrap_or_default()
             }
             Expr::Custom(custom, _) => {
                 self.each(&custom.inputs);
@@ -592,6 +634,9 @@ impl<'a> Traps<'a> {
         if self.is_own(name, call.args.len()) {
             // Whoever is given something may look at it.
             self.paths.extend(arguments.iter().filter_map(|it| it.path.clone()));
+            if of == Use::Dropped {
+                dropped::own(self, call, position);
+            }
             return Known::default();
         }
         let kinds: Vec<Option<Kind>> = arguments.iter().map(|it| it.kind).collect();
@@ -645,7 +690,9 @@ impl<'a> Traps<'a> {
             ("/" | "%", [left, right]) => numbers::divided(self, name, position, left, right),
             ("+" | "-" | "*" | "**", [left, right]) => {
                 let kind = match (left.kind, right.kind) {
-                    (Some(Kind::Text), _) | (_, Some(Kind::Text)) if name == "+" => Some(Kind::Text),
+                    (Some(Kind::Text), _) | (_, Some(Kind::Text)) if name == "+" => {
+                        Some(Kind::Text)
+                    }
                     (Some(Kind::Float), Some(Kind::Float | Kind::Int))
                     | (Some(Kind::Int), Some(Kind::Float)) => Some(Kind::Float),
                     (Some(Kind::Int), Some(Kind::Int)) => Some(Kind::Int),
@@ -663,7 +710,9 @@ impl<'a> Traps<'a> {
     fn chain(&mut self, expression: &Expr, of: Use) -> Known {
         let (base, steps) = chain(expression);
         let root = match base {
-            Expr::Variable(variable, ..) if variable.2.path.is_empty() => Some(variable.1.to_string()),
+            Expr::Variable(variable, ..) if variable.2.path.is_empty() => {
+                Some(variable.1.to_string())
+            }
             _ => None,
         };
         let mut at = match (&root, base) {
@@ -679,7 +728,8 @@ impl<'a> Traps<'a> {
             at = match step {
                 Step::Dot(Expr::Property(property, _)) => self.property(&at, &property.2),
                 Step::Dot(Expr::MethodCall(call, position)) => {
-                    let here = Place { root: root.as_deref(), is_first: index == 0, of: use_of_step };
+                    let here =
+                        Place { root: root.as_deref(), is_first: index == 0, of: use_of_step };
                     self.method(&at, call, *position, here)
                 }
                 Step::Index(Expr::StringConstant(key, _)) => self.property(&at, key),
@@ -761,13 +811,14 @@ impl<'a> Traps<'a> {
             if self.this_used > this_before {
                 closures::uses_this(self, name, argument, position);
             }
-            if let Some(root) = here.root.filter(|root| known.captures.iter().any(|it| it == root)) {
+            if let Some(root) = here.root.filter(|root| known.captures.iter().any(|it| it == root))
+            {
                 own_root::tell(self, name, root, position);
             }
             kinds.push(known.kind);
             arguments.push(known);
         }
-        hidden::method(self, of, call, position);
+        same_method::method(self, of, call, position);
         if self.is_own(name, call.args.len()) || self.may_be_closure(of, name) {
             return Known { is_of_event: false, ..Known::default() };
         }
@@ -782,11 +833,26 @@ impl<'a> Traps<'a> {
         let kind = self.table.gives(name, &kinds);
         let keeps = matches!(
             name,
-            "filter" | "find" | "order" | "order_by" | "order_desc" | "first" | "last" | "values" | "get"
+            "filter"
+                | "find"
+                | "order"
+                | "order_by"
+                | "order_desc"
+                | "first"
+                | "last"
+                | "values"
+                | "get"
         );
         Known {
             is_of_event: of.is_of_event && keeps,
             is_sum: matches!(name, "sum" | "sum_by") && kind.is_none(),
+            is_made: true,
+            path: match (&of.path, call.args.is_empty()) {
+                (Some(path), true) => {
+                    Some(format!("{path}.{name}()")).filter(|it| it.len() <= MAX_PATH)
+                }
+                _ => None,
+            },
             kind,
             ..Known::default()
         }

@@ -34,16 +34,17 @@ pub(super) fn divided(
     let pair = Division { at: position, left: left.path.clone(), right: right.path.clone() };
     if name == "%" {
         // Who asks for the rest knows that the division is whole.
-        traps.divisions.retain(|it| it.left.is_none() || it.left != pair.left || it.right != pair.right);
+        traps
+            .divisions
+            .retain(|it| it.left.is_none() || it.left != pair.left || it.right != pair.right);
         traps.remainders.push((pair.left, pair.right));
     } else if may_be_whole(left) && may_be_whole(right) {
         traps.divisions.push(pair);
     }
     let kind = match (left.kind, right.kind) {
         (Some(Kind::Int), Some(Kind::Int)) => Some(Kind::Int),
-        (Some(Kind::Float), Some(Kind::Float | Kind::Int)) | (Some(Kind::Int), Some(Kind::Float)) => {
-            Some(Kind::Float)
-        }
+        (Some(Kind::Float), Some(Kind::Float | Kind::Int))
+        | (Some(Kind::Int), Some(Kind::Float)) => Some(Kind::Float),
         _ => None,
     };
     Known { kind, ..Known::default() }
@@ -98,8 +99,10 @@ pub(super) fn at_the_end(traps: &mut Traps) {
         if traps.paths.contains(&range.end) || traps.file.source.contains("schema::") {
             continue;
         }
-        let end = said::path(&Known { path: Some(range.end.clone()), ..Known::default() }, "n").to_owned();
-        let message = format!("where `{end}` is missing, this range has no end, and a loop over it none");
+        let end = said::path(&Known { path: Some(range.end.clone()), ..Known::default() }, "n")
+            .to_owned();
+        let message =
+            format!("where `{end}` is missing, this range has no end, and a loop over it none");
         let help = format!("say what is meant then: `0..({end} ?? 0)`");
         traps.warn("endless-range", range.at, range.length, message, help);
     }

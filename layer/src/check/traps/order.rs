@@ -33,15 +33,17 @@ pub(super) fn comparer(
             let property = property_of(left, first)
                 .filter(|it| property_of(right, second).as_ref() == Some(it))
                 .or_else(|| {
-                    property_of(left, second).filter(|it| property_of(right, first).as_ref() == Some(it))
+                    property_of(left, second)
+                        .filter(|it| property_of(right, first).as_ref() == Some(it))
                 });
             // Plain numbers are sorted without a comparer; nobody knows whether these are whole.
             let is_plain = [left, right].iter().all(|it| matches!(it, Expr::Variable(..)));
             if property.is_none() && !is_plain {
                 return;
             }
-            let message =
-                format!("`{name}` wants a whole number of its comparer: a decimal difference leaves the order as it was");
+            let message = format!(
+                "`{name}` wants a whole number of its comparer: a decimal difference leaves the order as it was"
+            );
             let help = match property {
                 Some(property) if left_is(left, first) => format!(
                     "`.sort_by(\"{property}\")` gives the sorted array; a comparer is `({first}.{property} - {second}.{property}).sign()`"
@@ -51,12 +53,16 @@ pub(super) fn comparer(
             traps.warn(RULE, position, 1, message, help);
         }
         "<" | ">" | "<=" | ">=" | "==" => {
-            let message = format!("`{name}` wants a whole number of its comparer, and `{sign}` gives true or false");
+            let message = format!(
+                "`{name}` wants a whole number of its comparer, and `{sign}` gives true or false"
+            );
             let help = match property_of(left, first) {
                 Some(property) => format!(
                     "`.sort_by(\"{property}\")` gives the sorted array, `.sort_by(\"{property}\", \"desc\")` the other way round"
                 ),
-                None => "give -1, 0 or 1: `if a < b { -1 } else if a > b { 1 } else { 0 }`".to_owned(),
+                None => {
+                    "give -1, 0 or 1: `if a < b { -1 } else if a > b { 1 } else { 0 }`".to_owned()
+                }
             };
             traps.warn(RULE, position, sign.len(), message, help);
         }
@@ -81,8 +87,12 @@ fn only_operator(statements: &[Stmt]) -> Option<(&FnCallExpr, Position)> {
 fn property_of(expression: &Expr, parameter: &str) -> Option<String> {
     let (Expr::Variable(variable, ..), steps) = chain(expression) else { return None };
     match steps.as_slice() {
-        [Step::Dot(Expr::Property(property, _))] if variable.1 == parameter => Some(property.2.to_string()),
-        [Step::Index(Expr::StringConstant(key, _))] if variable.1 == parameter => Some(key.to_string()),
+        [Step::Dot(Expr::Property(property, _))] if variable.1 == parameter => {
+            Some(property.2.to_string())
+        }
+        [Step::Index(Expr::StringConstant(key, _))] if variable.1 == parameter => {
+            Some(key.to_string())
+        }
         _ => None,
     }
 }
