@@ -9,6 +9,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use rhai::plugin::*;
 use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, INT, Map, NativeCallContext};
+use rhambda_runtime::effects;
 use rhambda_runtime::json;
 use serde_json::Value;
 
@@ -575,7 +576,7 @@ fn answer_of(answer: Dynamic) -> Result<Answer, String> {
 
 fn calls_like(method: &str, url: &str) -> Array {
     let is_like = |call: &&Map, name: &str, pattern: &str| {
-        call.get(name).is_some_and(|value| mocks::is_like(pattern, &value.to_string()))
+        call.get(name).is_some_and(|value| effects::is_like(pattern, &value.to_string()))
     };
     let method = method.to_uppercase();
     mocks::with(|mocks| {

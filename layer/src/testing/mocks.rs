@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use rhai::{Dynamic, FnPtr, Map};
 use rhambda_runtime::aws;
-use rhambda_runtime::effects::{Effects, Failure, FileInfo, Request, Response, System};
+use rhambda_runtime::effects::{Effects, Failure, FileInfo, Request, Response, System, is_like};
 use rhambda_runtime::engine::Script;
 use rhambda_runtime::json;
 
@@ -131,19 +131,6 @@ impl Mocks {
 
 /// The method of a mock that answers calls to AWS.
 const AWS: &str = "aws";
-
-/// Whether a text is like a pattern in which `*` stands for anything.
-pub(super) fn is_like(pattern: &str, text: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == text,
-        Some((start, rest)) => text.strip_prefix(start).is_some_and(|text| {
-            text.char_indices()
-                .map(|(at, _)| at)
-                .chain([text.len()])
-                .any(|at| is_like(rest, &text[at..]))
-        }),
-    }
-}
 
 /// The effects that scripts have in a test.
 #[derive(Debug, Default)]

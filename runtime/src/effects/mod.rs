@@ -33,7 +33,7 @@ pub(crate) use dns::Dns;
 #[cfg(feature = "tool")]
 pub use dns::parsers as dns_parsers;
 pub use files::failed;
-pub use policy::{Folder, Policy, is_credential};
+pub use policy::{Folder, Policy, is_credential, is_like};
 pub use reach::OutOfReach;
 pub use system::System;
 pub use url::Url;

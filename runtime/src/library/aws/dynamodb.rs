@@ -272,7 +272,7 @@ fn refuse(operation: &str) -> impl Fn(Failure) -> Box<EvalAltResult> + '_ {
 }
 
 fn put_in(map: &mut Map, name: &str, value: impl Into<Dynamic>) {
-    map.insert(name.into(), value.into());
+    grow::put(map, name, value.into());
 }
 
 fn item_of(map: &Map, sets: &Array) -> Fallible<Dynamic> {

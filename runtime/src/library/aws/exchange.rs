@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use rhai::{Dynamic, EvalAltResult, INT, ImmutableString, Map, Position};
+use rhai::{Dynamic, EvalAltResult, INT, Map, Position};
 
 use super::query;
 use crate::effects::{Failure, world};
@@ -160,17 +160,15 @@ fn pause(options: &Options, attempt: u32, is_throttled: bool) -> Duration {
 
 /// Whether the clock of who answered is not the one here, so that another signature may be taken.
 fn is_off(answer: &Answer) -> bool {
-    let date = answer.headers.iter().find(|(name, _)| name == "date");
-    let Some(date) = date.and_then(|(_, date)| Time::parse(date).ok()) else { return false };
+    let Some(date) = answer.header("date").and_then(|date| Time::parse(date).ok()) else {
+        return false;
+    };
     let here = world().now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     (date.epoch_ms() / 1000).abs_diff(i64::try_from(here).unwrap_or_default()) >= 60
 }
 
 fn retry_after(answer: &Answer) -> Option<Duration> {
-    let header = |name: &str| {
-        let found = answer.headers.iter().find(|(known, _)| known == name);
-        found.and_then(|(_, value)| value.trim().parse::<u64>().ok())
-    };
+    let header = |name| answer.header(name).and_then(|value| value.trim().parse::<u64>().ok());
     let asked = header("x-amz-retry-after").map(Duration::from_millis);
     asked.or_else(|| header("retry-after").map(Duration::from_secs))
 }
@@ -180,10 +178,14 @@ fn called(options: &Options) -> String {
 }
 
 fn fields(options: &Options) -> [(&'static str, Dynamic); 2] {
-    let (service, operation) = match &options.aws {
-        Some((call, _)) => (call.service.as_str(), call.operation.as_str()),
-        None => ("", ""),
-    };
+    match &options.aws {
+        Some((call, _)) => named(&call.service, &call.operation),
+        None => named("", ""),
+    }
+}
+
+/// What was called, as an error tells it; without an operation where that is not known.
+pub(super) fn named(service: &str, operation: &str) -> [(&'static str, Dynamic); 2] {
     let operation = match operation {
         "" => Dynamic::UNIT,
         name => name.into(),
@@ -213,10 +215,7 @@ pub(super) struct ServiceError {
 impl ServiceError {
     /// Reads an answer that is none of a call that went well, whatever it holds.
     pub fn of(answer: &Answer) -> Self {
-        let header = |name: &str| {
-            let found = answer.headers.iter().find(|(known, _)| known == name);
-            found.map(|(_, value)| value.clone())
-        };
+        let header = |name| answer.header(name).map(str::to_owned);
         let request_id = ["x-amzn-requestid", "x-amz-request-id", "x-amzn-request-id"]
             .iter()
             .find_map(|name| header(name));
@@ -301,10 +300,5 @@ fn usual(status: u16) -> &'static str {
 
 /// A failure before anything was sent, with what was called.
 pub(super) fn refused(failure: &Failure, service: &str, operation: &str) -> Box<EvalAltResult> {
-    let operation: Dynamic = match operation {
-        "" => Dynamic::UNIT,
-        name => name.into(),
-    };
-    let service: ImmutableString = service.into();
-    thrown(failure, [("service", service.into()), ("operation", operation)])
+    thrown(failure, named(service, operation))
 }

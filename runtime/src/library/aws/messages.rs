@@ -5,7 +5,7 @@ use rhai::{Array, Dynamic, EvalAltResult, INT, ImmutableString, Map, Position};
 
 use super::exchange::refused;
 use super::take::Take;
-use super::{call, invalid, request};
+use super::{call, field, invalid, request, text_in};
 use crate::aws::sigv4::encoded;
 use crate::effects::Failure;
 use crate::json;
@@ -184,11 +184,6 @@ fn json_text(value: &Dynamic) -> Fallible<ImmutableString> {
     Ok(String::from_utf8_lossy(&text).into_owned().into())
 }
 
-fn text_in(answer: &Dynamic, name: &str) -> ImmutableString {
-    let value = answer.read_lock::<Map>().and_then(|answer| answer.get(name).cloned());
-    value.and_then(|value| value.into_immutable_string().ok()).unwrap_or_default()
-}
-
 fn publish(topic: &str, message: &Dynamic, options: &Map) -> Fallible<ImmutableString> {
     const OPERATION: &str = "Publish";
     let refuse = |failure: Failure| refused(&failure, "sns", OPERATION);
@@ -220,7 +215,8 @@ fn publish(topic: &str, message: &Dynamic, options: &Map) -> Fallible<ImmutableS
     if !attributes.is_empty() {
         grow::put(&mut parameters, "MessageAttributes", attributes.into());
     }
-    Ok(text_in(&call("sns", OPERATION, &parameters, &take.rest())?, "MessageId"))
+    let answer = call("sns", OPERATION, &parameters, &take.rest())?;
+    Ok(text_in(&answer, "MessageId").unwrap_or_default())
 }
 
 fn put_event(
@@ -246,16 +242,16 @@ fn put_event(
     let entries: Array = vec![entry.into()];
     let parameters: Map = [("Entries".into(), entries.into())].into();
     let answer = call("events", OPERATION, &parameters, &take.rest())?;
-    let entries = answer.read_lock::<Map>().and_then(|answer| answer.get("Entries").cloned());
-    let entry = entries.and_then(|entries| entries.try_cast::<Array>()?.into_iter().next());
+    let entry = field(&answer, "Entries")
+        .and_then(|entries| entries.try_cast::<Array>()?.into_iter().next());
     let entry = entry.unwrap_or_default();
     // The call succeeds even where the bus refuses the event.
-    let code = text_in(&entry, "ErrorCode");
-    if !code.is_empty() {
-        let message = format!("events:PutEvents: {code}: {}", text_in(&entry, "ErrorMessage"));
+    if let Some(code) = text_in(&entry, "ErrorCode").filter(|code| !code.is_empty()) {
+        let why = text_in(&entry, "ErrorMessage").unwrap_or_default();
+        let message = format!("events:PutEvents: {code}: {why}");
         return Err(refuse(Failure::new("Eventbridge.NotPut", message)));
     }
-    Ok(text_in(&entry, "EventId"))
+    Ok(text_in(&entry, "EventId").unwrap_or_default())
 }
 
 fn tell<const N: usize>(operation: &str, fields: [(&str, Dynamic); N]) -> Fallible<()> {
@@ -271,7 +267,7 @@ fn start(machine: &str, input: &Dynamic, name: Option<&str>) -> Fallible<Immutab
         grow::put(&mut parameters, "name", name.to_owned().into());
     }
     let answer = call("stepfunctions", "StartExecution", &parameters, &Map::new())?;
-    Ok(text_in(&answer, "executionArn"))
+    Ok(text_in(&answer, "executionArn").unwrap_or_default())
 }
 
 fn invoke(function: &str, payload: &Dynamic, options: &Map) -> Fallible<Dynamic> {
@@ -314,8 +310,7 @@ fn invoke(function: &str, payload: &Dynamic, options: &Map) -> Fallible<Dynamic>
             refuse(Failure::new("Aws.InvalidResponse", message))
         })?,
     };
-    let failed = answer.headers.iter().find(|(name, _)| name == "x-amz-function-error");
-    let Some((_, how)) = failed else { return Ok(said) };
+    let Some(how) = answer.header("x-amz-function-error") else { return Ok(said) };
     let mut told: Map = said.try_cast().unwrap_or_default();
     let mut text = |name: &str| told.remove(name).and_then(|value| value.into_string().ok());
     let kind = text("errorType").unwrap_or_else(|| "Lambda.FunctionError".into());
@@ -323,7 +318,7 @@ fn invoke(function: &str, payload: &Dynamic, options: &Map) -> Fallible<Dynamic>
     let fields: [(&str, Dynamic); 6] = [
         ("type", kind.into()),
         ("message", format!("the function `{function}` failed: {message}").into()),
-        ("function_error", how.clone().into()),
+        ("function_error", how.to_owned().into()),
         ("service", "lambda".into()),
         ("operation", OPERATION.into()),
         ("status", INT::from(answer.status).into()),

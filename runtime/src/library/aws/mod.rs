@@ -22,11 +22,12 @@ use super::native::exported;
 use super::{Fallible, Part, plain_text, uuid};
 use crate::aws::{self, Call, Endpoint, Protocol, Service, Settings};
 use crate::bounds::{self, Bounded};
-use crate::effects::{Failure, Request, Url, world};
+use crate::effects::{Failure, Request, world};
 use crate::time::{Time, span_ms, span_of_text};
 use crate::vocabulary::Vocabulary;
 use crate::{json, suggest};
 use exchange::{Ask, is_repeatable, refused};
+use take::Take;
 
 #[cfg(feature = "tool")]
 pub use resources::of as resources_of;
@@ -159,6 +160,16 @@ mod functions {
         let variable = |name: &str| world().setting(name);
         variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION")).unwrap_or_default().into()
     }
+}
+
+/// What a service answers under a name.
+fn field(answer: &Dynamic, name: &str) -> Option<Dynamic> {
+    answer.read_lock::<Map>()?.get(name).cloned()
+}
+
+/// The text that a service answers under a name.
+fn text_in(answer: &Dynamic, name: &str) -> Option<ImmutableString> {
+    field(answer, name)?.into_immutable_string().ok()
 }
 
 fn invalid(message: impl Into<String>) -> Failure {
@@ -295,15 +306,8 @@ fn prepare(
     if service.protocol == Protocol::Rest {
         return Err(refuse(no_such_service(&service, operation)));
     }
-    let mut options = options.clone();
+    let mut options = Take::of(options, &[]).map_err(refuse)?.rest();
     let common = Common::take(&mut options).map_err(refuse)?;
-    if let Some(unknown) = options.keys().next() {
-        let hint = match suggest::nearest(unknown, COMMON) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("there are {}", COMMON.join(", ")),
-        };
-        return Err(refuse(invalid(format!("there is no option `{unknown}`; {hint}"))));
-    }
     let endpoint = common.endpoint(&service).map_err(refuse)?;
     let token = service.token(operation);
     let mut filled;
@@ -333,10 +337,8 @@ fn prepare(
         Protocol::Rest => unreachable!("refused above"),
     };
     let resources = resources::of(&service.name, parameters);
-    let target = endpoint.url.target.clone();
     let asked = called(&service, operation, &endpoint, common.endpoint.is_some());
-    let url = Url { target, ..endpoint.url };
-    let mut options = Options::to_aws("POST", url, headers, body, asked, resources);
+    let mut options = Options::to_aws("POST", endpoint.url, headers, body, asked, resources);
     common.apply(&mut options);
     let more = u32::from(service.name == "dynamodb");
     let retries = common.retries.unwrap_or(DEFAULT_RETRIES + more);
@@ -459,13 +461,6 @@ fn read(answer: &Answer, protocol: Protocol, name: &str, operation: &str) -> Fal
     }
 }
 
-/// What a request or a URL for AWS is made of.
-struct Rest {
-    options: Options,
-    retries: u32,
-    is_repeatable: bool,
-}
-
 fn text_of(map: &mut Map, name: &str) -> Result<Option<String>, Failure> {
     match map.remove(name).filter(|value| !value.is_unit()) {
         None => Ok(None),
@@ -476,7 +471,7 @@ fn text_of(map: &mut Map, name: &str) -> Result<Option<String>, Failure> {
     }
 }
 
-fn rest(mut map: Map) -> Fallible<Rest> {
+fn rest(mut map: Map) -> Fallible<Ask> {
     let name = text_of(&mut map, "service")
         .and_then(|name| name.ok_or_else(|| invalid("`service` is missing, such as \"lambda\"")));
     let name = name.map_err(|failure| refused(&failure, "", ""))?;
@@ -505,7 +500,7 @@ const FIELDS: [&str; 16] = [
     "save_to",
 ];
 
-fn rest_of(service: &Service, mut map: Map) -> Result<Rest, Failure> {
+fn rest_of(service: &Service, mut map: Map) -> Result<Ask, Failure> {
     if let Some(unknown) = map.keys().find(|name| !FIELDS.contains(&name.as_str())) {
         let hint = match suggest::nearest(unknown, FIELDS) {
             Some(near) => format!("did you mean `{near}`?"),
@@ -556,7 +551,7 @@ fn rest_of(service: &Service, mut map: Map) -> Result<Rest, Failure> {
         || is_repeatable(&operation, &Map::new(), None);
     let asked = called(service, &operation, &endpoint, common.endpoint.is_some());
     options.aws = Some((Rc::new(asked), resource.map(|resource| vec![resource])));
-    Ok(Rest { options, retries, is_repeatable })
+    Ok(Ask { options, retries, is_repeatable })
 }
 
 /// The operation that a request has in its header or its form.
@@ -575,8 +570,7 @@ fn spoken_of(options: &Options) -> Option<String> {
 }
 
 pub(super) fn request(map: Map) -> Fallible<HttpResponse> {
-    let Rest { options, retries, is_repeatable } = rest(map)?;
-    let answer = exchange::send(&Ask { options, retries, is_repeatable })?;
+    let answer = exchange::send(&rest(map)?)?;
     Ok(HttpResponse(Rc::new(answer)))
 }
 
@@ -602,8 +596,7 @@ fn good_for(value: Option<Dynamic>) -> Result<Duration, Failure> {
 
 fn presign(mut map: Map) -> Fallible<ImmutableString> {
     let good_for = good_for(map.remove("expires")).map_err(|failure| refused(&failure, "", ""))?;
-    let Rest { options, .. } = rest(map)?;
-    presigned(&options, good_for)
+    presigned(&rest(map)?.options, good_for)
 }
 
 /// The URL of a request that is good for so long.

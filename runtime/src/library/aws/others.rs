@@ -5,7 +5,7 @@ use rhai::{Array, Blob, Dynamic, ImmutableString, Map};
 
 use super::exchange::refused;
 use super::take::Take;
-use super::{COMMON, call, invalid, request};
+use super::{COMMON, call, invalid, request, text_in};
 use crate::aws::sigv4::encoded;
 use crate::effects::Failure;
 use crate::json;
@@ -129,9 +129,8 @@ fn blob_in<const N: usize>(
     use base64::Engine as _;
     let parameters: Map = fields.into_iter().map(|(name, value)| (name.into(), value)).collect();
     let answer = call("kms", operation, &parameters, &Map::new())?;
-    let text = answer.read_lock::<Map>().and_then(|answer| answer.get(name).cloned());
-    let text = text.and_then(|text| text.into_immutable_string().ok());
-    let bytes = text.and_then(|text| base64::prelude::BASE64_STANDARD.decode(text.as_bytes()).ok());
+    let bytes = text_in(&answer, name)
+        .and_then(|text| base64::prelude::BASE64_STANDARD.decode(text.as_bytes()).ok());
     bytes.ok_or_else(|| {
         let message = format!("kms:{operation}: the answer has no `{name}`");
         refused(&Failure::new("Aws.InvalidResponse", message), "kms", operation)

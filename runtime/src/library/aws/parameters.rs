@@ -8,7 +8,7 @@ use rhai::{Array, Dynamic, INT, ImmutableString, Map};
 
 use super::exchange::refused;
 use super::take::Take;
-use super::{call, invalid};
+use super::{call, field, invalid, text_in};
 use crate::bounds::in_time;
 use crate::effects::{Failure, world};
 use crate::json;
@@ -199,14 +199,6 @@ pub(in crate::library) fn resolved(value: &str) -> Option<Fallible<Dynamic>> {
         Some((name, key)) => kept_secret(name, USUAL_TTL).and_then(|text| key_of(name, &text, key)),
         None => kept_secret(name, USUAL_TTL).map(Dynamic::from),
     })
-}
-
-fn field(answer: &Dynamic, name: &str) -> Option<Dynamic> {
-    answer.read_lock::<Map>()?.get(name).cloned()
-}
-
-fn text_in(answer: &Dynamic, name: &str) -> Option<ImmutableString> {
-    field(answer, name)?.into_immutable_string().ok()
 }
 
 fn kept_parameter(name: &str, ttl: Duration) -> Fallible<ImmutableString> {

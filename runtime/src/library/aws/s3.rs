@@ -393,10 +393,7 @@ fn put_headers(take: &mut Take, usual_type: &str) -> Result<Vec<(String, String)
 }
 
 fn told(answer: &Answer) -> Map {
-    let header = |name: &str| {
-        let found = answer.headers.iter().find(|(known, _)| known == name);
-        found.map(|(_, value)| value.trim_matches('"').to_owned())
-    };
+    let header = |name: &str| answer.header(name).map(|value| value.trim_matches('"').to_owned());
     let mut map = Map::new();
     for (name, header) in [("etag", header("etag")), ("version", header("x-amz-version-id"))] {
         if let Some(value) = header {

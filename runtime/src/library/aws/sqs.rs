@@ -1,16 +1,16 @@
 //! The module `sqs`: messages to and from queues.
 
 use rhai::plugin::*;
-use rhai::{Array, Dynamic, Engine, EvalAltResult, INT, ImmutableString, Map};
+use rhai::{Array, Dynamic, Engine, INT, ImmutableString, Map};
 
-use super::exchange::refused;
+use super::exchange::{named, refused};
 use super::take::Take;
-use super::{Common, call, invalid};
+use super::{call, invalid, text_in};
 use crate::bounds::in_time;
 use crate::effects::{Failure, world};
 use crate::json;
 use crate::library::native::exported;
-use crate::library::{Fallible, Part, grow, plain_text};
+use crate::library::{Fallible, Part, grow, plain_text, thrown};
 use crate::vocabulary::Vocabulary;
 
 pub(in crate::library) const PART: Part = Part { words: &["sqs"], register };
@@ -131,9 +131,7 @@ fn url_of(queue: &str, common: &Map) -> Fallible<ImmutableString> {
     };
     grow::put(&mut parameters, "QueueName", name.to_owned().into());
     let answer = call(SERVICE, "GetQueueUrl", &parameters, common)?;
-    let url = answer.read_lock::<Map>().and_then(|answer| answer.get("QueueUrl").cloned());
-    let url = url.and_then(|url| url.into_immutable_string().ok());
-    url.ok_or_else(|| {
+    text_in(&answer, "QueueUrl").ok_or_else(|| {
         refused(&invalid("the service gave no URL of the queue"), SERVICE, "GetQueueUrl")
     })
 }
@@ -178,8 +176,7 @@ fn send(queue: &str, body: &Dynamic, options: &Map) -> Fallible<ImmutableString>
     grow::put(&mut parameters, "MessageBody", text_of(body).map_err(refuse)?.into());
     grow::put(&mut parameters, "QueueUrl", url_of(queue, &common)?.into());
     let answer = call(SERVICE, "SendMessage", &parameters, &common)?;
-    let id = answer.read_lock::<Map>().and_then(|answer| answer.get("MessageId").cloned());
-    Ok(id.and_then(|id| id.into_immutable_string().ok()).unwrap_or_default())
+    Ok(text_in(&answer, "MessageId").unwrap_or_default())
 }
 
 fn send_batch(queue: &str, bodies: &Array, options: &Map) -> Fallible<Array> {
@@ -241,19 +238,8 @@ fn send_batch(queue: &str, bodies: &Array, options: &Map) -> Fallible<Array> {
     }
     let message = format!("{} of {} messages were not sent", failed.len(), bodies.len());
     let failure = Failure::new("Sqs.NotSent", message);
-    Err(with_field(*refused(&failure, SERVICE, OPERATION), "failed", failed.into()))
-}
-
-/// Adds to what is thrown.
-fn with_field(error: EvalAltResult, name: &str, value: Dynamic) -> Box<EvalAltResult> {
-    match error {
-        EvalAltResult::ErrorRuntime(thrown, place) => {
-            let mut map: Map = thrown.try_cast().unwrap_or_default();
-            grow::put(&mut map, name, value);
-            Box::new(EvalAltResult::ErrorRuntime(map.into(), place))
-        }
-        other => Box::new(other),
-    }
+    let [service, operation] = named(SERVICE, OPERATION);
+    Err(thrown(&failure, [service, operation, ("failed", failed.into())]))
 }
 
 /// Shows each entry that has the id of a message.
@@ -286,7 +272,6 @@ fn receive(queue: &str, options: &Map) -> Fallible<Array> {
     grow::put(&mut parameters, "MessageAttributeNames", all.clone().into());
     grow::put(&mut parameters, "AttributeNames", all.into());
     let common = take.rest();
-    Common::take(&mut common.clone()).map_err(refuse)?;
     grow::put(&mut parameters, "QueueUrl", url_of(queue, &common)?.into());
     let answer = call(SERVICE, OPERATION, &parameters, &common)?;
     let mut answer: Map = answer.try_cast().unwrap_or_default();

@@ -84,7 +84,7 @@ fn with_retries(options: &Options) -> Result<Answer, Failure> {
 
 /// How long the server asks to wait: so many seconds, or until a date (RFC 9110, 10.2.3).
 fn retry_after(answer: &Answer) -> Option<Duration> {
-    let (_, value) = answer.headers.iter().find(|(name, _)| name == "retry-after")?;
+    let value = answer.header("retry-after")?;
     if let Ok(seconds) = value.trim().parse() {
         return Some(Duration::from_secs(seconds));
     }

@@ -48,6 +48,11 @@ impl Answer {
         (200..300).contains(&self.status)
     }
 
+    /// The first value of a header, by its lower-case name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
     fn headers(&self) -> Map {
         let mut map = Map::new();
         for (name, value) in &self.headers {
