@@ -20,9 +20,10 @@ struct Moto {
 impl Moto {
     /// `None`, and a reason on the terminal, where it is not installed.
     fn start() -> Option<Self> {
-        let program = repository().join(".cache/moto/bin/moto_server");
-        if !program.is_file() {
-            skip("no .cache/moto/bin/moto_server; `tests/install` fetches it");
+        // Not by its program `moto_server`, which names the folder that it was installed in.
+        let python = repository().join(".cache/moto/bin/python");
+        if !python.is_file() {
+            skip("no .cache/moto/bin/python; `tests/install` fetches it");
             return None;
         }
         let folder = tempfile::tempdir().expect("a folder");
@@ -30,8 +31,8 @@ impl Moto {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let port = free.local_addr().expect("its address").port();
         drop(free);
-        let process = Command::new(program)
-            .args(["-H", "127.0.0.1", "-p", &port.to_string()])
+        let process = Command::new(python)
+            .args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &port.to_string()])
             // The first three calls make the user whose keys all others are signed with.
             .env("INITIAL_NO_AUTH_ACTION_COUNT", "3")
             .current_dir(folder.path())
